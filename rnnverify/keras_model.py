@@ -1,0 +1,371 @@
+"""The only module that imports Keras: it builds or loads a model, predicts, and writes down what it saw."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from platform import python_version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnverify.errors import DataError, RequestError, SpecError
+from rnnverify.inputs import draw_inputs
+from rnnverify.keras_graph import Call, calls_of_config, output_refs
+from rnnverify.observation import Node, Observation, Ref
+from rnnverify.spec.graph import snake_case
+from rnnverify.spec.layers import LayerArguments
+from rnnverify.spec.loading import is_function
+from rnnverify.spec.model import Input, NestedLayer, Spec
+
+Array = npt.NDArray[Any]
+
+BIAS_SCALE = 0.5  # standard deviation of the biases drawn at random: large enough that a lost one shows
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what TensorFlow's C++ and Keras's warnings write to stderr off the user's screen."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        saved = os.dup(2)
+    except OSError:  # stderr is closed: nothing to keep quiet
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as sink, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def load_keras() -> Any:
+    """Import Keras, on TensorFlow unless the user's environment says otherwise.
+
+    Raises:
+        RequestError: it is not installed, or its backend is not.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        return importlib.import_module("keras")
+    except ImportError as error:
+        raise RequestError(f"Keras cannot be imported ({error}); install it with: pip install tensorflow") from None
+
+
+def observe(spec: Spec) -> Observation:
+    """Build the spec's model, feed it, and write down everything it did.
+
+    Raises:
+        RequestError: the model cannot be built, loaded or fed; a layer has a call that cannot be replayed.
+    """
+    started = time.perf_counter()
+    with quiet():
+        keras = load_keras()
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(spec.seed % 2**32)
+        built = (
+            Built.of_spec(keras, spec) if spec.model is None else Built.of_model(keras, load_model(keras, spec), spec)
+        )
+        set_weights(built, spec)
+        vocabularies = built.vocabularies()
+        x = draw_inputs(spec, built.inputs, vocabularies)
+        ready = time.perf_counter()
+        return built.observe(x, {"build": ready - started})
+
+
+def observe_model(model: Any, x: Any) -> Observation:
+    """Feed a built keras.Model, or one built layer, and write down everything it did.
+
+    Args:
+        x: its input (N, ...), or a list of them in the order of `model.inputs`.
+
+    Raises:
+        RequestError: the model is not built, or the inputs do not fit it.
+    """
+    with quiet():
+        keras = load_keras()
+        if not isinstance(model, keras.Model):
+            model = model_of_layer(keras, model, x)
+        built = Built.of_model(keras, model)
+        arrays = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
+        if len(arrays) != len(built.inputs):
+            raise DataError(f"expected {len(built.inputs)} inputs for this model, got {len(arrays)}")
+        return built.observe({given.name: a for given, a in zip(built.inputs, arrays, strict=True)}, {"build": 0.0})
+
+
+def model_of_layer(keras: Any, layer: Any, x: Any) -> Any:
+    """A model that is one layer."""
+    if not isinstance(layer, keras.Layer):
+        raise RequestError(f"expected a keras.Model, a keras layer or a spec, got {type(layer).__name__}")
+    arrays = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
+    tensors = [keras.Input(array.shape[1:], dtype=array.dtype.name) for array in arrays]
+    return keras.Model(tensors, layer(tensors[0] if len(tensors) == 1 else tensors))
+
+
+class Built:
+    """A Keras model with every tensor of its graph in hand."""
+
+    def __init__(self, keras: Any, inputs: Sequence[Input], tensors: Mapping[str, Any]) -> None:
+        self.keras = keras
+        self.inputs = tuple(inputs)
+        self.tensors: dict[Ref, Any] = {Ref(name): tensor for name, tensor in tensors.items()}
+        self.calls: list[Call] = []
+        self.layers: dict[str, Any] = {}
+        self.outputs: tuple[Ref, ...] = ()
+        self.model: Any = None
+        self.feed: Any = None  # how model.predict wants its inputs: a list of names, or a mapping to names
+
+    @classmethod
+    def of_spec(cls, keras: Any, spec: Spec) -> Built:
+        """Build the layers of a spec."""
+        floats = "float64" if spec.dtype == "float64" else "float32"
+        tensors = {
+            given.name: keras.Input(given.shape, name=given.name, dtype="int32" if given.role == "ids" else floats)
+            for given in spec.inputs
+        }
+        self = cls(keras, spec.inputs, tensors)
+        for layer in spec.layers:
+            try:
+                made = keras_layer(keras, layer.class_name, layer.arguments, layer.name, spec.dtype)
+                self.call(Call(layer.name, layer.name, layer.inputs, layer.initial_state), made)
+            except Exception as error:  # Keras raises all kinds; each means that this spec cannot be built
+                raise SpecError(
+                    f"{spec.path}: layer {layer.name!r}: Keras refuses to build it: {first_line(error)}"
+                ) from None
+        self.outputs = spec.outputs
+        self.feed = [given.name for given in spec.inputs]
+        self.model = keras.Model([tensors[name] for name in self.feed], [self.tensors[ref] for ref in self.outputs])
+        return self
+
+    @classmethod
+    def of_model(cls, keras: Any, model: Any, spec: Spec | None = None) -> Built:
+        """Take a built model apart and connect its layers once more, so that every tensor between them can be seen."""
+        if not model.built or not getattr(model, "inputs", None):
+            raise RequestError(
+                f"the model {model.name!r} has no fixed graph: expected a Sequential or functional model that is built"
+            )
+        functional = model
+        if isinstance(model, keras.Sequential):
+            x = inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name) for t in model.inputs]
+            for layer in model.layers:
+                x = layer(x[0] if isinstance(x, list) else x)
+            functional = keras.Model(inputs, x)
+        config = functional.get_config()
+        calls, classes = calls_of_config(config)
+        feed = config["input_layers"]
+        names = [ref.node for ref in output_refs(feed)]
+        inputs = [described_input(name, functional, classes, spec) for name in names]
+        tensors = {
+            given.name: keras.Input(given.shape, name=given.name, dtype=functional.get_layer(given.name).dtype)
+            for given in inputs
+        }
+        self = cls(keras, inputs, tensors)
+        for call in calls:
+            self.call(call, functional.get_layer(call.layer))
+        self.outputs = output_refs(config["output_layers"])
+        self.model = model
+        self.feed = (
+            {key: output_refs(value)[0].node for key, value in feed.items()} if isinstance(feed, dict) else names
+        )
+        return self
+
+    def call(self, call: Call, layer: Any) -> None:
+        """Call a layer on tensors in hand, and keep what it gives."""
+        given = [self.tensors[ref] for ref in call.inputs]
+        states = [self.tensors[ref] for ref in call.initial_state]
+        outputs = layer(given if len(given) > 1 else given[0], **({"initial_state": states} if states else {}))
+        for index, tensor in enumerate(self.keras.tree.flatten(outputs)):
+            self.tensors[Ref(call.name, index)] = tensor
+        self.calls.append(call)
+        self.layers[call.layer] = layer
+
+    def vocabularies(self) -> dict[str, int]:
+        """For each input that an Embedding reads, how many ids it has."""
+        return {
+            call.inputs[0].node: self.layers[call.layer].input_dim
+            for call in self.calls
+            if type(self.layers[call.layer]).__name__ == "Embedding"
+        }
+
+    def observe(self, x: Mapping[str, Array], seconds: Mapping[str, float]) -> Observation:
+        """Predict with the model itself, and once more with every tensor of the graph as an output."""
+        fed: Any = {key: x[name] for key, name in self.feed.items()} if isinstance(self.feed, dict) else None
+        started = time.perf_counter()
+        try:
+            predicted = self.model.predict(fed or arguments([x[name] for name in self.feed]), verbose=0)
+        except Exception as error:  # whatever it is, this model cannot be run on these inputs
+            raise RequestError(f"Keras cannot predict: {first_line(error)}") from None
+        predictions = [np.asarray(array) for array in self.keras.tree.flatten(predicted)]
+        elapsed = time.perf_counter() - started
+        refs = [ref for ref in self.tensors if ref.node not in x]
+        if tuple(refs) == self.outputs:
+            emitted = predictions
+        else:
+            observer = self.keras.Model([self.tensors[Ref(name)] for name in x], [self.tensors[ref] for ref in refs])
+            emitted = self.keras.tree.flatten(observer.predict(arguments(list(x.values())), verbose=0))
+        return Observation(
+            inputs=dict(x),
+            nodes=tuple(self.node(call) for call in self.calls),
+            outputs=self.outputs,
+            predictions=tuple(predictions),
+            emitted={ref: np.asarray(array) for ref, array in zip(refs, emitted, strict=True)},
+            environment=environment(self.keras),
+            seconds={**seconds, "predict": elapsed},
+        )
+
+    def node(self, call: Call) -> Node:
+        layer = self.layers[call.layer]
+        weights = dict(zip(weight_names(layer), layer.get_weights(), strict=True))
+        return Node(
+            call.name, call.layer, type(layer).__name__, layer.get_config(), weights, call.inputs, call.initial_state
+        )
+
+
+def arguments(arrays: list[Array]) -> Any:
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def keras_layer(keras: Any, class_name: str, given: LayerArguments, name: str, dtype: str) -> Any:
+    """One Keras layer from a spec's arguments."""
+    made: dict[str, Any] = {}
+    for key, value in given.keras_arguments().items():
+        if isinstance(value, NestedLayer):
+            inner = value.arguments.name or snake_case(value.class_name)
+            value = keras_layer(keras, value.class_name, value.arguments, inner, dtype)
+        made[key] = value
+    return getattr(keras.layers, class_name)(**{"dtype": dtype, **made, "name": name})
+
+
+def load_model(keras: Any, spec: Spec) -> Any:
+    """The model that a spec names: a file, or what a function of the user's returns.
+
+    Raises:
+        RequestError: there is none, or it is no Keras model.
+    """
+    name = spec.model or ""
+    try:
+        if not is_function(name):
+            return keras.models.load_model(name, compile=False, safe_mode=True)
+        module, _, function = name.rpartition(":")
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        model = getattr(importlib.import_module(module), function)()
+    except Exception as error:  # a damaged file, or whatever the user's function raises
+        raise RequestError(f"{spec.path}: model: {name} cannot be loaded: {first_line(error)}") from None
+    if not isinstance(model, keras.Model):
+        raise RequestError(f"{spec.path}: model: expected {name} to return a keras.Model, got {type(model).__name__}")
+    return model
+
+
+def described_input(name: str, model: Any, classes: Mapping[str, set[str]], spec: Spec | None) -> Input:
+    """One input of a loaded model; a free number of timesteps becomes the spec's T."""
+    shape = model.get_layer(name).batch_shape[1:]
+    if spec is not None:
+        free_timesteps = [spec.T if axis == 0 and size is None else size for axis, size in enumerate(shape)]
+        if None in free_timesteps:
+            letter = "T" if shape[0] is None else "a fixed size"
+            raise SpecError(
+                f"{spec.path}: the input {name!r} of the model has shape {shape}; it needs {letter}, which is not set"
+            )
+        shape = tuple(free_timesteps)
+    return Input(name, tuple(shape), "ids" if "Embedding" in classes.get(name, ()) else "features")
+
+
+def weight_names(layer: Any) -> list[str]:
+    """Keras's own names, kernel, recurrent_kernel, bias; in a Bidirectional forward_kernel and so on."""
+    names = []
+    for weight in layer.weights:
+        *parents, name = weight.path.split("/")
+        direction = next((part.split("_")[0] for part in parents[1:] if part.startswith(("forward_", "backward_"))), "")
+        names.append(f"{direction}_{name}" if direction else name)
+    return names
+
+
+def set_weights(built: Built, spec: Spec) -> None:
+    """Draw biases at random, scale kernels, or load a file, as the spec says.
+
+    Raises:
+        DataError: the file does not hold the model's weights.
+    """
+    if spec.weights == type(spec.weights)(bias="keras"):
+        return
+    rng = np.random.default_rng([spec.seed, 2**16])  # a stream of its own beside those of the inputs
+    loaded = read_weights(spec.weights.file, built.layers) if spec.weights.file else {}
+    explicit = {layer.name: explicit_biases(layer.arguments) for layer in spec.layers}
+    for name, layer in built.layers.items():
+        weights = []
+        for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True):
+            if loaded:
+                weight = loaded[f"{name}/{label}"].astype(weight.dtype)
+            elif label.endswith("bias") and spec.weights.bias == "random" and label not in explicit.get(name, ()):
+                weight = (BIAS_SCALE * rng.standard_normal(weight.shape)).astype(weight.dtype)
+            elif label.endswith("kernel"):
+                weight = weight * weight.dtype.type(spec.weights.scale)
+            weights.append(weight)
+        layer.set_weights(weights)
+
+
+def explicit_biases(given: LayerArguments) -> set[str]:
+    """The biases for which the spec names an initializer, which it then keeps."""
+    nested = {"forward_": getattr(given, "layer", None), "backward_": getattr(given, "backward_layer", None)}
+    found = {"bias"} if "bias_initializer" in given.model_fields_set else set()
+    for prefix, inner in nested.items():
+        if inner is not None and "bias_initializer" in inner.arguments.model_fields_set:
+            found |= {"bias", f"{prefix}bias"}
+            if nested["backward_"] is None:
+                found.add("backward_bias")
+    return found
+
+
+def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays of a .npz file, one for every weight, named layer/weight as in the layer table."""
+    wanted = {
+        f"{name}/{label}": weight.shape
+        for name, layer in layers.items()
+        for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True)
+    }
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            loaded = {key: file[key] for key in file.files}
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}; give a .npz file") from None
+    except (ValueError, EOFError, AttributeError, TypeError) as error:
+        raise DataError(f"{path}: not a .npz file of weights: {str(error)[:120]}") from None
+    got = {key: array.shape for key, array in loaded.items()}
+    if got != wanted:
+        wrong = sorted(set(got.items()) ^ set(wanted.items()))[0][0]
+        raise DataError(
+            f"{path}: expected arrays named {', '.join(wanted)}; {wrong}: expected shape {wanted.get(wrong, 'none')},"
+            f" got {got.get(wrong, 'none')}"
+        )
+    return loaded
+
+
+def environment(keras: Any) -> dict[str, str]:
+    """Versions and device, for the report."""
+    return {
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+        "tensorflow": version("tensorflow"),
+        "numpy": np.__version__,
+        "python": python_version(),
+        "device": ", ".join(keras.distribution.list_devices()) or "cpu",
+    }
+
+
+def first_line(error: BaseException) -> str:
+    """The gist of another library's error."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

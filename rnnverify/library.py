@@ -1,0 +1,39 @@
+"""The library's calls: verify and replay a model, a layer or a spec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rnnverify.errors import RequestError
+from rnnverify.keras_model import observe, observe_model
+from rnnverify.saved_model import check_saved_classes
+from rnnverify.spec.loading import is_function
+from rnnverify.spec.model import Spec, Tolerance
+from rnnverify.verification import Verification, verify_observation
+
+
+def verify(target: Any, x: Any = None, *, atol: float | None = None, rtol: float | None = None) -> Verification:
+    """Verify that plain arithmetic computes what Keras computes.
+
+    Args:
+        target: a Spec, a built keras.Model (Sequential or functional), or one built Keras layer.
+        x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|.
+
+    Raises:
+        RequestError: the target cannot be built, fed or replayed; the message says what to do.
+    """
+    if isinstance(target, Spec):
+        if x is not None:
+            raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
+        if target.model is not None and not is_function(target.model):
+            check_saved_classes(target.model)  # before Keras executes anything in the file
+        tolerance = Tolerance(
+            target.tolerance.atol if atol is None else atol, target.tolerance.rtol if rtol is None else rtol
+        )
+        return verify_observation(observe(target), target.path, target.seed, target.dtype, tolerance)
+    if x is None:
+        raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
+    observed = observe_model(target, x)
+    name = str(getattr(target, "name", type(target).__name__))
+    return verify_observation(observed, name, 0, "float32", Tolerance(atol, rtol))

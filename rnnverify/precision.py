@@ -1,0 +1,57 @@
+"""The precisions that Keras's dtype policies compute in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+# Policy -> the dtype that layers compute in.
+POLICIES: Mapping[str, str] = {
+    "float16": "float16",
+    "bfloat16": "bfloat16",
+    "float32": "float32",
+    "float64": "float64",
+    "mixed_float16": "float16",
+    "mixed_bfloat16": "bfloat16",
+}
+
+# Unit roundoff: half the spacing of the numbers just above 1.
+UNIT_ROUNDOFF: Mapping[str, float] = {
+    "float16": 2.0**-11,
+    "bfloat16": 2.0**-8,
+    "float32": 2.0**-24,
+    "float64": 2.0**-53,
+}
+
+LARGEST: Mapping[str, float] = {
+    "float16": 65504.0,
+    "bfloat16": (2 - 2.0**-7) * 2.0**127,
+    "float32": float(np.finfo(np.float32).max),
+    "float64": float(np.finfo(np.float64).max),
+}
+
+
+def compute_dtype(policy: Any) -> str:
+    """The dtype that a layer computes in, from the `dtype` of its config.
+
+    Raises:
+        UnsupportedError: the policy is not one of those above (a quantised one, say).
+    """
+    from rnnverify.errors import UnsupportedError
+
+    name = policy["config"]["name"] if isinstance(policy, Mapping) else policy
+    if name not in POLICIES:
+        raise UnsupportedError(f"the dtype policy {name!r} is not implemented; those that are: {', '.join(POLICIES)}")
+    return POLICIES[name]
+
+
+def rounded(values: npt.NDArray[Any], dtype: str) -> npt.NDArray[np.float64]:
+    """Round floats to a dtype and widen the result to float64, which holds it exactly."""
+    if dtype == "bfloat16":
+        import ml_dtypes
+
+        return values.astype(ml_dtypes.bfloat16).astype(np.float64)
+    return values.astype(dtype).astype(np.float64)

@@ -1,0 +1,71 @@
+"""Bidirectional: two recurrent layers, one of which walks time backwards, and the merging of what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rnnverify.errors import UnsupportedError
+from rnnverify.replay.gru import GRU
+from rnnverify.replay.layer import Array, Call, Layer, Masked, Outputs
+from rnnverify.replay.lstm import LSTM
+from rnnverify.replay.recurrence import Recurrent
+from rnnverify.replay.simple_rnn import SimpleRNN
+
+DIRECTIONS: dict[str, type[Recurrent]] = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
+
+MERGES: dict[str, Callable[[Array, Array], Array]] = {
+    "concat": lambda forward, backward: np.concatenate([forward, backward], axis=-1),
+    "sum": lambda forward, backward: forward + backward,
+    "mul": lambda forward, backward: forward * backward,
+    "ave": lambda forward, backward: (forward + backward) / 2,
+}
+
+
+@dataclass(frozen=True)
+class Bidirectional(Layer):
+    layer: Recurrent
+    backward_layer: Recurrent
+    merge_mode: str | None
+
+    @classmethod
+    def read(cls, name: str, value: Any) -> Any:
+        if name == "merge_mode":
+            if value is not None and value not in MERGES:
+                raise UnsupportedError(f"Bidirectional: merge_mode={value!r} is not one of {', '.join(MERGES)}, None")
+            return value
+        if value["class_name"] not in DIRECTIONS:
+            raise UnsupportedError(
+                f"Bidirectional: the replay implements it around {', '.join(DIRECTIONS)}, got {value['class_name']}"
+            )
+        return DIRECTIONS[value["class_name"]].from_config(value["config"])
+
+    @property
+    def weight_count(self) -> int:
+        return self.layer.weight_count + self.backward_layer.weight_count
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        merged = ("forward", "backward") if self.merge_mode is None else ("",)
+        if not self.layer.return_state:
+            return merged
+        forward = (f"forward_{name}" for name in self.layer.state_names)
+        backward = (f"backward_{name}" for name in self.backward_layer.state_names)
+        return (*merged, *forward, *backward)
+
+    def __call__(self, call: Call) -> Outputs:
+        split = self.layer.weight_count
+        half = len(call.initial_state) // 2
+        forward, *forward_states = self.layer(Call(call.inputs, call.weights[:split], call.initial_state[:half]))
+        backward, *backward_states = self.backward_layer(
+            Call(call.inputs, call.weights[split:], call.initial_state[half:])
+        )
+        if self.layer.return_sequences:  # the backward walk gave its last timestep first
+            backward = backward._replace(values=backward.values[:, ::-1])
+        if self.merge_mode is None:
+            return (forward, backward, *forward_states, *backward_states)
+        merged = Masked(MERGES[self.merge_mode](forward.values, backward.values), forward.mask)
+        return (merged, *forward_states, *backward_states)

@@ -1,0 +1,15 @@
+"""Dropout: nothing at inference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rnnverify.replay.layer import Call, Layer, Outputs
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    inert = frozenset({"rate", "noise_shape", "seed"})
+
+    def __call__(self, call: Call) -> Outputs:
+        return (call.x,)

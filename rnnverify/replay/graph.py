@@ -1,0 +1,94 @@
+"""The replay of a whole model: each node in turn, on the outputs of those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnverify.errors import UnsupportedError
+from rnnverify.observation import Node, Ref
+from rnnverify.precision import compute_dtype, rounded
+from rnnverify.replay.layer import Array, Call, Layer, Masked
+from rnnverify.replay.registry import replay_of
+
+Values = Mapping[Ref, Array]
+
+
+class Graph:
+    """A model's nodes with their replays.
+
+    Raises:
+        UnsupportedError: a layer, one of its options or its precision is not implemented.
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = tuple(nodes)
+        self.layers: dict[str, Layer] = {}
+        self.precisions: dict[str, str] = {}
+        for node in nodes:
+            layer = replay_of(node.class_name, node.config)
+            if layer.weight_count != len(node.weights):
+                raise UnsupportedError(
+                    f"layer {node.layer!r}: a {node.class_name} with this config has {layer.weight_count} weight"
+                    f" arrays, get_weights() gave {len(node.weights)}"
+                )
+            self.layers[node.name] = layer
+            self.precisions[node.name] = compute_dtype(node.config["dtype"])
+
+    def dtype_of(self, ref: Ref) -> str:
+        """The precision in which a node computes."""
+        return self.precisions[ref.node]
+
+    def run(self, inputs: Mapping[str, Array], dtype: type[np.floating[Any]] = np.float64) -> dict[Ref, Masked]:
+        """Free-running: feed the model's inputs in, and every node with what the replay of those before it gave."""
+        done = {Ref(name): Masked(cast(x, "float64", dtype)) for name, x in inputs.items()}
+        with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
+            for node in self.nodes:
+                self.apply(node, done, done, dtype)
+        return done
+
+    def run_layerwise(
+        self, inputs: Mapping[str, Array], emitted: Values, dtype: type[np.floating[Any]] = np.float64
+    ) -> dict[Ref, Masked]:
+        """Feed every node with what Keras's nodes before it emitted. Masks are the replay's own."""
+        given = {**{Ref(name): x for name, x in inputs.items()}, **emitted}
+        seen = {ref: Masked(cast(values, "float64", dtype)) for ref, values in given.items()}
+        done: dict[Ref, Masked] = {}
+        with np.errstate(all="ignore"):
+            for node in self.nodes:
+                self.apply(node, seen, done, dtype)
+                for index in range(len(self.layers[node.name].output_names)):
+                    ref = Ref(node.name, index)
+                    seen[ref] = seen[ref]._replace(mask=done[ref].mask)
+        return done
+
+    def apply(
+        self, node: Node, sources: Mapping[Ref, Masked], results: dict[Ref, Masked], dtype: type[np.floating[Any]]
+    ) -> None:
+        """Replay one node on `sources`, and add what it gives to `results`."""
+        precision, layer = self.precisions[node.name], self.layers[node.name]
+        inputs = [sources[ref] for ref in node.inputs]
+        if layer.autocast:  # only what the user fed in can be more precise than the layer: the rest came from layers
+            inputs = [
+                x._replace(values=cast(x.values, precision, dtype)) if ref.node not in self.layers else x
+                for ref, x in zip(node.inputs, inputs, strict=True)
+            ]
+        call = Call(
+            inputs=inputs,
+            weights=[cast(weight, precision, dtype) for weight in node.weights.values()],
+            initial_state=[sources[ref].values for ref in node.initial_state],
+        )
+        for index, output in enumerate(layer(call)):
+            results[Ref(node.name, index)] = output
+
+
+def cast(values: Array, precision: str, dtype: type[np.floating[Any]]) -> Array:
+    """Round to the precision that the layer computes in, as Keras's autocast does, then go on in the replay's own.
+
+    Token ids and masks stay as they are.
+    """
+    if np.issubdtype(values.dtype, np.integer) or values.dtype == np.bool_:
+        return values
+    return rounded(values, precision).astype(dtype)

@@ -1,0 +1,74 @@
+"""GRU (Cho et al. 2014), with the reset gate before the recurrent product or, as cuDNN and Keras's default, after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnverify.replay.activations import Activation, activation
+from rnnverify.replay.layer import Array
+from rnnverify.replay.recurrence import Cell, Recurrent, States
+
+
+@dataclass(frozen=True)
+class GRUResetAfterCell:
+    """The candidate is activation(x Wh + bh + r * (h Uh + brh))."""
+
+    kernel: Array  # (D, 3M)
+    recurrent_kernel: Array  # (M, 3M)
+    bias: Array | float  # (3M,), added to the input's share
+    recurrent_bias: Array | float  # (3M,), added to the recurrent share
+    activation: Activation
+    recurrent_activation: Activation
+
+    def project(self, x: Array) -> Array:
+        return x @ self.kernel + self.bias
+
+    def step(self, zx: Array, states: States) -> States:
+        (h,) = states
+        zh = h @ self.recurrent_kernel + self.recurrent_bias
+        xz, xr, xh = np.split(zx, 3, axis=-1)  # Keras's gate order: update z, reset r, candidate h
+        hz, hr, hh = np.split(zh, 3, axis=-1)
+        z = self.recurrent_activation(xz + hz)
+        r = self.recurrent_activation(xr + hr)
+        candidate = self.activation(xh + r * hh)
+        return (z * h + (1 - z) * candidate,)
+
+
+@dataclass(frozen=True)
+class GRUResetBeforeCell:
+    """The candidate is activation(x Wh + bh + (r * h) Uh)."""
+
+    kernel: Array  # (D, 3M)
+    recurrent_kernel: Array  # (M, 3M)
+    bias: Array | float  # (3M,)
+    activation: Activation
+    recurrent_activation: Activation
+
+    def project(self, x: Array) -> Array:
+        return x @ self.kernel + self.bias
+
+    def step(self, zx: Array, states: States) -> States:
+        (h,) = states
+        xz, xr, xh = np.split(zx, 3, axis=-1)  # Keras's gate order: update z, reset r, candidate h
+        uz, ur, uh = np.split(self.recurrent_kernel, 3, axis=-1)
+        z = self.recurrent_activation(xz + h @ uz)
+        r = self.recurrent_activation(xr + h @ ur)
+        candidate = self.activation(xh + (r * h) @ uh)
+        return (z * h + (1 - z) * candidate,)
+
+
+@dataclass(frozen=True)
+class GRU(Recurrent):
+    recurrent_activation: str
+    reset_after: bool
+
+    def cell(self, weights: Sequence[Array]) -> Cell:
+        kernel, recurrent_kernel, *bias = weights
+        activations = activation(self.activation), activation(self.recurrent_activation)
+        if not self.reset_after:
+            return GRUResetBeforeCell(kernel, recurrent_kernel, bias[0] if bias else 0.0, *activations)
+        input_bias, recurrent_bias = bias[0] if bias else (0.0, 0.0)  # the rows of bias, (2, 3M)
+        return GRUResetAfterCell(kernel, recurrent_kernel, input_bias, recurrent_bias, *activations)

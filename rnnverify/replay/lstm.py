@@ -1,0 +1,53 @@
+"""LSTM (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnverify.replay.activations import Activation, activation
+from rnnverify.replay.layer import TRAINING, Array
+from rnnverify.replay.recurrence import Cell, Recurrent, States
+
+
+@dataclass(frozen=True)
+class LSTMCell:
+    kernel: Array  # (D, 4M)
+    recurrent_kernel: Array  # (M, 4M)
+    bias: Array | float  # (4M,)
+    activation: Activation
+    recurrent_activation: Activation
+
+    def project(self, x: Array) -> Array:
+        return x @ self.kernel + self.bias
+
+    def step(self, zx: Array, states: States) -> States:
+        h, c = states
+        z = zx + h @ self.recurrent_kernel
+        i, f, candidate, o = np.split(z, 4, axis=-1)  # Keras's gate order: input, forget, candidate, output
+        i = self.recurrent_activation(i)
+        f = self.recurrent_activation(f)
+        o = self.recurrent_activation(o)
+        c = f * c + i * self.activation(candidate)
+        h = o * self.activation(c)
+        return h, c
+
+
+@dataclass(frozen=True)
+class LSTM(Recurrent):
+    recurrent_activation: str
+
+    inert = Recurrent.inert | TRAINING | {"unit_forget_bias"}  # which only says how the bias is first drawn
+    state_names = ("h", "c")
+
+    def cell(self, weights: Sequence[Array]) -> Cell:
+        kernel, recurrent_kernel, *bias = weights
+        return LSTMCell(
+            kernel,
+            recurrent_kernel,
+            bias[0] if bias else 0.0,
+            activation(self.activation),
+            activation(self.recurrent_activation),
+        )

@@ -1,0 +1,100 @@
+"""The walk through time: one loop, for every cell.
+
+A cell is one timestep: `project` says what the input contributes, for any number of timesteps at once, and `step`
+makes the new states from that and the old ones. The loop below is the only one over time; none runs over samples.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple, Protocol
+
+import numpy as np
+
+from rnnverify.replay.layer import TRAINING, Array, Call, Layer, Masked, Outputs
+
+States = tuple[Array, ...]  # each (N, M); the first is h, which is also the output
+
+
+class Cell(Protocol):
+    """One timestep of a recurrent layer, with its weights."""
+
+    def project(self, x: Array) -> Array:
+        """The input's share of the pre-activations: (..., D) -> (..., gates * M)."""
+
+    def step(self, zx: Array, states: States) -> States:
+        """One step: that share (N, gates * M) and the states at t-1, each (N, M), to the states at t."""
+
+
+class Walk(NamedTuple):
+    """What a walk through time leaves behind."""
+
+    sequence: Array  # (N, T, M): the output at every step
+    states: States  # after the last step
+
+
+def walk(cell: Cell, x: Array, states: States, mask: Array | None, zero_output_for_mask: bool) -> Walk:
+    """Run a cell over x (N, T, D) from the given states.
+
+    A masked step (mask (N, T) False) leaves the states as they were. Its output repeats the one before it (zeros, if
+    there was none), or is zero under `zero_output_for_mask`.
+    """
+    samples, timesteps, features = x.shape
+    by_time = np.swapaxes(x, 0, 1).reshape(timesteps * samples, features)
+    zx = cell.project(by_time).reshape(timesteps, samples, -1)
+    output = np.zeros_like(states[0])
+    sequence = []
+    for t in range(timesteps):
+        new = cell.step(zx[t], states)
+        if mask is None:
+            states, output = new, new[0]
+        else:
+            awake = mask[:, t, np.newaxis]
+            states = tuple(np.where(awake, after, before) for after, before in zip(new, states, strict=True))
+            output = np.where(awake, new[0], np.zeros_like(output) if zero_output_for_mask else output)
+        sequence.append(output)
+    return Walk(np.stack(sequence, axis=1), states)
+
+
+@dataclass(frozen=True)
+class Recurrent(Layer):
+    """A recurrent layer: a cell, and the options of its walk through time."""
+
+    units: int
+    activation: str
+    use_bias: bool
+    return_sequences: bool
+    return_state: bool
+    go_backwards: bool
+    zero_output_for_mask: bool
+
+    inert = TRAINING | {"dropout", "recurrent_dropout", "seed", "unroll"}
+    fixed = MappingProxyType({"stateful": False})
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
+
+    @abstractmethod
+    def cell(self, weights: Sequence[Array]) -> Cell:
+        """The cell that `get_weights()` describes."""
+
+    @property
+    def weight_count(self) -> int:
+        return 3 if self.use_bias else 2
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return ("", *self.state_names) if self.return_state else ("",)
+
+    def __call__(self, call: Call) -> Outputs:
+        x, mask = call.x
+        if self.go_backwards:
+            x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
+        states = tuple(call.initial_state) or tuple(
+            np.zeros((len(x), self.units), dtype=x.dtype) for _ in self.state_names
+        )
+        done = walk(self.cell(call.weights), x, states, mask, self.zero_output_for_mask)
+        # Keras hands the mask on as it came, also where go_backwards has reversed the sequence under it.
+        y = Masked(done.sequence, call.x.mask) if self.return_sequences else Masked(done.sequence[:, -1])
+        return (y, *map(Masked, done.states)) if self.return_state else (y,)

@@ -1,0 +1,60 @@
+"""TimeDistributed: one layer applied to every timestep by itself, so time can be folded into the samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rnnverify.errors import UnsupportedError
+from rnnverify.replay.activation import Activation
+from rnnverify.replay.bidirectional import Bidirectional
+from rnnverify.replay.dense import Dense
+from rnnverify.replay.dropout import Dropout
+from rnnverify.replay.flatten import Flatten
+from rnnverify.replay.gru import GRU
+from rnnverify.replay.layer import Call, Layer, Masked, Outputs
+from rnnverify.replay.lstm import LSTM
+from rnnverify.replay.recurrence import Recurrent
+from rnnverify.replay.repeat_vector import RepeatVector
+from rnnverify.replay.simple_rnn import SimpleRNN
+
+INNER: dict[str, type[Layer]] = {
+    "Activation": Activation,
+    "Bidirectional": Bidirectional,
+    "Dense": Dense,
+    "Dropout": Dropout,
+    "Flatten": Flatten,
+    "GRU": GRU,
+    "LSTM": LSTM,
+    "RepeatVector": RepeatVector,
+    "SimpleRNN": SimpleRNN,
+}
+
+
+@dataclass(frozen=True)
+class TimeDistributed(Layer):
+    layer: Layer
+
+    @classmethod
+    def read(cls, name: str, value: Any) -> Any:
+        if value["class_name"] not in INNER:
+            raise UnsupportedError(
+                f"TimeDistributed: the replay implements it around {', '.join(INNER)}, got {value['class_name']}"
+            )
+        return INNER[value["class_name"]].from_config(value["config"])
+
+    @property
+    def weight_count(self) -> int:
+        return self.layer.weight_count
+
+    def __call__(self, call: Call) -> Outputs:
+        x, mask = call.x
+        if mask is not None and isinstance(self.layer, Recurrent | Bidirectional):
+            raise UnsupportedError("TimeDistributed: a mask over a recurrent layer is not implemented by the replay")
+        samples, timesteps = x.shape[:2]
+        folded = Masked(x.reshape(samples * timesteps, *x.shape[2:]))
+        outputs = self.layer(Call([folded], call.weights))
+        if len(outputs) > 1:
+            raise UnsupportedError("TimeDistributed: a layer with several outputs is not implemented by the replay")
+        y = outputs[0].values
+        return (Masked(y.reshape(samples, timesteps, *y.shape[1:]), mask),)

@@ -1,0 +1,301 @@
+"""The way from a file, or a mapping, to a Spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+from rnnverify.errors import SpecError
+from rnnverify.precision import POLICIES
+from rnnverify.spec.data import KINDS, SHORTHANDS, Data, File, Text
+from rnnverify.spec.graph import MOST_LAYERS, Graph
+from rnnverify.spec.memory import check_memory
+from rnnverify.spec.model import Spec, Tolerance, Weights
+from rnnverify.spec.overrides import Override, apply_overrides
+from rnnverify.spec.problems import Problems, near, shown
+from rnnverify.spec.source import Path, Source, read_source
+from rnnverify.spec.types import (
+    LETTERS,
+    Arguments,
+    MaybeFilePath,
+    MaybeNonNegative,
+    MaybeSize,
+    Positive,
+    Seed,
+    one_of,
+)
+
+SAVED_MODELS = (".keras", ".h5", ".hdf5")
+
+
+class SpecKeys(Arguments):
+    """The keys of a spec."""
+
+    N: MaybeSize = None
+    T: MaybeSize = None
+    D: MaybeSize = None
+    M: MaybeSize = None
+    K: MaybeSize = None
+    layer: Annotated[str | None, one_of("SimpleRNN", "LSTM", "GRU")] = None
+    layers: Any = None
+    model: MaybeFilePath = None
+    data: Any = "normal"
+    weights: Any = None
+    initial_state: Annotated[str, one_of("zeros", "random")] = "zeros"
+    dtype: Annotated[str, one_of(*POLICIES)] = "float32"
+    seed: Seed = 0
+    tolerance: Any = None
+
+
+class WeightKeys(Arguments):
+    """The keys of `weights`."""
+
+    bias: Annotated[str, one_of("random", "keras")] = "random"
+    file: MaybeFilePath = None
+    scale: Positive = 1.0
+
+
+class ToleranceKeys(Arguments):
+    """The keys of `tolerance`."""
+
+    atol: MaybeNonNegative = None
+    rtol: MaybeNonNegative = None
+
+
+def load_spec(path: str, overrides: Sequence[Override] = ()) -> Spec:
+    """Read and validate a spec.
+
+    Args:
+        path: a YAML file, or a saved model (.keras, .h5), which stands for a spec that names nothing else.
+        overrides: (key, value) pairs that replace parts of it, with keys such as `layers.0.LSTM.units`.
+
+    Raises:
+        SpecError: with a line for every problem found: file:line: key: expected ..., got ...
+    """
+    if path.lower().endswith(SAVED_MODELS):
+        if not FilePath(path).is_file():
+            raise SpecError(f"{path}: no such file; give the path of a saved model or of a YAML spec")
+        source = Source(path, {"model": FilePath(path).name})
+    else:
+        source = read_source(path)
+    return validated(apply_overrides(source, overrides))
+
+
+def spec_from_mapping(mapping: Mapping[str, Any], name: str = "spec", overrides: Sequence[Override] = ()) -> Spec:
+    """Validate a spec given as a mapping; `name` stands for the file in messages, and relative paths start beside it.
+
+    Raises:
+        SpecError: as `load_spec`.
+    """
+    return validated(apply_overrides(Source(name, dict(mapping)), overrides))
+
+
+def validated(source: Source) -> Spec:
+    problems = Problems(source)
+    if not isinstance(source.value, dict):
+        problems.add((), f"expected a mapping such as `N: 1`, got {shown(source.value)}")
+        problems.refuse()
+    keys = problems.validate(SpecKeys, source.value, (), None)
+    problems.refuse()
+    assert keys is not None  # refuse() has raised otherwise
+    data = read_data(problems, source.value.get("data"))
+    weights = read_weights(problems, keys)
+    tolerance = problems.validate(ToleranceKeys, keys.tolerance, ("tolerance",), None)
+    letters = read_letters(problems, keys, data)
+    problems.refuse()
+    assert weights is not None
+    assert tolerance is not None
+    spec = Spec(
+        path=source.file,
+        **{letter: letters.get(letter) for letter in LETTERS},
+        inputs=(),
+        layers=(),
+        outputs=(),
+        model=keys.model and located(source.file, keys.model),
+        data=data,
+        weights=replace(weights, file=weights.file and located(source.file, weights.file)),
+        initial_state=keys.initial_state,
+        dtype=keys.dtype,
+        seed=keys.seed,
+        tolerance=Tolerance(tolerance.atol, tolerance.rtol),
+    )
+    if isinstance(data, File):
+        spec = replace(spec, data=data.model_copy(update={"path": located(source.file, data.path)}))
+    if keys.model is None:
+        spec = with_graph(spec, problems, keys, letters)
+    else:
+        check_model_keys(problems, keys, source)
+    problems.refuse()
+    return spec
+
+
+def with_graph(spec: Spec, problems: Problems, keys: SpecKeys, letters: dict[str, int]) -> Spec:
+    """The spec with its layers resolved to a graph."""
+    entries, path = layer_entries(problems, keys)
+    problems.refuse()
+    graph = Graph(
+        problems,
+        letters,
+        default_shape=default_shapes(spec, letters),
+        ids=spec.data is not None and spec.data.ids,
+        random_states=keys.initial_state == "random",
+    )
+    named = {
+        str(arguments["name"])
+        for e in entries
+        if isinstance(e, dict)
+        for arguments in e.values()
+        if named_layer(arguments)
+    }
+    graph.add_all(entries, path, named)
+    problems.refuse()
+    if not graph.layers:
+        problems.add(path, "expected at least one layer after the input")
+    if spec.N is None:
+        problems.add((), "the letter N, the number of samples, is not set; add `N: 4`, say")
+    problems.refuse()
+    spec = replace(spec, inputs=tuple(graph.inputs), layers=tuple(graph.layers), outputs=graph.outputs())
+    check_inputs(problems, spec)
+    problems.refuse()
+    check_memory(problems, spec, graph.shapes)
+    return spec
+
+
+def named_layer(arguments: Any) -> bool:
+    return isinstance(arguments, dict) and isinstance(arguments.get("name"), str)
+
+
+def layer_entries(problems: Problems, keys: SpecKeys) -> tuple[list[Any], Path]:
+    """The list of layers, and the path it stands at; `layer` and the letters alone are shorthands for one."""
+    if keys.layers is None:
+        for letter in LETTERS:
+            if getattr(keys, letter) is None and not (letter in "NTD" and keys.data != "normal"):
+                problems.add((), f"the letter {letter} is not set; a spec without `layers` needs N, T, D, M and K")
+        return [{keys.layer or "SimpleRNN": {"units": "M"}}, {"Dense": {"units": "K"}}], ()
+    if keys.layer is not None:
+        problems.add(("layer",), "expected either `layer` or `layers`, got both; remove one")
+    if not isinstance(keys.layers, list) or not keys.layers:
+        problems.add(
+            ("layers",), f"expected a list of layers, such as `- LSTM: {{units: M}}`; got {shown(keys.layers)}"
+        )
+    elif len(keys.layers) > MOST_LAYERS:
+        problems.add(("layers",), f"expected at most {MOST_LAYERS} layers; got {len(keys.layers)}")
+    return keys.layers, ("layers",)
+
+
+def default_shapes(spec: Spec, letters: dict[str, int]) -> dict[str, tuple[int, ...]]:
+    """The shape of the input that a list of layers implies, for features and for token ids."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    if "T" in letters:
+        shapes["ids"] = (letters["T"],)
+        if "D" in letters:
+            shapes["features"] = (letters["T"], letters["D"])
+    return shapes
+
+
+def read_data(problems: Problems, value: Any) -> Data | None:
+    """`normal`, or `{normal: {scale: 2}}`, or `{file: x.npy}`; None where the spec does not say."""
+    if value is None:
+        return None
+    mapping = {value: None} if isinstance(value, str) else value
+    if not isinstance(mapping, dict) or len(mapping) != 1:
+        problems.add(
+            ("data",), f"expected one of {', '.join(KINDS)}, or one of them with its details; got {shown(value)}"
+        )
+        return None
+    ((kind, details),) = mapping.items()
+    if kind not in KINDS:
+        problems.add(("data",), f"expected one of {', '.join(KINDS)}; got {shown(kind)}{near(kind, KINDS)}")
+        return None
+    if kind in SHORTHANDS and isinstance(details, SHORTHANDS[kind][1]):
+        details = {SHORTHANDS[kind][0]: details}
+    own = {letter: problems.source.value[letter] for letter in LETTERS if letter in problems.source.value}
+    return problems.validate(KINDS[kind], details, ("data", kind), own)
+
+
+def read_weights(problems: Problems, keys: SpecKeys) -> Weights | None:
+    if keys.weights == "keras" or (keys.weights is None and keys.model is not None):
+        return Weights(bias="keras")
+    if keys.weights is not None and not isinstance(keys.weights, dict):
+        problems.add(("weights",), f"expected `keras`, or a mapping of bias, file, scale; got {shown(keys.weights)}")
+        return None
+    found = problems.validate(WeightKeys, keys.weights, ("weights",), None)
+    if found is None:
+        return None
+    if found.file is not None and "bias" in found.model_fields_set:
+        problems.add(("weights",), "expected either `file` or `bias`: a file holds the biases too")
+    bias = "keras" if found.file is not None or (keys.model and "bias" not in found.model_fields_set) else found.bias
+    return Weights(bias, found.file, found.scale)
+
+
+def read_letters(problems: Problems, keys: SpecKeys, data: Data | None) -> dict[str, int]:
+    """The letters that are set, together with those that the data decides."""
+    letters = {letter: getattr(keys, letter) for letter in LETTERS if getattr(keys, letter) is not None}
+    if data is None:
+        return letters
+    fixed = data.letters()
+    if isinstance(data, Text) and "T" not in letters:
+        fixed["T"] = max(1, *(len(words) for words in data.words()))
+    for letter, value in fixed.items():
+        if letters.setdefault(letter, value) != value:
+            problems.add(
+                (letter,), f"expected {value}, which is what `data` has, or no {letter} at all; got {letters[letter]}"
+            )
+    return letters
+
+
+def check_inputs(problems: Problems, spec: Spec) -> None:
+    """Data that cannot fill every input, or that an Embedding cannot read."""
+    fed = [given for given in spec.inputs if given.role != "state"]
+    if spec.data is not None and not spec.data.several and len(fed) > 1:
+        problems.add(
+            ("data",),
+            f"expected data for {len(fed)} inputs ({', '.join(given.name for given in fed)}); this kind feeds one",
+        )
+    for layer in spec.layers:
+        if layer.class_name != "Embedding":
+            continue
+        sources = {given.name: given for given in spec.inputs}
+        given = sources.get(layer.inputs[0].node)
+        if given is None:
+            problems.add(("layers",), f"expected token ids as input of {layer.name}; {layer.inputs[0].node} gives none")
+        elif spec.data is not None and not spec.data.ids and not isinstance(spec.data, File):
+            problems.add(
+                ("data",),
+                f"expected tokens, text or file, since the Embedding {layer.name} reads ids; got another kind",
+            )
+        else:
+            size = getattr(spec.data, "vocabulary", None)
+            limit = getattr(layer.arguments, "input_dim", 0)
+            if size is not None and size > limit:
+                problems.add(
+                    ("data",), f"expected a vocabulary of at most {limit}, the input_dim of {layer.name}; got {size}"
+                )
+    vocabulary = getattr(spec.data, "vocabulary", None)
+    embedded = any(layer.class_name == "Embedding" for layer in spec.layers)
+    if spec.data is not None and spec.data.ids and vocabulary is None and not embedded:
+        problems.add(("data",), "expected a vocabulary, as there is no Embedding to take it from")
+    if isinstance(spec.data, Text) and (vocabulary or 2) < 2:
+        problems.add(("data",), "expected a vocabulary of at least 2: id 0 is the padding")
+
+
+def check_model_keys(problems: Problems, keys: SpecKeys, source: Source) -> None:
+    """A saved model knows its own layers and precision."""
+    for key in ("layer", "layers", "dtype", "initial_state"):
+        if key in keys.model_fields_set:
+            problems.add((key,), f"expected no `{key}` beside `model`, which has its own; remove one")
+
+
+def located(spec_file: str, path: str) -> str:
+    """A path in a spec starts at the spec's own folder; `module:function` is left as it is."""
+    if is_function(path):
+        return path
+    return str(FilePath(spec_file).parent / path)
+
+
+def is_function(model: str) -> bool:
+    """Whether `model` names a function, as in `package.module:function`, rather than a file."""
+    module, colon, function = model.rpartition(":")
+    return bool(colon) and function.isidentifier() and all(part.isidentifier() for part in module.split("."))

@@ -1,0 +1,76 @@
+"""The validated spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rnnverify.observation import Ref
+from rnnverify.spec.data import Data
+from rnnverify.spec.layers import LayerArguments, Shape
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of the model."""
+
+    name: str
+    shape: Shape  # without the samples
+    role: str = "features"  # or "ids", or "state" for an initial state
+
+
+@dataclass(frozen=True)
+class NestedLayer:
+    """The layer inside a Bidirectional or a TimeDistributed."""
+
+    class_name: str
+    arguments: LayerArguments
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One layer to build, and what it is called on."""
+
+    name: str
+    class_name: str
+    arguments: LayerArguments
+    inputs: tuple[Ref, ...]
+    initial_state: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where weights come from: Keras's initialisers, with biases drawn at random, a file, kernels scaled."""
+
+    bias: str = "random"  # or "keras"
+    file: str | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A further demand on every element: |Keras - replay| <= atol + rtol |Keras|. None of it is asked by default."""
+
+    atol: float | None = None
+    rtol: float | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to build and what to feed it. N, T, D, M, K are None where the spec neither sets nor needs them."""
+
+    path: str
+    N: int | None
+    T: int | None
+    D: int | None
+    M: int | None
+    K: int | None
+    inputs: tuple[Input, ...]  # empty for a saved model, which knows its own
+    layers: tuple[LayerSpec, ...]
+    outputs: tuple[Ref, ...]
+    model: str | None
+    data: Data | None  # None: normal, or tokens where a saved model begins with an Embedding
+    weights: Weights
+    initial_state: str
+    dtype: str
+    seed: int
+    tolerance: Tolerance

@@ -1,0 +1,150 @@
+"""The types of a spec's values. Each says in words what it expects, and the words stand in the error message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+LETTERS = ("N", "T", "D", "M", "K")
+LARGEST_SIZE = 2**31 - 1  # what Keras's backends index with
+
+
+class Arguments(BaseModel):
+    """Keys that may stand together in one mapping of a spec; any other key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A pydantic annotation: how a value is checked, and its JSON schema."""
+
+    validate: Callable[[Any, dict[str, int]], Any]  # the value and the spec's letters, to the value
+    schema: dict[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def call(value: Any, info: ValidationInfo) -> Any:
+            return self.validate(value, info.context or {})
+
+        return core_schema.with_info_plain_validator_function(call)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+def refuse(expected: str) -> PydanticCustomError:
+    """The error for a value that is not what was expected; the message adds what was received."""
+    return PydanticCustomError("expected", "expected {expected}", {"expected": expected})
+
+
+def one_of(*choices: Any) -> Check:
+    """A value out of a short list."""
+    words = ", ".join({None: "null", True: "true", False: "false"}.get(choice, str(choice)) for choice in choices)
+
+    def check(value: Any, letters: dict[str, int]) -> Any:
+        if not any(value is choice or (isinstance(choice, str) and value == choice) for choice in choices):
+            context = {"words": words, "choices": [choice for choice in choices if isinstance(choice, str)]}
+            raise PydanticCustomError("choice", "expected one of {words}", context)
+        return value
+
+    return Check(check, {"enum": list(choices)})
+
+
+def integer(smallest: int, expected: str) -> Check:
+    """A whole number, or a letter that the spec sets to one."""
+
+    def check(value: Any, letters: dict[str, int]) -> int:
+        if isinstance(value, str) and value in LETTERS:
+            if value not in letters:
+                raise refuse(f"{expected}; the letter {value} is not set in this spec (add `{value}: 4`, say)")
+            value = letters[value]
+        if isinstance(value, bool) or not isinstance(value, int) or not smallest <= value <= LARGEST_SIZE:
+            raise refuse(expected)
+        return value
+
+    return Check(check, {"anyOf": [{"type": "integer", "minimum": smallest}, {"enum": list(LETTERS)}]})
+
+
+def number(accepts: Callable[[float], bool], expected: str, **schema: Any) -> Check:
+    """A finite number in a range."""
+
+    def check(value: Any, letters: dict[str, int]) -> float:
+        # `not ... <` also refuses NaN; compared before it is converted, as an integer of 400 digits is no float.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
+            raise refuse(expected)
+        if not accepts(float(value)):
+            raise refuse(expected)
+        return float(value)
+
+    return Check(check, {"type": "number", **schema})
+
+
+def text(accepts: Callable[[str], bool], expected: str) -> Check:
+    def check(value: Any, letters: dict[str, int]) -> str:
+        if not isinstance(value, str) or not accepts(value):
+            raise refuse(expected)
+        return value
+
+    return Check(check, {"type": "string"})
+
+
+def texts(expected: str) -> Check:
+    """A list of at least one text."""
+
+    def check(value: Any, letters: dict[str, int]) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+            raise refuse(expected)
+        return tuple(value)
+
+    return Check(check, {"type": "array", "items": {"type": "string"}, "minItems": 1})
+
+
+def check_flag(value: Any, letters: dict[str, int]) -> bool:
+    if not isinstance(value, bool):
+        raise refuse("true or false")
+    return value
+
+
+def check_references(value: Any, letters: dict[str, int]) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise refuse("the name of an earlier layer, or a list of names")
+    return tuple(names)
+
+
+SIZE = integer(1, "a whole number of at least 1")
+AXIS = Check(integer(-8, "a whole number").validate, {"type": "integer"})
+SEED = integer(0, "a whole number of at least 0")
+FLAG = Check(check_flag, {"type": "boolean"})
+RATE = number(lambda v: 0 <= v < 1, "a number of at least 0 and below 1", minimum=0, exclusiveMaximum=1)
+REAL = number(lambda v: True, "a finite number")
+POSITIVE = number(lambda v: v > 0, "a finite number above 0", exclusiveMinimum=0)
+NON_NEGATIVE = number(lambda v: v >= 0, "a finite number of at least 0", minimum=0)
+NAME = text(
+    lambda v: v.isidentifier() and v.isascii() and len(v) <= 100,
+    "a name of letters, digits and underscores, such as encoder",
+)
+FILE = text(lambda v: bool(v.strip()) and "\0" not in v, "the path of a file")
+REFERENCES = Check(
+    check_references,
+    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
+)
+
+Size = Annotated[int, SIZE]
+MaybeSize = Annotated[int | None, SIZE]
+Axis = Annotated[int, AXIS]
+Seed = Annotated[int, SEED]
+MaybeSeed = Annotated[int | None, SEED]
+Flag = Annotated[bool, FLAG]
+Rate = Annotated[float, RATE]
+Real = Annotated[float, REAL]
+Positive = Annotated[float, POSITIVE]
+MaybeNonNegative = Annotated[float | None, NON_NEGATIVE]
+MaybeName = Annotated[str | None, NAME]
+FilePath = Annotated[str, FILE]
+MaybeFilePath = Annotated[str | None, FILE]
+References = Annotated[tuple[str, ...] | None, REFERENCES]

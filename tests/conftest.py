@@ -1,0 +1,23 @@
+"""What all tests share: Keras without its chatter, and Hypothesis with room for TensorFlow's slow first calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from rnnverify.keras_model import load_keras, quiet
+
+# Examples are drawn anew from a fixed seed, so that a run next year tries the same ones.
+settings.register_profile(
+    "rnnverify", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile("rnnverify")
+
+
+@pytest.fixture(scope="session")
+def keras() -> Any:
+    """Keras itself, for expected values."""
+    with quiet():
+        return load_keras()
