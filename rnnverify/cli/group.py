@@ -1,0 +1,62 @@
+"""The group of commands, and what becomes of errors: one message, exit 2; Ctrl-C: 130."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from rnnverify import __version__
+from rnnverify.cli.check import check
+from rnnverify.cli.run import run
+from rnnverify.cli.schema import schema
+from rnnverify.errors import RequestError
+
+
+class WrongRequest(click.ClickException):
+    """A RequestError on its way to the user."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True)
+
+
+class Group(click.Group):
+    """Commands whose request errors have no traceback; any other exception is a bug and keeps its own."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RequestError as error:
+            raise WrongRequest(str(error)) from None
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            sys.exit(130)
+
+
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 every verdict is match; 1 some verdict is mismatch; 2 the request is wrong.",
+)
+@click.version_option(__version__, prog_name="rnnverify")
+def main() -> None:
+    """Does plain arithmetic compute the same network as a Keras recurrent model?
+
+    Builds a Keras model from a YAML spec, runs predict, extracts the weights, replays the recurrence in NumPy, and
+    compares.
+
+    \b
+    Examples:
+      rnnverify run configs/lstm.yaml
+      rnnverify run configs/lstm.yaml --set T=50 --format json
+      rnnverify check configs/ --format junit --output report.xml
+      rnnverify schema spec > spec.schema.json
+    """
+
+
+main.add_command(run)
+main.add_command(check)
+main.add_command(schema)

@@ -1,0 +1,57 @@
+"""Where a report goes: a file or stdout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from rnnverify.errors import RequestError
+
+if TYPE_CHECKING:
+    from rnnverify.checking import Outcome
+
+
+def refuse_unwritable(path: str | None) -> None:
+    """Find out before the work is done, not after.
+
+    Raises:
+        RequestError: the file cannot be written.
+    """
+    if path is None:
+        return
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise RequestError(f"--output {path}: the folder {folder} does not exist; make it first")
+    if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise RequestError(f"--output {path}: cannot be written; give the path of a file")
+
+
+def write_report(outcomes: Sequence[Outcome], form: str, path: str | None) -> None:
+    """Write the report in one of the formats to a file, or to stdout.
+
+    Raises:
+        RequestError: the file cannot be written after all.
+    """
+    from rnnverify.report import github, junit, lines, records
+
+    width = max(len(outcome.spec) for outcome in outcomes)
+    formatters = {
+        "json": records.check_json,
+        "junit": junit.junit_xml,
+        "github": github.github_commands,
+        "table": lambda found: "\n".join(
+            [*(lines.outcome_line(outcome, width).plain for outcome in found), lines.summary_line(found).plain]
+        ),
+    }
+    text = formatters[form](outcomes)
+    if path is None:
+        click.echo(text)
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise RequestError(f"--output {path}: cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,28 @@
+"""The check's outcomes as GitHub workflow commands, which become annotations on the changed files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rnnverify.checking import Outcome
+from rnnverify.report.lines import gist, summary_line
+
+
+def github_commands(outcomes: Sequence[Outcome]) -> str:
+    """An `::error` for every spec that does not match, then the summary."""
+    commands = []
+    for outcome in outcomes:
+        if not outcome.passed:
+            line = re.match(re.escape(outcome.spec) + r":(\d+):", outcome.error or "")
+            where = f"file={escaped(outcome.spec, ',:')}" + (f",line={line[1]}" if line else "")
+            title = "rnnverify mismatch" if outcome.verdict == "mismatch" else "rnnverify error"
+            commands.append(f"::error {where},title={title}::{escaped(outcome.error or gist(outcome))}")
+    return "\n".join([*commands, summary_line(outcomes).plain])
+
+
+def escaped(text: str, also: str = "") -> str:
+    """Percent-encode what would end a command, and in a property what separates properties."""
+    for char in "%\r\n" + also:
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text

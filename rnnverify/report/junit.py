@@ -1,0 +1,36 @@
+"""The check's outcomes as JUnit XML, which CI servers read."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from rnnverify.checking import Outcome
+from rnnverify.report.lines import gist
+
+CONTROL = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot carry
+
+
+def junit_xml(outcomes: Sequence[Outcome]) -> str:
+    """A test suite with a test case for each spec: a mismatch is a failure, a spec that cannot be run an error."""
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    totals = {"tests": str(len(outcomes)), "failures": str(counts["mismatch"]), "errors": str(counts["error"])}
+    root = ElementTree.Element("testsuites", totals)
+    suite = ElementTree.SubElement(root, "testsuite", {"name": "rnnverify", **totals})
+    for outcome in outcomes:
+        seconds = sum(outcome.result.seconds.values()) if outcome.result else 0.0
+        case = ElementTree.SubElement(
+            suite, "testcase", {"classname": "rnnverify", "name": clean(outcome.spec), "time": f"{seconds:.3f}"}
+        )
+        if not outcome.passed:
+            kind = "failure" if outcome.verdict == "mismatch" else "error"
+            problem = ElementTree.SubElement(case, kind, {"message": clean(gist(outcome))})
+            problem.text = clean(outcome.error or gist(outcome))
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
+
+
+def clean(text: str) -> str:
+    return CONTROL.sub("?", text)

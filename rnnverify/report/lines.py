@@ -1,0 +1,41 @@
+"""The check's outcomes: a line each, and a summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from rnnverify.checking import Outcome
+from rnnverify.report.table import reason_for_mismatch, worst_first
+
+STYLES = {"match": "green", "mismatch": "bold red", "error": "bold magenta"}
+
+
+def outcome_line(outcome: Outcome, width: int) -> Text:
+    """The verdict, the spec (padded to `width`), and the largest error or what is wrong."""
+    return Text.assemble(
+        (f"{outcome.verdict:<8}", STYLES[outcome.verdict]), f"  {outcome.spec:<{width}}  {gist(outcome)}"
+    )
+
+
+def gist(outcome: Outcome) -> str:
+    """One line on the outcome."""
+    if outcome.result is None:
+        first, *rest = (outcome.error or "").splitlines()
+        first = first.removeprefix(f"{outcome.spec}:").strip()
+        return f"{first} (and {len(rest)} more)" if rest else first
+    if not outcome.result.passed:
+        return reason_for_mismatch(outcome.result)
+    worst = worst_first(outcome.result)[0]
+    return f"max |error| {worst.max_abs_error:.2g}, expected {worst.expected_error:.2g}"
+
+
+def summary_line(outcomes: Sequence[Outcome]) -> Text:
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    style = "bold green" if counts["match"] == len(outcomes) else "bold red"
+    specs = "1 spec" if len(outcomes) == 1 else f"{len(outcomes)} specs"
+    return Text(
+        f"{specs}: {counts['match']} match, {counts['mismatch']} mismatch, {counts['error']} error", style=style
+    )

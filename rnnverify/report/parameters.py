@@ -1,0 +1,32 @@
+"""How a layer's parameter count comes about: (3 + 5 + 1) x 5 = 45."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def derivation(weights: Shapes) -> str:
+    """The count of a layer's parameters with its factors: gates x (rows of each weight) x units = count."""
+    total = sum(prod(shape) for shape in weights.values())
+    if not weights:
+        return "0"
+    groups: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, shape in weights.items():
+        direction = next((d for d in ("forward_", "backward_") if name.startswith(d)), "")
+        groups.setdefault(direction, {})[name.removeprefix(direction)] = shape
+    products = [product(group) for group in groups.values()]
+    if len(products) == 2 and products[0] == products[1]:
+        return f"2 x {products[0]} = {total}"
+    return f"{' + '.join(products)} = {total}"
+
+
+def product(weights: Shapes) -> str:
+    """One direction's weights, which share their last axis, as a product."""
+    (*_, width), *_ = weights.values()
+    rows = [str(prod(shape[:-1])) for shape in weights.values()]
+    units = weights.get("recurrent_kernel", (width,))[0]
+    gates = f"{width // units} x " if width > units else ""
+    return f"{gates}({' + '.join(rows)}) x {units}" if len(rows) > 1 else f"{rows[0]} x {width}"

@@ -1,0 +1,85 @@
+"""Results as one JSON object, in the fields that scripts rely on; schemas/report.json describes it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rnnverify import __version__
+from rnnverify.checking import Outcome
+from rnnverify.verification import Divergence, LayerResult, OutputResult, Verification
+
+
+def report_json(results: Sequence[Verification]) -> str:
+    """What `run --format json` prints."""
+    return dumped(report(results))
+
+
+def check_json(outcomes: Sequence[Outcome]) -> str:
+    """What `check --format json` prints: the same object, and `errors` for the specs that could not be run."""
+    results = [outcome.result for outcome in outcomes if outcome.result is not None]
+    errors = [{"spec": o.spec, "message": o.error} for o in outcomes if o.error is not None]
+    return dumped({**report(results), "errors": errors})
+
+
+def report(results: Sequence[Verification]) -> dict[str, Any]:
+    return {
+        "rnnverify": __version__,
+        "environment": dict(results[0].environment) if results else {},
+        "results": [record(result) for result in results],
+    }
+
+
+def record(result: Verification) -> dict[str, Any]:
+    """One spec's result. What this version does not determine is null."""
+    return {
+        "spec": result.spec,
+        "verdict": result.verdict,
+        "seed": result.seed,
+        "dtype": result.dtype,
+        "outputs": [output_record(output) for output in result.outputs],
+        "layers": [layer_record(layer) for layer in result.layers],
+        "first_divergence": divergence_record(result.first_divergence),
+        "amplification": None,
+        "blind_spots": None,
+        "diagnosis": None,
+        "seconds": dict(result.seconds),
+    }
+
+
+def output_record(output: OutputResult) -> dict[str, Any]:
+    return {**asdict(output), "shape": list(output.shape)}
+
+
+def layer_record(layer: LayerResult) -> dict[str, Any]:
+    return {
+        "layer": layer.layer,
+        "class": layer.class_,
+        "parameters": layer.parameters,
+        "weights": {name: list(shape) for name, shape in layer.weights.items()},
+        "max_residual": layer.max_residual,
+        "worst_ratio": layer.worst_ratio,
+        "passed": layer.passed,
+    }
+
+
+def divergence_record(first: Divergence | None) -> dict[str, Any] | None:
+    return None if first is None else asdict(first)
+
+
+def dumped(value: Any) -> str:
+    return json.dumps(finite(value), indent=2, allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become the texts "NaN", "Infinity" and "-Infinity"."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return value

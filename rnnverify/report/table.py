@@ -1,0 +1,147 @@
+"""Results as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich import box
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rnnverify.report.parameters import derivation
+from rnnverify.verification import MULTIPLE, Divergence, OutputResult, Verification
+
+MOST_ROWS = 20
+
+
+def render(result: Verification, verbose: bool = False) -> Iterator[RenderableType]:
+    """The title, the layer table, the output table and the verdict of one spec.
+
+    Args:
+        verbose: show every row, the residual of every layer, versions and times.
+    """
+    yield Text(f"{result.spec}   {result.dtype}, seed {result.seed}", style="bold")
+    yield Padding(layer_table(result, verbose), (1, 0, 0, 0))
+    yield Padding(output_table(result, verbose), (1, 0, 0, 0))
+    hidden = len(result.outputs) - MOST_ROWS
+    if hidden > 0 and not verbose:
+        failed = sum(not output.passed for output in worst_first(result)[MOST_ROWS:])
+        yield Text(
+            f"  and {hidden} smaller ones{f', {failed} of which fail' if failed else ''} (-v shows all)", style="dim"
+        )
+    yield Padding(verdict_line(result), (1, 0, 0, 0))
+    if verbose:
+        yield Text(", ".join(f"{name} {value}" for name, value in result.environment.items()), style="dim")
+        yield Text(", ".join(f"{name} {value:.3f} s" for name, value in result.seconds.items()), style="dim")
+
+
+def layer_table(result: Verification, verbose: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for heading in ("layer", "class", "weights"):
+        table.add_column(heading, no_wrap=heading != "weights")
+    table.add_column("parameters", justify="right")
+    table.add_column("output shape", justify="right", no_wrap=True)
+    if verbose:
+        table.add_column("max residual", justify="right")
+        table.add_column("of allowed", justify="right")
+    for layer in result.layers:
+        row: list[Any] = [
+            escape(layer.layer),
+            layer.class_,
+            "\n".join(f"{name} {shape}" for name, shape in layer.weights.items()),
+            derivation(layer.weights),
+            str(layer.output_shape),
+        ]
+        if verbose:
+            row += [f"{layer.max_residual:.2g}", f"{layer.worst_ratio:.2g}"]
+        table.add_row(*row, style=None if layer.passed else "red")
+    return table
+
+
+def output_table(result: Verification, verbose: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    timed = any(output.at.timestep is not None for output in result.outputs)
+    table.add_column("output", no_wrap=True)
+    headings = [
+        "max |error|",
+        "mean |error|",
+        "expected",
+        "sample",
+        *(["timestep"] if timed else []),
+        "Keras",
+        "replay",
+    ]
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    rows = worst_first(result)
+    for output in rows if verbose else rows[:MOST_ROWS]:
+        table.add_row(
+            escape(output.output),
+            f"{output.max_abs_error:.3g}",
+            f"{output.mean_abs_error:.3g}",
+            f"{output.expected_error:.3g}",
+            str(output.at.sample),
+            *([("" if output.at.timestep is None else str(output.at.timestep))] if timed else []),
+            f"{output.keras:.9g}",
+            f"{output.replay:.9g}",
+            "ok" if output.passed else "FAIL",
+            style=None if output.passed else "red",
+        )
+    return table
+
+
+def worst_first(result: Verification) -> list[OutputResult]:
+    return sorted(result.outputs, key=lambda output: (output.passed, -output.max_abs_error))
+
+
+def verdict_line(result: Verification) -> Text:
+    """One line: the verdict and what it rests on."""
+    if result.passed:
+        return Text.assemble(("match", "bold green"), f": {reason_for_match(result)}")
+    return Text.assemble(("mismatch", "bold red"), f": {reason_for_mismatch(result)}")
+
+
+def reason_for_match(result: Verification) -> str:
+    worst = worst_first(result)[0]
+    demand = tolerance_text(result)
+    return (
+        f"max |Keras - replay| is {worst.max_abs_error:.2g}; rounding is expected to make {worst.expected_error:.2g},"
+        f" and up to {MULTIPLE:g} times that passes{f'; within {demand} too' if demand else ''}"
+    )
+
+
+def reason_for_mismatch(result: Verification) -> str:
+    """Where it first goes wrong, or which demand is not met."""
+    if result.first_divergence is not None:
+        return place_of(result.first_divergence)
+    failed = [output for output in worst_first(result) if not output.passed]
+    worst = failed[0]
+    if worst.max_abs_error <= MULTIPLE * worst.expected_error:
+        return f"{worst.output} differs by {worst.max_abs_error:.3g}, not within {tolerance_text(result)}"
+    return (
+        f"{worst.output} differs by {worst.max_abs_error:.3g} end to end where {MULTIPLE * worst.expected_error:.3g} is"
+        f" allowed, though each layer by itself is right"
+    )
+
+
+def place_of(first: Divergence) -> str:
+    when = "" if first.timestep is None else f", timestep {first.timestep}"
+    return (
+        f"layer {first.layer}{when}, sample {first.sample}, unit {first.unit}: Keras {first.keras:.9g},"
+        f" replay {first.replay:.9g}, a difference of {first.residual:.3g} where {first.allowed:.3g} is allowed"
+    )
+
+
+def tolerance_text(result: Verification) -> str:
+    parts = {"atol": result.tolerance.atol, "rtol": result.tolerance.rtol}
+    return ", ".join(f"{name}={value:g}" for name, value in parts.items() if value is not None)
+
+
+def quiet_line(result: Verification) -> Text:
+    """The verdict, and where it is not match what is wrong."""
+    return Text(f"{result.verdict}  {result.spec}" + ("" if result.passed else f"  {reason_for_mismatch(result)}"))
