@@ -25,10 +25,9 @@ from rnnverify.spec.graph import snake_case
 from rnnverify.spec.layers import LayerArguments
 from rnnverify.spec.loading import is_function
 from rnnverify.spec.model import Input, NestedLayer, Spec
+from rnnverify.weights import set_weights, weight_names
 
 Array = npt.NDArray[Any]
-
-BIAS_SCALE = 0.5  # standard deviation of the biases drawn at random: large enough that a lost one shows
 
 
 @contextmanager
@@ -59,9 +58,10 @@ def load_keras() -> Any:
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
-        return importlib.import_module("keras")
+        import keras
     except ImportError as error:
         raise RequestError(f"Keras cannot be imported ({error}); install it with: pip install tensorflow") from None
+    return keras
 
 
 def observe(spec: Spec) -> Observation:
@@ -78,7 +78,7 @@ def observe(spec: Spec) -> Observation:
         built = (
             Built.of_spec(keras, spec) if spec.model is None else Built.of_model(keras, load_model(keras, spec), spec)
         )
-        set_weights(built, spec)
+        set_weights(built.layers, spec)
         vocabularies = built.vocabularies()
         x = draw_inputs(spec, built.inputs, vocabularies)
         ready = time.perf_counter()
@@ -94,24 +94,57 @@ def observe_model(model: Any, x: Any) -> Observation:
     Raises:
         RequestError: the model is not built, or the inputs do not fit it.
     """
+    arrays = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
     with quiet():
-        keras = load_keras()
-        if not isinstance(model, keras.Model):
-            model = model_of_layer(keras, model, x)
-        built = Built.of_model(keras, model)
-        arrays = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
-        if len(arrays) != len(built.inputs):
-            raise DataError(f"expected {len(built.inputs)} inputs for this model, got {len(arrays)}")
+        built = take(model, arrays, [])
         return built.observe({given.name: a for given, a in zip(built.inputs, arrays, strict=True)}, {"build": 0.0})
 
 
-def model_of_layer(keras: Any, layer: Any, x: Any) -> Any:
+def describe_model(
+    model: Any, inputs: Sequence[Array], states: Sequence[Array]
+) -> tuple[list[str], tuple[Node, ...], tuple[Ref, ...]]:
+    """The graph of a model or layer, without running it: the names of its inputs, its nodes, its outputs.
+
+    Raises:
+        RequestError: as `observe_model`.
+    """
+    with quiet():
+        built = take(model, inputs, states)
+        nodes = tuple(built.node(call) for call in built.calls)
+        return [given.name for given in built.inputs], nodes, built.outputs
+
+
+def take(model: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Built:
+    """A model, or a layer made into one, taken apart."""
+    keras = load_keras()
+    if not isinstance(model, keras.Layer):  # a keras.Model is one too
+        raise RequestError(f"expected a keras.Model, a Keras layer or a spec, got {type(model).__name__}")
+    if not isinstance(model, keras.Model):
+        if not model.built:
+            raise RequestError(f"the layer {model.name!r} has no weights yet: call it once, or build it")
+        model = model_of_layer(keras, model, inputs, states)
+    elif states:
+        raise RequestError("expected a single recurrent layer beside initial_state, got a model")
+    built = Built.of_model(keras, model)
+    if len(inputs) + len(states) != len(built.inputs):
+        raise DataError(f"expected {len(built.inputs)} inputs for the model {model.name!r}, got {len(inputs)}")
+    for given, array in zip(built.inputs, [*inputs, *states], strict=True):
+        fits = [want in (None, have) for want, have in zip(given.shape, array.shape[1:], strict=False)]
+        if array.ndim != len(given.shape) + 1 or not all(fits):
+            raise DataError(
+                f"expected the input {given.name!r} as (N, *{given.shape}), got an array of shape {array.shape}"
+            )
+    return built
+
+
+def model_of_layer(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Any:
     """A model that is one layer."""
-    if not isinstance(layer, keras.Layer):
-        raise RequestError(f"expected a keras.Model, a keras layer or a spec, got {type(layer).__name__}")
-    arrays = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
-    tensors = [keras.Input(array.shape[1:], dtype=array.dtype.name) for array in arrays]
-    return keras.Model(tensors, layer(tensors[0] if len(tensors) == 1 else tensors))
+    given, start = ([keras.Input(a.shape[1:], dtype=a.dtype.name) for a in arrays] for arrays in (inputs, states))
+    try:
+        y = layer(given if len(given) > 1 else given[0], **({"initial_state": start} if start else {}))
+    except Exception as error:  # Keras raises all kinds; each means that these arrays do not fit this layer
+        raise RequestError(f"the layer {layer.name!r} cannot be called on these inputs: {first_line(error)}") from None
+    return keras.Model([*given, *start], y)
 
 
 class Built:
@@ -281,76 +314,6 @@ def described_input(name: str, model: Any, classes: Mapping[str, set[str]], spec
             )
         shape = tuple(free_timesteps)
     return Input(name, tuple(shape), "ids" if "Embedding" in classes.get(name, ()) else "features")
-
-
-def weight_names(layer: Any) -> list[str]:
-    """Keras's own names, kernel, recurrent_kernel, bias; in a Bidirectional forward_kernel and so on."""
-    names = []
-    for weight in layer.weights:
-        *parents, name = weight.path.split("/")
-        direction = next((part.split("_")[0] for part in parents[1:] if part.startswith(("forward_", "backward_"))), "")
-        names.append(f"{direction}_{name}" if direction else name)
-    return names
-
-
-def set_weights(built: Built, spec: Spec) -> None:
-    """Draw biases at random, scale kernels, or load a file, as the spec says.
-
-    Raises:
-        DataError: the file does not hold the model's weights.
-    """
-    if spec.weights == type(spec.weights)(bias="keras"):
-        return
-    rng = np.random.default_rng([spec.seed, 2**16])  # a stream of its own beside those of the inputs
-    loaded = read_weights(spec.weights.file, built.layers) if spec.weights.file else {}
-    explicit = {layer.name: explicit_biases(layer.arguments) for layer in spec.layers}
-    for name, layer in built.layers.items():
-        weights = []
-        for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True):
-            if loaded:
-                weight = loaded[f"{name}/{label}"].astype(weight.dtype)
-            elif label.endswith("bias") and spec.weights.bias == "random" and label not in explicit.get(name, ()):
-                weight = (BIAS_SCALE * rng.standard_normal(weight.shape)).astype(weight.dtype)
-            elif label.endswith("kernel"):
-                weight = weight * weight.dtype.type(spec.weights.scale)
-            weights.append(weight)
-        layer.set_weights(weights)
-
-
-def explicit_biases(given: LayerArguments) -> set[str]:
-    """The biases for which the spec names an initializer, which it then keeps."""
-    nested = {"forward_": getattr(given, "layer", None), "backward_": getattr(given, "backward_layer", None)}
-    found = {"bias"} if "bias_initializer" in given.model_fields_set else set()
-    for prefix, inner in nested.items():
-        if inner is not None and "bias_initializer" in inner.arguments.model_fields_set:
-            found |= {"bias", f"{prefix}bias"}
-            if nested["backward_"] is None:
-                found.add("backward_bias")
-    return found
-
-
-def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
-    """The arrays of a .npz file, one for every weight, named layer/weight as in the layer table."""
-    wanted = {
-        f"{name}/{label}": weight.shape
-        for name, layer in layers.items()
-        for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True)
-    }
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            loaded = {key: file[key] for key in file.files}
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}; give a .npz file") from None
-    except (ValueError, EOFError, AttributeError, TypeError) as error:
-        raise DataError(f"{path}: not a .npz file of weights: {str(error)[:120]}") from None
-    got = {key: array.shape for key, array in loaded.items()}
-    if got != wanted:
-        wrong = sorted(set(got.items()) ^ set(wanted.items()))[0][0]
-        raise DataError(
-            f"{path}: expected arrays named {', '.join(wanted)}; {wrong}: expected shape {wanted.get(wrong, 'none')},"
-            f" got {got.get(wrong, 'none')}"
-        )
-    return loaded
 
 
 def environment(keras: Any) -> dict[str, str]:

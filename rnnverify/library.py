@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rnnverify.errors import RequestError
-from rnnverify.keras_model import observe, observe_model
+from rnnverify.keras_model import describe_model, observe, observe_model
+from rnnverify.replay.graph import Graph
 from rnnverify.saved_model import check_saved_classes
 from rnnverify.spec.loading import is_function
 from rnnverify.spec.model import Spec, Tolerance
@@ -37,3 +40,30 @@ def verify(target: Any, x: Any = None, *, atol: float | None = None, rtol: float
     observed = observe_model(target, x)
     name = str(getattr(target, "name", type(target).__name__))
     return verify_observation(observed, name, 0, "float32", Tolerance(atol, rtol))
+
+
+def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = None) -> Any:
+    """What a Keras model or layer computes, in float64 NumPy, from its weights and config alone; Keras does not run.
+
+    Args:
+        model_or_layer: a built keras.Model (Sequential or functional), or one built Keras layer.
+        x: its input (N, ...), or a list of them.
+        mask: for one input (N, T, ...): which steps to keep, (N, T) of bool.
+        initial_state: for one recurrent layer, its states, (N, M) each: an array, or a list of them.
+
+    Returns:
+        A float64 array, or a list of arrays where the model or layer has several outputs.
+
+    Raises:
+        RequestError: the model cannot be replayed, or the inputs do not fit it.
+    """
+    inputs = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
+    states = (
+        [] if initial_state is None else initial_state if isinstance(initial_state, list | tuple) else [initial_state]
+    )
+    names, nodes, outputs = describe_model(model_or_layer, inputs, [np.asarray(state) for state in states])
+    fed = dict(zip(names, [*inputs, *map(np.asarray, states)], strict=True))
+    masks = {} if mask is None else {names[0]: np.asarray(mask, dtype=bool)}
+    done = Graph(nodes).run(fed, masks=masks)
+    arrays = [done[ref].values for ref in outputs]
+    return arrays if len(arrays) > 1 else arrays[0]

@@ -22,6 +22,9 @@ def check_saved_classes(path: str) -> None:
         UnsupportedError: a layer in it has no replay.
     """
     config = read_config(path)
+    for module in modules_in(config):
+        if module.split(".")[0] not in ("keras", "builtins"):
+            raise UnsupportedError(f"{path}: expected parts of Keras alone, got one from the module {module[:80]!r}")
     for class_name, name in layers_in(config):
         if class_name not in REPLAYS and class_name not in CONTAINERS:
             raise UnsupportedError(
@@ -58,6 +61,20 @@ def layers_in(config: Any) -> Iterator[tuple[str, str]]:
             yield from layers_in(part)
 
 
+def modules_in(config: Any) -> Iterator[str]:
+    """Every module that the config would have Keras import."""
+    if isinstance(config, list):
+        for part in config:
+            yield from modules_in(part)
+    elif isinstance(config, dict):
+        if isinstance(config.get("module"), str):
+            yield config["module"]
+        for part in config.values():
+            yield from modules_in(part)
+
+
 def is_layer(config: dict[str, Any], inner: dict[str, Any]) -> bool:
-    """Layers have a name and a dtype; initializers, policies and tensors, which have a class name too, lack one."""
+    """Layers have a name and a trainable flag; initializers, policies, operations and tensors lack one of them."""
+    if ".ops." in (config.get("module") or ""):
+        return False  # a mask on its way; whether it is one is seen when the graph is read
     return "inbound_nodes" in config or {"name", "trainable"} <= inner.keys() or "layers" in inner

@@ -11,7 +11,10 @@ from rnnverify.keras_model import load_keras, quiet
 
 # Examples are drawn anew from a fixed seed, so that a run next year tries the same ones.
 settings.register_profile(
-    "rnnverify", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "rnnverify",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("rnnverify")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from rnnverify.cli.options import console, overrides, spec_options
+from rnnverify.cli.options import console, overrides, show, spec_options
 from rnnverify.cli.output import refuse_unwritable, write_report
 
 FORMATS = ["table", "json", "junit", "github"]
@@ -70,6 +70,6 @@ def watched(specs: list[str], replaced: list[Any], lines: Any, quiet: bool, verb
         if lines is not None and not (quiet and outcome.passed):
             lines.print(outcome_line(outcome, width), soft_wrap=True)
             if verbose and outcome.result is not None and not outcome.passed:
-                lines.print(*table.render(outcome.result), sep="\n")
+                show(lines, *table.render(outcome.result))
     if lines is not None:
         lines.print(summary_line(outcomes))

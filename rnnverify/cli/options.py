@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-WIDTH = 110  # of what is written to a file or a pipe; a terminal says its own
 
 
 def spec_options(command: Command) -> Command:
@@ -39,10 +36,20 @@ def overrides(settings: Sequence[str], seed: int | None, atol: float | None, rto
 
 
 def console() -> Console:
-    """Where tables go: stdout, at the terminal's width, or a fixed one where there is no terminal."""
+    """Where tables and lines go: stdout."""
     from rich.console import Console
 
-    made = Console(highlight=False, soft_wrap=False)
-    if not made.is_terminal and "COLUMNS" not in os.environ:
-        made.width = WIDTH
-    return made
+    return Console(highlight=False)
+
+
+def show(out: Console, *parts: RenderableType) -> None:
+    """Print tables at their full width, also where the terminal is narrower: a shortened number is no number."""
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    terminal = out.width
+    for part in parts:
+        wide = Measurement.get(out, out.options.update(width=10_000), part).maximum if isinstance(part, Table) else 0
+        out.width = max(terminal, wide)
+        out.print(part, soft_wrap=not wide)
+    out.width = terminal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -38,7 +38,7 @@ def write_report(outcomes: Sequence[Outcome], form: str, path: str | None) -> No
     from rnnverify.report import github, junit, lines, records
 
     width = max(len(outcome.spec) for outcome in outcomes)
-    formatters = {
+    formatters: dict[str, Callable[[Sequence[Outcome]], str]] = {
         "json": records.check_json,
         "junit": junit.junit_xml,
         "github": github.github_commands,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rnnverify.cli.options import console, overrides, spec_options
+from rnnverify.cli.options import console, overrides, show, spec_options
 
 
 @click.command()
@@ -48,8 +48,7 @@ def run(
     for spec in loaded:
         results.append(verify(spec))
         if form == "table":
-            out = console()
-            out.print(*([table.quiet_line(results[-1])] if quiet else table.render(results[-1], verbose)), sep="\n")
+            show(console(), *([table.quiet_line(results[-1])] if quiet else table.render(results[-1], verbose)))
     if form == "json":
         click.echo(records.report_json(results))
     ctx.exit(0 if all(result.passed for result in results) else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,14 @@ class Graph:
         """The precision in which a node computes."""
         return self.precisions[ref.node]
 
-    def run(self, inputs: Mapping[str, Array], dtype: type[np.floating[Any]] = np.float64) -> dict[Ref, Masked]:
+    def run(
+        self,
+        inputs: Mapping[str, Array],
+        dtype: type[np.floating[Any]] = np.float64,
+        masks: Mapping[str, Array] = MappingProxyType({}),
+    ) -> dict[Ref, Masked]:
         """Free-running: feed the model's inputs in, and every node with what the replay of those before it gave."""
-        done = {Ref(name): Masked(cast(x, "float64", dtype)) for name, x in inputs.items()}
+        done = {Ref(name): Masked(cast(x, "float64", dtype), masks.get(name)) for name, x in inputs.items()}
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
             for node in self.nodes:
                 self.apply(node, done, done, dtype)

@@ -8,7 +8,6 @@ from typing import Any
 from rich import box
 from rich.console import RenderableType
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -25,25 +24,29 @@ def render(result: Verification, verbose: bool = False) -> Iterator[RenderableTy
         verbose: show every row, the residual of every layer, versions and times.
     """
     yield Text(f"{result.spec}   {result.dtype}, seed {result.seed}", style="bold")
-    yield Padding(layer_table(result, verbose), (1, 0, 0, 0))
-    yield Padding(output_table(result, verbose), (1, 0, 0, 0))
+    yield layer_table(result, verbose)
+    yield output_table(result, verbose)
     hidden = len(result.outputs) - MOST_ROWS
     if hidden > 0 and not verbose:
         failed = sum(not output.passed for output in worst_first(result)[MOST_ROWS:])
         yield Text(
             f"  and {hidden} smaller ones{f', {failed} of which fail' if failed else ''} (-v shows all)", style="dim"
         )
-    yield Padding(verdict_line(result), (1, 0, 0, 0))
+    yield verdict_line(result)
     if verbose:
         yield Text(", ".join(f"{name} {value}" for name, value in result.environment.items()), style="dim")
         yield Text(", ".join(f"{name} {value:.3f} s" for name, value in result.seconds.items()), style="dim")
 
 
+def new_table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0), collapse_padding=True)
+
+
 def layer_table(result: Verification, verbose: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = new_table()
     for heading in ("layer", "class", "weights"):
-        table.add_column(heading, no_wrap=heading != "weights")
-    table.add_column("parameters", justify="right")
+        table.add_column(heading, no_wrap=True)
+    table.add_column("parameters", justify="right", overflow="fold")
     table.add_column("output shape", justify="right", no_wrap=True)
     if verbose:
         table.add_column("max residual", justify="right")
@@ -63,7 +66,7 @@ def layer_table(result: Verification, verbose: bool) -> Table:
 
 
 def output_table(result: Verification, verbose: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = new_table()
     timed = any(output.at.timestep is not None for output in result.outputs)
     table.add_column("output", no_wrap=True)
     headings = [

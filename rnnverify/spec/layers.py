@@ -96,7 +96,6 @@ class LayerArguments(Arguments):
     inputs: References = None
 
     ours: ClassVar[frozenset[str]] = frozenset({"inputs", "initial_state"})  # keys that are not Keras's arguments
-    state_names: ClassVar[tuple[str, ...]] = ()
     rank: ClassVar[tuple[int, str] | None] = None  # how many axes the input has, and in words
 
     def output_shapes(self, inputs: list[Shape]) -> list[Shape]:
@@ -141,7 +140,7 @@ class Recurrent(LayerArguments):
     initial_state: References = None
 
     gates: ClassVar[int] = 1
-    state_names = ("h",)
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
     rank = (2, "a sequence (timesteps, features)")
 
     def output_shapes(self, inputs: list[Shape]) -> list[Shape]:

@@ -28,6 +28,7 @@ from rnnverify.spec.types import (
 )
 
 SAVED_MODELS = (".keras", ".h5", ".hdf5")
+SAVED_MODEL_LETTERS = {"N": 3, "T": 7}  # where a spec for a saved model leaves them out: they differ, and exceed 1
 
 
 class SpecKeys(Arguments):
@@ -233,6 +234,8 @@ def read_weights(problems: Problems, keys: SpecKeys) -> Weights | None:
 def read_letters(problems: Problems, keys: SpecKeys, data: Data | None) -> dict[str, int]:
     """The letters that are set, together with those that the data decides."""
     letters = {letter: getattr(keys, letter) for letter in LETTERS if getattr(keys, letter) is not None}
+    if keys.model is not None:
+        letters = {**SAVED_MODEL_LETTERS, **letters}
     if data is None:
         return letters
     fixed = data.letters()

@@ -1,0 +1,87 @@
+"""Where a model's weights come from. Works on Keras's layers without importing Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnverify.errors import DataError
+from rnnverify.spec.layers import LayerArguments
+from rnnverify.spec.model import Spec, Weights
+
+Array = npt.NDArray[Any]
+
+BIAS_SCALE = 0.5  # standard deviation of the biases drawn at random: large enough that a lost one shows
+
+
+def weight_names(layer: Any) -> list[str]:
+    """Keras's own names, kernel, recurrent_kernel, bias; in a Bidirectional forward_kernel and so on."""
+    names = []
+    for weight in layer.weights:
+        *parents, name = weight.path.split("/")
+        direction = next((part.split("_")[0] for part in parents[1:] if part.startswith(("forward_", "backward_"))), "")
+        names.append(f"{direction}_{name}" if direction else name)
+    return names
+
+
+def set_weights(layers: Mapping[str, Any], spec: Spec) -> None:
+    """Draw biases at random, scale kernels, or load a file, as the spec says.
+
+    Raises:
+        DataError: the file does not hold the model's weights.
+    """
+    if spec.weights == Weights(bias="keras"):
+        return
+    rng = np.random.default_rng([spec.seed, 2**16])  # a stream of its own beside those of the inputs
+    loaded = read_weights(spec.weights.file, layers) if spec.weights.file else {}
+    explicit = {layer.name: explicit_biases(layer.arguments) for layer in spec.layers}
+    for name, layer in layers.items():
+        weights = []
+        for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True):
+            if loaded:
+                weight = loaded[f"{name}/{label}"].astype(weight.dtype)
+            elif label.endswith("bias") and spec.weights.bias == "random" and label not in explicit.get(name, ()):
+                weight = (BIAS_SCALE * rng.standard_normal(weight.shape)).astype(weight.dtype)
+            elif label.endswith("kernel"):
+                weight = weight * weight.dtype.type(spec.weights.scale)
+            weights.append(weight)
+        layer.set_weights(weights)
+
+
+def explicit_biases(given: LayerArguments) -> set[str]:
+    """The biases for which the spec names an initializer, which it then keeps."""
+    nested = {"forward_": getattr(given, "layer", None), "backward_": getattr(given, "backward_layer", None)}
+    found = {"bias"} if "bias_initializer" in given.model_fields_set else set()
+    for prefix, inner in nested.items():
+        if inner is not None and "bias_initializer" in inner.arguments.model_fields_set:
+            found |= {"bias", f"{prefix}bias"}
+            if nested["backward_"] is None:
+                found.add("backward_bias")
+    return found
+
+
+def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays of a .npz file, one for every weight, named layer/weight as in the layer table."""
+    wanted = {
+        f"{name}/{label}": weight.shape
+        for name, layer in layers.items()
+        for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True)
+    }
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            loaded = {key: file[key] for key in file.files}
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}; give a .npz file") from None
+    except (ValueError, EOFError, AttributeError, TypeError) as error:
+        raise DataError(f"{path}: not a .npz file of weights: {str(error)[:120]}") from None
+    got = {key: array.shape for key, array in loaded.items()}
+    if got != wanted:
+        wrong = sorted(set(got.items()) ^ set(wanted.items()))[0][0]
+        raise DataError(
+            f"{path}: expected arrays named {', '.join(wanted)}; {wrong}: expected shape {wanted.get(wrong, 'none')},"
+            f" got {got.get(wrong, 'none')}"
+        )
+    return loaded
