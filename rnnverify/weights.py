@@ -19,11 +19,10 @@ BIAS_SCALE = 0.5  # standard deviation of the biases drawn at random: large enou
 
 def weight_names(layer: Any) -> list[str]:
     """Keras's own names, kernel, recurrent_kernel, bias; in a Bidirectional forward_kernel and so on."""
-    names = []
-    for weight in layer.weights:
-        *parents, name = weight.path.split("/")
-        direction = next((part.split("_")[0] for part in parents[1:] if part.startswith(("forward_", "backward_"))), "")
-        names.append(f"{direction}_{name}" if direction else name)
+    names = [weight.name for weight in layer.weights]
+    if hasattr(layer, "forward_layer"):  # get_weights() gives the forward layer's first
+        forward = len(layer.forward_layer.weights)
+        return [f"{'forward' if index < forward else 'backward'}_{name}" for index, name in enumerate(names)]
     return names
 
 
