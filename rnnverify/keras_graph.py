@@ -19,6 +19,7 @@ class Call:
     layer: str
     inputs: tuple[Ref, ...]
     initial_state: tuple[Ref, ...] = ()
+    masked: bool = False  # whether Keras hands it a mask
 
 
 def calls_of_config(config: Mapping[str, Any]) -> tuple[list[Call], dict[str, set[str]]]:
@@ -68,6 +69,7 @@ def read_call(name: str, index: int, node: Mapping[str, Any], is_operation: bool
     """One entry of `inbound_nodes`; the nodes that masks come from are added to `masks`."""
     inputs = tuple(tensors(node["args"]))
     states: tuple[Ref, ...] = ()
+    masked = False
     for key, value in node["kwargs"].items():
         if is_operation or value is None or (key == "training" and value is False):
             continue
@@ -75,13 +77,14 @@ def read_call(name: str, index: int, node: Mapping[str, Any], is_operation: bool
             states = tuple(tensors(value))
         elif key == "mask":
             masks.update(ref.node for ref in tensors(value))
+            masked = True
         elif key in ("inputs", "sequences"):
             inputs += tuple(tensors(value))
         else:
             raise UnsupportedError(
                 f"layer {name!r} is called with {key}={value!r}, which is not implemented by the replay"
             )
-    return Call(node_name(name, index), name, inputs, states)
+    return Call(node_name(name, index), name, inputs, states, masked)
 
 
 def tensors(value: Any) -> Iterator[Ref]:

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
@@ -21,6 +22,7 @@ from rnnverify.errors import DataError, RequestError, SpecError
 from rnnverify.inputs import draw_inputs
 from rnnverify.keras_graph import Call, calls_of_config, output_refs
 from rnnverify.observation import Node, Observation, Ref
+from rnnverify.precision import rounded
 from rnnverify.spec.graph import snake_case
 from rnnverify.spec.layers import LayerArguments
 from rnnverify.spec.loading import is_function
@@ -64,6 +66,19 @@ def load_keras() -> Any:
     return keras
 
 
+@contextmanager
+def precision(keras: Any, policy: str) -> Iterator[None]:
+    """Set Keras's global precision: models and `predict` cast what they are fed to it, whatever their layers say."""
+    before = keras.config.dtype_policy(), keras.config.floatx()
+    keras.config.set_floatx("float64" if policy == "float64" else "float32")
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before[1])
+        keras.config.set_dtype_policy(before[0])
+
+
 def observe(spec: Spec) -> Observation:
     """Build the spec's model, feed it, and write down everything it did.
 
@@ -75,14 +90,14 @@ def observe(spec: Spec) -> Observation:
         keras = load_keras()
         keras.utils.clear_session()
         keras.utils.set_random_seed(spec.seed % 2**32)
-        built = (
-            Built.of_spec(keras, spec) if spec.model is None else Built.of_model(keras, load_model(keras, spec), spec)
-        )
-        set_weights(built.layers, spec)
-        vocabularies = built.vocabularies()
-        x = draw_inputs(spec, built.inputs, vocabularies)
-        ready = time.perf_counter()
-        return built.observe(x, {"build": ready - started})
+        with precision(keras, spec.dtype):
+            if spec.model is None:
+                built = Built.of_spec(keras, spec)
+            else:
+                built = Built.of_model(keras, load_model(keras, spec), spec)
+            set_weights(built.layers, spec)
+            x = draw_inputs(spec, built.inputs, built.vocabularies())
+            return built.observe(x, {"build": time.perf_counter() - started})
 
 
 def observe_model(model: Any, x: Any) -> Observation:
@@ -180,6 +195,8 @@ class Built:
         self.outputs = spec.outputs
         self.feed = [given.name for given in spec.inputs]
         self.model = keras.Model([tensors[name] for name in self.feed], [self.tensors[ref] for ref in self.outputs])
+        masked = {call.name: call.masked for call in calls_of_config(self.model.get_config())[0]}
+        self.calls = [replace(call, masked=masked[call.name]) for call in self.calls]
         return self
 
     @classmethod
@@ -234,6 +251,8 @@ class Built:
 
     def observe(self, x: Mapping[str, Array], seconds: Mapping[str, float]) -> Observation:
         """Predict with the model itself, and once more with every tensor of the graph as an output."""
+        floatx = self.keras.config.floatx()
+        x = {name: cast(cast(array, floatx), self.model.compute_dtype) for name, array in x.items()}
         fed: Any = {key: x[name] for key, name in self.feed.items()} if isinstance(self.feed, dict) else None
         started = time.perf_counter()
         try:
@@ -262,8 +281,20 @@ class Built:
         layer = self.layers[call.layer]
         weights = dict(zip(weight_names(layer), layer.get_weights(), strict=True))
         return Node(
-            call.name, call.layer, type(layer).__name__, layer.get_config(), weights, call.inputs, call.initial_state
+            name=call.name,
+            layer=call.layer,
+            class_name=type(layer).__name__,
+            config=layer.get_config(),
+            weights=weights,
+            inputs=call.inputs,
+            initial_state=call.initial_state,
+            masked=call.masked,
         )
+
+
+def cast(array: Array, precision: str) -> Array:
+    """What a model makes of a float input on its way in; done here so that the replay is fed the same numbers."""
+    return rounded(array, precision).astype(array.dtype) if array.dtype.kind == "f" else array
 
 
 def arguments(arrays: list[Array]) -> Any:
@@ -278,6 +309,10 @@ def keras_layer(keras: Any, class_name: str, given: LayerArguments, name: str, d
             inner = value.arguments.name or snake_case(value.class_name)
             value = keras_layer(keras, value.class_name, value.arguments, inner, dtype)
         made[key] = value
+    if "recurrent_initializer" in type(given).model_fields and "bfloat16" in (made.get("dtype", dtype), dtype):
+        made.setdefault(
+            "recurrent_initializer", "glorot_uniform"
+        )  # TensorFlow has no QR, so no orthogonal, in bfloat16
     return getattr(keras.layers, class_name)(**{"dtype": dtype, **made, "name": name})
 
 

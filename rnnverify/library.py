@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,8 @@ def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = N
     names, nodes, outputs = describe_model(model_or_layer, inputs, [np.asarray(state) for state in states])
     fed = dict(zip(names, [*inputs, *map(np.asarray, states)], strict=True))
     masks = {} if mask is None else {names[0]: np.asarray(mask, dtype=bool)}
+    if masks:
+        nodes = tuple(replace(node, masked=node.masked or node.inputs[0].node in masks) for node in nodes)
     done = Graph(nodes).run(fed, masks=masks)
     arrays = [done[ref].values for ref in outputs]
     return arrays if len(arrays) > 1 else arrays[0]

@@ -32,6 +32,7 @@ class Node:
     weights: Mapping[str, Array]  # as get_weights() gave them, by name and in its order
     inputs: tuple[Ref, ...]
     initial_state: tuple[Ref, ...] = ()
+    masked: bool = True  # whether Keras hands the call its input's mask; it does not where initial_state is given
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ BIAS_SCALE = 0.5  # standard deviation of the biases drawn at random: large enou
 
 def weight_names(layer: Any) -> list[str]:
     """Keras's own names, kernel, recurrent_kernel, bias; in a Bidirectional forward_kernel and so on."""
-    names = [weight.name for weight in layer.weights]
     if hasattr(layer, "forward_layer"):  # get_weights() gives the forward layer's first
-        forward = len(layer.forward_layer.weights)
-        return [f"{'forward' if index < forward else 'backward'}_{name}" for index, name in enumerate(names)]
-    return names
+        directions = {"forward": layer.forward_layer, "backward": layer.backward_layer}
+        return [f"{direction}_{name}" for direction, inner in directions.items() for name in weight_names(inner)]
+    if hasattr(layer, "layer"):
+        return weight_names(layer.layer)
+    return [weight.name for weight in layer.weights]
 
 
 def set_weights(layers: Mapping[str, Any], spec: Spec) -> None:

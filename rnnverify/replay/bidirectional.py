@@ -59,9 +59,11 @@ class Bidirectional(Layer):
     def __call__(self, call: Call) -> Outputs:
         split = self.layer.weight_count
         half = len(call.initial_state) // 2
-        forward, *forward_states = self.layer(Call(call.inputs, call.weights[:split], call.initial_state[:half]))
+        forward, *forward_states = self.layer(
+            call._replace(weights=call.weights[:split], initial_state=call.initial_state[:half])
+        )
         backward, *backward_states = self.backward_layer(
-            Call(call.inputs, call.weights[split:], call.initial_state[half:])
+            call._replace(weights=call.weights[split:], initial_state=call.initial_state[half:])
         )
         if self.layer.return_sequences:  # the backward walk gave its last timestep first
             backward = backward._replace(values=backward.values[:, ::-1])

@@ -85,6 +85,7 @@ class Graph:
             inputs=inputs,
             weights=[cast(weight, precision, dtype) for weight in node.weights.values()],
             initial_state=[sources[ref].values for ref in node.initial_state],
+            masked=node.masked,
         )
         for index, output in enumerate(layer(call)):
             results[Ref(node.name, index)] = output

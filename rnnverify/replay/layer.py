@@ -37,6 +37,7 @@ class Call(NamedTuple):
     inputs: Sequence[Masked]
     weights: Sequence[Array] = ()
     initial_state: Sequence[Array] = ()
+    masked: bool = True  # whether the input's mask is to be heeded; it is handed on in either case
 
     @property
     def x(self) -> Masked:

@@ -88,7 +88,7 @@ class Recurrent(Layer):
         return ("", *self.state_names) if self.return_state else ("",)
 
     def __call__(self, call: Call) -> Outputs:
-        x, mask = call.x
+        x, mask = call.x if call.masked else Masked(call.x.values)
         if self.go_backwards:
             x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
         states = tuple(call.initial_state) or tuple(

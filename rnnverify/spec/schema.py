@@ -1,0 +1,90 @@
+"""The JSON schema of a spec, for editors: from the same declarations that validate it.
+
+`make schemas` writes it to schemas/spec.json, which the package ships.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rnnverify.spec.data import KINDS, SHORTHANDS
+from rnnverify.spec.layers import LAYERS
+from rnnverify.spec.loading import SpecKeys, ToleranceKeys, WeightKeys
+from rnnverify.spec.types import Arguments
+
+SHORTHAND_SCHEMAS = {"file": {"type": "string"}, "text": {"type": "array", "items": {"type": "string"}}}
+
+
+def spec_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a spec."""
+    schema = mapping_schema(SpecKeys)
+    properties = schema["properties"]
+    properties["layers"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/layer"}}
+    properties["data"] = {"anyOf": [{"enum": [k for k in KINDS if k not in ("text", "chars", "file")]}, data_schema()]}
+    properties["weights"] = {"anyOf": [{"const": "keras"}, mapping_schema(WeightKeys)]}
+    properties["tolerance"] = mapping_schema(ToleranceKeys)
+    definitions = {f"{name} arguments": mapping_schema(model) for name, model in LAYERS.items()}
+    for name, model in LAYERS.items():
+        for key in getattr(model, "nested", ()):
+            inner = {"oneOf": [entry_schema(kind) for kind in getattr(model, "inner", ())]}
+            definitions[f"{name} arguments"]["properties"][key] = inner
+    definitions["layer"] = {
+        "anyOf": [{"enum": [n for n, model in LAYERS.items() if not required(model)]}, *map(entry_schema, LAYERS)]
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "rnnverify spec",
+        **schema,
+        "$defs": definitions,
+    }
+
+
+def mapping_schema(model: type[Arguments]) -> dict[str, Any]:
+    """One mapping of keys, without the titles that pydantic makes up."""
+    schema = model.model_json_schema()
+    properties = {name: clean(field) for name, field in schema.get("properties", {}).items()}
+    return {
+        "type": "object",
+        "properties": properties,
+        **({"required": needed} if (needed := required(model)) else {}),
+        "additionalProperties": False,
+    }
+
+
+def required(model: type[Arguments]) -> list[str]:
+    return [name for name, field in model.model_fields.items() if field.is_required()]
+
+
+def clean(field: dict[str, Any]) -> dict[str, Any]:
+    """A field's schema; a default that only says `not set` is no value a user could write."""
+    return {key: value for key, value in field.items() if key != "title" and (key, value) != ("default", None)}
+
+
+def entry_schema(name: str) -> dict[str, Any]:
+    """One layer: {LSTM: {units: M}}."""
+    arguments: dict[str, Any] = {"$ref": f"#/$defs/{name} arguments"}
+    if not required(LAYERS[name]):
+        arguments = {"anyOf": [arguments, {"type": "null"}]}
+    return {"type": "object", "properties": {name: arguments}, "required": [name], "additionalProperties": False}
+
+
+def data_schema() -> dict[str, Any]:
+    """One kind of data with its details: {uniform: {high: 2}}, {file: x.npy}."""
+    properties: dict[str, Any] = {}
+    for kind, model in KINDS.items():
+        details: list[dict[str, Any]] = [mapping_schema(model)]
+        if kind in SHORTHANDS:
+            details.append(SHORTHAND_SCHEMAS[kind])
+        properties[kind] = {"anyOf": [*details, *([] if required(model) else [{"type": "null"}])]}
+    return {
+        "type": "object",
+        "properties": properties,
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(spec_schema(), indent=2))
