@@ -1,6 +1,6 @@
 """How many times the expected error right models differ by: what the verdict's multiple rests on.
 
-    python -m benchmarks.expected_error 1000
+python -m benchmarks.expected_error 1000
 """
 
 from __future__ import annotations

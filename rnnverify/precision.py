@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+from rnnverify.errors import UnsupportedError
+
+if TYPE_CHECKING:  # a spec is read, and refused, without NumPy
+    import numpy as np
+    import numpy.typing as npt
 
 # Policy -> the dtype that layers compute in.
 POLICIES: Mapping[str, str] = {
@@ -29,8 +32,8 @@ UNIT_ROUNDOFF: Mapping[str, float] = {
 LARGEST: Mapping[str, float] = {
     "float16": 65504.0,
     "bfloat16": (2 - 2.0**-7) * 2.0**127,
-    "float32": float(np.finfo(np.float32).max),
-    "float64": float(np.finfo(np.float64).max),
+    "float32": (2 - 2.0**-23) * 2.0**127,
+    "float64": (2 - 2.0**-52) * 2.0**1023,
 }
 
 
@@ -40,8 +43,6 @@ def compute_dtype(policy: Any) -> str:
     Raises:
         UnsupportedError: the policy is not one of those above (a quantised one, say).
     """
-    from rnnverify.errors import UnsupportedError
-
     name = policy["config"]["name"] if isinstance(policy, Mapping) else policy
     if name not in POLICIES:
         raise UnsupportedError(f"the dtype policy {name!r} is not implemented; those that are: {', '.join(POLICIES)}")
@@ -50,6 +51,8 @@ def compute_dtype(policy: Any) -> str:
 
 def rounded(values: npt.NDArray[Any], dtype: str) -> npt.NDArray[np.float64]:
     """Round floats to a dtype and widen the result to float64, which holds it exactly."""
+    import numpy as np
+
     if dtype == "bfloat16":
         import ml_dtypes
 

@@ -7,9 +7,9 @@ Layer by layer, each layer replayed on what Keras fed it: the layer that is wron
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, prod
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,10 @@ import numpy.typing as npt
 from rnnverify.errors import DataError
 from rnnverify.observation import Node, Observation, Ref
 from rnnverify.precision import LARGEST, UNIT_ROUNDOFF, compute_dtype
+from rnnverify.replay.bidirectional import Bidirectional
 from rnnverify.replay.graph import Graph
 from rnnverify.replay.layer import Masked
+from rnnverify.replay.recurrence import Recurrent
 from rnnverify.spec.model import Tolerance
 
 Array = npt.NDArray[Any]
@@ -93,6 +95,7 @@ class Verification:
     layers: tuple[LayerResult, ...]
     first_divergence: Divergence | None
     tolerance: Tolerance
+    notes: tuple[str, ...]  # what Keras does that the user may not expect
     environment: Mapping[str, str]
     seconds: Mapping[str, float]
 
@@ -133,6 +136,10 @@ def verify_observation(observed: Observation, name: str, seed: int, dtype: str, 
         DataError: there is nothing to compare.
     """
     started = time.perf_counter()
+    if not any(array.size for array in observed.predictions):
+        raise DataError(
+            f"{name}: nothing to compare: the model's outputs have no elements; feed it at least one sample"
+        )
     graph = Graph(observed.nodes)
     roundoffs = {node.name: UNIT_ROUNDOFF[compute_dtype(node.config["dtype"])] for node in observed.nodes}
     exact = graph.run(observed.inputs)
@@ -146,8 +153,6 @@ def verify_observation(observed: Observation, name: str, seed: int, dtype: str, 
             tolerance,
         )
     ]
-    if not any(prod(output.shape) for output in outputs):
-        raise DataError(f"{name}: nothing to compare: the model's outputs have no elements")
     exact = graph.run_layerwise(observed.inputs, observed.emitted)
     single = graph.run_layerwise(observed.inputs, observed.emitted, np.float32)
     layers: list[LayerResult] = []
@@ -170,9 +175,21 @@ def verify_observation(observed: Observation, name: str, seed: int, dtype: str, 
         layers=tuple(layers),
         first_divergence=divergence,
         tolerance=tolerance,
+        notes=tuple(unheeded_masks(observed.nodes, graph, exact)),
         environment=observed.environment,
         seconds=seconds,
     )
+
+
+def unheeded_masks(nodes: Sequence[Node], graph: Graph, values: Mapping[Ref, Masked]) -> Iterator[str]:
+    """A sentence for every layer that would heed a mask, if Keras handed it the one that its input has."""
+    for node in nodes:
+        masked = any(ref in values and values[ref].mask is not None for ref in node.inputs)
+        if masked and not node.masked and isinstance(graph.layers[node.name], Recurrent | Bidirectional):
+            yield (
+                f"{node.name} runs over the masked steps: Keras passes no implied mask to a call that is given an"
+                " initial_state, and the replay does the same"
+            )
 
 
 def compare(keras: Array, exact: Masked, single: Masked, roundoff: float, dtype: str) -> Comparison:
@@ -213,8 +230,6 @@ def compare_output(name: str, compared: Comparison, tolerance: Tolerance) -> lis
         within &= compared.error <= allowed
     for unit in range(compared.error.shape[-1]):
         error = compared.error[..., unit]
-        if error.size == 0:
-            continue
         index = np.unravel_index(int(np.argmax(error)), error.shape)
         rows.append(
             OutputResult(

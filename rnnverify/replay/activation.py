@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rnnverify.replay.activations import activation
+from rnnverify.replay import activations
 from rnnverify.replay.layer import Call, Layer, Masked, Outputs
 
 
 @dataclass(frozen=True)
 class Activation(Layer):
-    activation: str
+    activation: activations.Activation
 
     def __call__(self, call: Call) -> Outputs:
         x, mask = call.x
-        return (Masked(activation(self.activation)(x), mask),)
+        return (Masked(self.activation(x), mask),)

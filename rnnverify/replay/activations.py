@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from rnnverify.errors import UnsupportedError
-from rnnverify.replay.layer import Array
+from rnnverify.replay.arrays import Array
 
 Activation = Callable[[Array], Array]
 
+# In models of any precision Keras holds these two in float32, as measured; in float32 itself that is a mere rounding.
+LEAKY_RELU_SLOPE, ROOT_HALF = float(np.float32(0.2)), float(np.float32(math.sqrt(0.5)))
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, from the fixed point (0, 1)
 
 
 def sigmoid(x: Array) -> Array:
-    return 0.5 * np.tanh(0.5 * x) + 0.5  # 1 / (1 + exp(-x)), in a form that cannot overflow
+    return 1 / (1 + np.exp(-x))
 
 
 def hard_sigmoid(x: Array) -> Array:
@@ -47,7 +49,7 @@ def selu(x: Array) -> Array:
 
 
 def gelu(x: Array) -> Array:
-    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
+    return 0.5 * x * (1 + erf(ROOT_HALF * x))
 
 
 def erf(x: Array) -> Array:
@@ -79,7 +81,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "hard_sigmoid": hard_sigmoid,
     "relu": lambda x: np.maximum(x, 0),
     "relu6": lambda x: np.clip(x, 0, 6),
-    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+    "leaky_relu": lambda x: np.where(x > 0, x, LEAKY_RELU_SLOPE * x),
     "elu": elu,
     "celu": elu,  # alpha is 1 for both
     "selu": selu,
@@ -98,7 +100,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "hard_tanh": lambda x: np.clip(x, -1, 1),
     "tanh_shrink": lambda x: x - np.tanh(x),
     "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, 0),
-    "soft_shrink": lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0),
+    "soft_shrink": lambda x: np.where(x > 0.5, x - 0.5, np.where(x < -0.5, x + 0.5, 0)),
     "log_sigmoid": lambda x: -softplus(-x),
     "softmax": softmax,
     "log_softmax": log_softmax,

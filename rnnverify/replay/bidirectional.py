@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from rnnverify.errors import UnsupportedError
+from rnnverify.replay.arrays import Array
 from rnnverify.replay.gru import GRU
-from rnnverify.replay.layer import Array, Call, Layer, Masked, Outputs
+from rnnverify.replay.layer import Call, Layer, Masked, Outputs
 from rnnverify.replay.lstm import LSTM
 from rnnverify.replay.recurrence import Recurrent
 from rnnverify.replay.simple_rnn import SimpleRNN

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnverify.errors import UnsupportedError
-from rnnverify.replay.layer import Array, Call, Layer, Masked, Outputs
+from rnnverify.replay.arrays import Array
+from rnnverify.replay.layer import Call, Layer, Masked, Outputs
 
 
 @dataclass(frozen=True)
@@ -27,5 +28,5 @@ def joint_mask(inputs: Sequence[Masked]) -> Array | None:
     masks = [x.mask for x in inputs]
     if all(mask is None for mask in masks):
         return None
-    kept = [np.ones(x.values.shape[:2], dtype=bool) if x.mask is None else x.mask for x in inputs]
+    kept = [np.ones(x.values.shape[:-1], dtype=bool) if x.mask is None else x.mask for x in inputs]
     return np.any(np.stack(kept), axis=0)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from rnnverify.replay.activations import activation
+from rnnverify.replay.activations import Activation
 from rnnverify.replay.layer import TRAINING, Call, Layer, Masked, Outputs
 
 
 @dataclass(frozen=True)
 class Dense(Layer):
     units: int
-    activation: str
+    activation: Activation
     use_bias: bool
 
     inert = TRAINING
@@ -28,4 +28,4 @@ class Dense(Layer):
         y = x @ kernel
         if self.use_bias:
             y = y + bias[0]
-        return (Masked(activation(self.activation)(y), mask),)
+        return (Masked(self.activation(y), mask),)

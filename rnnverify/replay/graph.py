@@ -11,7 +11,8 @@ import numpy as np
 from rnnverify.errors import UnsupportedError
 from rnnverify.observation import Node, Ref
 from rnnverify.precision import compute_dtype, rounded
-from rnnverify.replay.layer import Array, Call, Layer, Masked
+from rnnverify.replay.arrays import Array
+from rnnverify.replay.layer import Call, Layer, Masked
 from rnnverify.replay.registry import replay_of
 
 Values = Mapping[Ref, Array]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnverify.replay.activations import Activation, activation
-from rnnverify.replay.layer import Array
+from rnnverify.replay.activations import Activation
+from rnnverify.replay.arrays import Array
 from rnnverify.replay.recurrence import Cell, Recurrent, States
 
 
@@ -62,12 +62,12 @@ class GRUResetBeforeCell:
 
 @dataclass(frozen=True)
 class GRU(Recurrent):
-    recurrent_activation: str
+    recurrent_activation: Activation
     reset_after: bool
 
     def cell(self, weights: Sequence[Array]) -> Cell:
         kernel, recurrent_kernel, *bias = weights
-        activations = activation(self.activation), activation(self.recurrent_activation)
+        activations = self.activation, self.recurrent_activation
         if not self.reset_after:
             return GRUResetBeforeCell(kernel, recurrent_kernel, bias[0] if bias else 0.0, *activations)
         input_bias, recurrent_bias = bias[0] if bias else (0.0, 0.0)  # the rows of bias, (2, 3M)

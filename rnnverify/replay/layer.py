@@ -13,11 +13,10 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
-import numpy.typing as npt
-
 from rnnverify.errors import UnsupportedError
+from rnnverify.replay.activations import activation
+from rnnverify.replay.arrays import Array
 
-Array = npt.NDArray[Any]
 Config = Mapping[str, Any]
 
 
@@ -72,12 +71,12 @@ class Layer(ABC):
                 raise UnsupportedError(f"{title}: the option {name!r} (here {value!r}) is unknown to the replay")
         if missing := used - config.keys():
             raise UnsupportedError(f"{title}: its config lacks {', '.join(sorted(missing))}")
-        return cls(**{name: cls.read(name, config[name]) for name in used})
+        return cls(**{field.name: cls.read(field.name, config[field.name]) for field in fields(cls)})
 
     @classmethod
     def read(cls, name: str, value: Any) -> Any:
-        """Turn one config value into the field's value; layers with nested layers override this."""
-        return value
+        """Turn one config value into the field's value: an activation's name into the function."""
+        return activation(value) if name in ("activation", "recurrent_activation") else value
 
     @property
     def weight_count(self) -> int:

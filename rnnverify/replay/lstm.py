@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnverify.replay.activations import Activation, activation
-from rnnverify.replay.layer import TRAINING, Array
+from rnnverify.replay.activations import Activation
+from rnnverify.replay.arrays import Array
+from rnnverify.replay.layer import TRAINING
 from rnnverify.replay.recurrence import Cell, Recurrent, States
 
 
@@ -37,7 +38,7 @@ class LSTMCell:
 
 @dataclass(frozen=True)
 class LSTM(Recurrent):
-    recurrent_activation: str
+    recurrent_activation: Activation
 
     inert = Recurrent.inert | TRAINING | {"unit_forget_bias"}  # which only says how the bias is first drawn
     state_names = ("h", "c")
@@ -48,6 +49,6 @@ class LSTM(Recurrent):
             kernel,
             recurrent_kernel,
             bias[0] if bias else 0.0,
-            activation(self.activation),
-            activation(self.recurrent_activation),
+            self.activation,
+            self.recurrent_activation,
         )

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from rnnverify.precision import compute_dtype, rounded
-from rnnverify.replay.layer import Call, Config, Layer, Masked, Outputs
+from rnnverify.precision import rounded
+from rnnverify.replay.layer import Call, Layer, Masked, Outputs
 
 
 @dataclass(frozen=True)
 class Masking(Layer):
     mask_value: float
-    dtype: Config  # the comparison takes place in the layer's own precision: 0.1 is another number in float32
 
     def __call__(self, call: Call) -> Outputs:
         x, _ = call.x
-        value: Any = rounded(np.asarray(self.mask_value), compute_dtype(self.dtype))
-        mask = np.any(x != value, axis=-1)
-        return (Masked(x * mask[..., np.newaxis], mask),)
+        # Keras takes the number in float32, whatever the layer's own precision, and compares exactly: a step of 0.1
+        # is masked by mask_value=0.1 in float32, and is not in float16 or float64, where 0.1 is another number.
+        mask = np.any(x != rounded(np.asarray(self.mask_value), "float32"), axis=-1)
+        return (Masked(np.where(mask[..., np.newaxis], x, 0), mask),)

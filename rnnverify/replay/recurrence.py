@@ -14,7 +14,10 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from rnnverify.replay.layer import TRAINING, Array, Call, Layer, Masked, Outputs
+from rnnverify.errors import UnsupportedError
+from rnnverify.replay.activations import Activation
+from rnnverify.replay.arrays import Array
+from rnnverify.replay.layer import TRAINING, Call, Layer, Masked, Outputs
 
 States = tuple[Array, ...]  # each (N, M); the first is h, which is also the output
 
@@ -64,14 +67,15 @@ class Recurrent(Layer):
     """A recurrent layer: a cell, and the options of its walk through time."""
 
     units: int
-    activation: str
+    activation: Activation
     use_bias: bool
     return_sequences: bool
     return_state: bool
     go_backwards: bool
     zero_output_for_mask: bool
+    unroll: bool
 
-    inert = TRAINING | {"dropout", "recurrent_dropout", "seed", "unroll"}
+    inert = TRAINING | {"dropout", "recurrent_dropout", "seed"}
     fixed = MappingProxyType({"stateful": False})
     state_names: ClassVar[tuple[str, ...]] = ("h",)
 
@@ -89,6 +93,17 @@ class Recurrent(Layer):
 
     def __call__(self, call: Call) -> Outputs:
         x, mask = call.x if call.masked else Masked(call.x.values)
+        if (
+            self.unroll
+            and self.go_backwards
+            and self.return_sequences
+            and self.zero_output_for_mask
+            and mask is not None
+        ):
+            raise UnsupportedError(
+                "unroll=True on a masked sequence that runs backwards under zero_output_for_mask (as in a Bidirectional)"
+                " is not implemented: Keras then zeroes the steps that the mask names in the other direction"
+            )
         if self.go_backwards:
             x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
         states = tuple(call.initial_state) or tuple(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rnnverify.replay.activations import Activation, activation
-from rnnverify.replay.layer import Array
+from rnnverify.replay.activations import Activation
+from rnnverify.replay.arrays import Array
 from rnnverify.replay.recurrence import Cell, Recurrent, States
 
 
@@ -29,4 +29,4 @@ class SimpleRNNCell:
 class SimpleRNN(Recurrent):
     def cell(self, weights: Sequence[Array]) -> Cell:
         kernel, recurrent_kernel, *bias = weights
-        return SimpleRNNCell(kernel, recurrent_kernel, bias[0] if bias else 0.0, activation(self.activation))
+        return SimpleRNNCell(kernel, recurrent_kernel, bias[0] if bias else 0.0, self.activation)

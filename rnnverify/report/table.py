@@ -33,6 +33,8 @@ def render(result: Verification, verbose: bool = False) -> Iterator[RenderableTy
             f"  and {hidden} smaller ones{f', {failed} of which fail' if failed else ''} (-v shows all)", style="dim"
         )
     yield verdict_line(result)
+    for note in result.notes:
+        yield Text(f"note: {note}", style="yellow")
     if verbose:
         yield Text(", ".join(f"{name} {value}" for name, value in result.environment.items()), style="dim")
         yield Text(", ".join(f"{name} {value:.3f} s" for name, value in result.seconds.items()), style="dim")

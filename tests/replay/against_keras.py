@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from rnnverify.replay.layer import Call, Masked
 from rnnverify.replay.registry import replay_of
@@ -26,12 +28,29 @@ CLEAR = 1e-3
 
 MASKS = ("pre-padding", "post-padding", "holes", "one sample all masked")
 
+softmax_of_one_unit_is_meant = pytest.mark.filterwarnings(
+    r"ignore:[\s\S]*You are using a softmax over axis -1 of a tensor of shape \([\d, ]*1\):UserWarning"
+)
+
 seeds = st.integers(0, 2**32 - 1)
 
 
 def sizes(count: int, largest: int = 6) -> st.SearchStrategy[tuple[int, ...]]:
     """Distinct sizes, so that axes that were exchanged cannot go unnoticed."""
     return st.permutations(range(1, largest + 1)).map(lambda order: tuple(order[:count]))
+
+
+def layers_in(keras: Any, dtype: str = "float64") -> Any:
+    """`keras.layers` with another default dtype, which wrappers and the layers in them then share."""
+    return _Layers(keras, dtype)
+
+
+class _Layers:
+    def __init__(self, keras: Any, dtype: str) -> None:
+        self.keras, self.dtype = keras, dtype
+
+    def __getattr__(self, class_name: str) -> Any:
+        return partial(getattr(self.keras.layers, class_name), dtype=self.dtype)
 
 
 def draw(rng: np.random.Generator, *shape: int) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from rnnverify.replay.activations import ACTIVATIONS
 from rnnverify.replay.gru import GRU
 from rnnverify.replay.layer import Call, Masked
 from tests.replay.against_keras import (
@@ -22,6 +23,7 @@ from tests.replay.against_keras import (
     in_keras,
     in_replay,
     recurrent_cases,
+    softmax_of_one_unit_is_meant,
     with_random_weights,
 )
 
@@ -47,11 +49,12 @@ def test_gru_in_float32_is_what_keras_computes(keras: Any, case: RecurrentCase, 
     check_recurrent(keras, "GRU", case, reset_after=reset_after, dtype="float32")
 
 
+@softmax_of_one_unit_is_meant
 @both
 @settings(max_examples=4)
 @pytest.mark.parametrize(
     ("activation", "recurrent_activation"),
-    [("relu", "hard_sigmoid"), ("softmax", "sigmoid"), ("softsign", "softmax"), (None, None)],
+    [("relu", "hard_sigmoid"), ("softmax", "sigmoid"), ("softsign", "softmax"), (None, "sigmoid")],
 )
 @given(case=recurrent_cases)
 def test_gru_with_other_activations(
@@ -69,13 +72,14 @@ def one_unit(x: list[float], bias: list[Any], reset_after: bool) -> float:
     """h of one GRU unit with one feature, after its last step."""
     gru = GRU(
         units=1,
-        activation="tanh",
-        recurrent_activation="sigmoid",
+        activation=ACTIVATIONS["tanh"],
+        recurrent_activation=ACTIVATIONS["sigmoid"],
         use_bias=True,
         return_sequences=False,
         return_state=False,
         go_backwards=False,
         zero_output_for_mask=False,
+        unroll=False,
         reset_after=reset_after,
     )
     kernel, recurrent_kernel = np.array([[1.0, -1.0, 0.5]]), np.array([[0.5, 2.0, -1.5]])  # of z, r, candidate

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnnverify.errors import UnsupportedError
+from rnnverify.replay.activations import ACTIVATIONS
 from rnnverify.replay.layer import Call, Masked, Outputs
 from rnnverify.replay.recurrence import Recurrent
 from rnnverify.replay.registry import REPLAYS
@@ -47,7 +49,8 @@ def running_sum(
 ) -> Outputs:
     """One linear unit with all weights one adds up what it is given: the walk is all that can be seen in it."""
     given = {"return_sequences": True, "return_state": True, "go_backwards": False, "zero_output_for_mask": False}
-    rnn = SimpleRNN(units=1, activation="linear", use_bias=False, **{**given, **options})
+    given["unroll"] = False
+    rnn = SimpleRNN(units=1, activation=ACTIVATIONS["linear"], use_bias=False, **{**given, **options})
     inputs = Masked(np.array(x, dtype=float).reshape(1, -1, 1), None if mask is None else np.array([mask]))
     states = () if start is None else (np.array([[start]]),)
     return rnn(Call([inputs], [np.ones((1, 1)), np.ones((1, 1))], states))
@@ -149,3 +152,10 @@ def test_a_forgotten_initial_state_differs(keras: Any, class_name: str) -> None:
 def test_the_weight_count_is_keras_own(keras: Any, class_name: str, use_bias: bool) -> None:
     layer = with_random_weights(getattr(keras.layers, class_name)(M, use_bias=use_bias), (N, T, D), seed=1)
     assert REPLAYS[class_name].from_config(layer.get_config()).weight_count == len(layer.get_weights())
+
+
+def test_unrolled_and_backwards_under_a_mask_that_zeroes_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="unroll=True on a masked sequence that runs backwards"):
+        running_sum([True, False, True, True], unroll=True, go_backwards=True, zero_output_for_mask=True)
+    unmasked = running_sum(None, unroll=True, go_backwards=True, zero_output_for_mask=True)
+    assert sums(unmasked) == sums(running_sum(None, go_backwards=True, zero_output_for_mask=True))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from rnnverify.replay.activations import ACTIVATIONS
 from rnnverify.replay.layer import Call, Masked
 from rnnverify.replay.simple_rnn import SimpleRNN
 from tests.replay.against_keras import (
@@ -21,6 +22,7 @@ from tests.replay.against_keras import (
     in_keras,
     in_replay,
     recurrent_cases,
+    softmax_of_one_unit_is_meant,
     with_random_weights,
 )
 
@@ -40,6 +42,7 @@ def test_simple_rnn_in_float32_is_what_keras_computes(keras: Any, case: Recurren
     check_recurrent(keras, "SimpleRNN", case, dtype="float32")
 
 
+@softmax_of_one_unit_is_meant
 @settings(max_examples=4)
 @pytest.mark.parametrize("activation", ["relu", "softmax", "selu", "hard_sigmoid", "log_softmax", "mish", None])
 @given(case=recurrent_cases)
@@ -51,12 +54,13 @@ def two_units(activation: str) -> Array:
     """Both outputs (T, M) of two units with one feature, for x = 1, 2."""
     rnn = SimpleRNN(
         units=2,
-        activation=activation,
+        activation=ACTIVATIONS[activation],
         use_bias=True,
         return_sequences=True,
         return_state=False,
         go_backwards=False,
         zero_output_for_mask=False,
+        unroll=False,
     )
     weights = [np.array([[1.0, 2.0]]), np.array([[0.0, 1.0], [3.0, 0.0]]), np.array([1.0, -1.0])]
     return rnn(Call([Masked(np.array([[[1.0], [2.0]]]))], weights))[0].values[0]
