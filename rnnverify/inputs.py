@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,12 +14,25 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnverify.errors import DataError
-from rnnverify.precision import POLICIES, rounded
+from rnnverify.precision import LARGEST, POLICIES, rounded
 from rnnverify.spec.data import Chars, Data, File, Normal, OneHot, Text, Tokens, Uniform
 from rnnverify.spec.layers import Shape
 from rnnverify.spec.model import Input, Spec
+from rnnverify.spec.types import LARGEST_SIZE
 
 Array = npt.NDArray[Any]
+
+# What NumPy, zipfile and zlib raise on a damaged file.
+DAMAGE = (
+    ValueError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 INITIAL_STATE_SCALE = 0.5  # of the normal variables that random initial states are
 
@@ -60,7 +77,10 @@ def draw(data: Data, rng: np.random.Generator, shape: Shape, vocabulary: int | N
     if isinstance(data, Tokens):
         return random_tokens(data, rng, shape, data.vocabulary or vocabulary or 2)
     text = cast(Text, data)
-    return padded(text.word_ids(text.vocabulary or vocabulary or 2), shape, text.padding)
+    size = text.vocabulary or vocabulary or 2
+    if size < 2:
+        raise DataError("expected an Embedding with an input_dim of at least 2, as id 0 is the padding; got 1")
+    return padded(text.word_ids(size), shape, text.padding)
 
 
 def random_tokens(data: Tokens, rng: np.random.Generator, shape: Shape, vocabulary: int) -> Array:
@@ -90,25 +110,49 @@ def read_array(data: File, name: str, inputs: int) -> Array:
     Raises:
         DataError: it cannot be read, or does not hold what is asked for.
     """
+    with reading(data.path, "a .npy, .npz or .csv file of numbers"):
+        if Path(data.path).suffix.lower() == ".csv":
+            with open(data.path, encoding="utf-8-sig") as file:
+                return np.loadtxt(file, delimiter=",", ndmin=2)
+        loaded = load_numpy(data.path)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            key = data.key or (loaded.files[0] if inputs == 1 and len(loaded.files) == 1 else name)
+            if key not in loaded.files:
+                names = ", ".join(loaded.files)[:200] or "none"
+                raise DataError(f"{data.path}: expected an array named {key!r}, got {names}")
+            return np.asarray(loaded[key])
+
+
+def load_numpy(path: str) -> Any:
+    """np.load, which takes for a pickle what is neither .npy nor .npz; mapped, so that a wrong shape costs nothing."""
+    with open(path, "rb") as file:
+        magic = file.read(4)
+    if magic in (b"PK\x03\x04", b"PK\x05\x06"):
+        zipfile.ZipFile(path).close()  # np.load would leave a damaged archive open
+    elif magic != b"\x93NUM":
+        raise ValueError("its first bytes are those of neither .npy nor .npz")
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+@contextmanager
+def reading(path: str, wanted: str) -> Iterator[None]:
+    """Whatever goes wrong on reading a file of arrays, as one message; `wanted` says what it should be.
+
+    Raises:
+        DataError: the file cannot be read, or is damaged.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):  # a directory; or a pipe, which may never end
+        raise DataError(f"{path}: expected {wanted}, got something that is no file")
     try:
-        if Path(data.path).suffix == ".csv":
-            return np.loadtxt(data.path, delimiter=",", ndmin=2)
-        loaded = np.load(data.path, allow_pickle=False)
+        yield
     except OSError as error:
-        raise DataError(
-            f"{data.path}: cannot be read: {error.strerror or error}; give a .npy, .npz or .csv file"
-        ) from None
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{data.path}: not a .npy, .npz or .csv file of numbers: {str(error)[:120]}") from None
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    key = data.key or (loaded.files[0] if inputs == 1 and len(loaded.files) == 1 else name)
-    if key not in loaded.files:
-        raise DataError(f"{data.path}: expected an array named {key!r}, got {', '.join(loaded.files) or 'none'}")
-    try:
-        return cast(Array, loaded[key])
-    except ValueError as error:
-        raise DataError(f"{data.path}: the array {key!r} cannot be read: {str(error)[:120]}") from None
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}; give {wanted}") from None
+    except MemoryError:
+        raise DataError(f"{path}: expected {wanted}, got one that does not fit into memory") from None
+    except DAMAGE as error:
+        raise DataError(f"{path}: not {wanted}: {' '.join(str(error).split())[:120]}") from None
 
 
 def fitted(x: Array, given: Input, spec: Spec, data: Data | None) -> Array:
@@ -123,13 +167,18 @@ def fitted(x: Array, given: Input, spec: Spec, data: Data | None) -> Array:
     wanted = (spec.N or len(x), *given.shape)
     if x.shape != wanted:
         raise DataError(f"{origin}: expected an array of shape {wanted} for the input {given.name}, got {x.shape}")
-    if not np.all(np.isfinite(x)):
-        raise DataError(f"{origin}: expected finite numbers, got {x[~np.isfinite(x)][0]}")
+    refuse_where(~np.isfinite(x), x, f"{origin}: expected finite numbers")
     if given.role == "ids":
-        if x.dtype.kind == "f" and np.any(x != np.floor(x)):
-            raise DataError(f"{origin}: expected whole token ids, got {x[x != np.floor(x)][0]}")
+        refuse_where((x != np.floor(x)) | (np.abs(x) > LARGEST_SIZE), x, f"{origin}: expected whole token ids")
         return x.astype(np.int32)
+    refuse_where(np.abs(x) > LARGEST[POLICIES[spec.dtype]], x, f"{origin}: expected numbers that {spec.dtype} can hold")
     return rounded(x, POLICIES[spec.dtype]).astype(np.float64 if spec.dtype == "float64" else np.float32)
+
+
+def refuse_where(wrong: npt.NDArray[np.bool_], x: Array, expected: str) -> None:
+    """Refuse an array for its elements that are wrong, if any are."""
+    if np.any(wrong):
+        raise DataError(f"{expected}, got {x[wrong][0]}")
 
 
 def check_ids(ids: Array, vocabulary: int, name: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnverify.errors import DataError
+from rnnverify.inputs import load_numpy, reading
 from rnnverify.spec.layers import LayerArguments
 from rnnverify.spec.model import Spec, Weights
 
@@ -41,12 +42,16 @@ def set_weights(layers: Mapping[str, Any], spec: Spec) -> None:
     for name, layer in layers.items():
         weights = []
         for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True):
-            if loaded:
-                weight = loaded[f"{name}/{label}"].astype(weight.dtype)
-            elif label.endswith("bias") and spec.weights.bias == "random" and label not in explicit.get(name, ()):
-                weight = (BIAS_SCALE * rng.standard_normal(weight.shape)).astype(weight.dtype)
-            elif label.endswith("kernel"):
-                weight = weight * weight.dtype.type(spec.weights.scale)
+            with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
+                if loaded:
+                    weight = loaded[f"{name}/{label}"].astype(weight.dtype)
+                elif label.endswith("bias") and spec.weights.bias == "random" and label not in explicit.get(name, ()):
+                    weight = (BIAS_SCALE * rng.standard_normal(weight.shape)).astype(weight.dtype)
+                elif label.endswith("kernel"):
+                    weight = weight * weight.dtype.type(spec.weights.scale)
+            if not np.all(np.isfinite(weight)):
+                origin = spec.weights.file or spec.path
+                raise DataError(f"{origin}: weights: {name}/{label}: expected finite {weight.dtype}, got others")
             weights.append(weight)
         layer.set_weights(weights)
 
@@ -70,18 +75,25 @@ def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
         for name, layer in layers.items()
         for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True)
     }
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            loaded = {key: file[key] for key in file.files}
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}; give a .npz file") from None
-    except (ValueError, EOFError, AttributeError, TypeError) as error:
-        raise DataError(f"{path}: not a .npz file of weights: {str(error)[:120]}") from None
+    with reading(path, "a .npz file of weights"):
+        file = load_numpy(path)
+        if isinstance(file, np.ndarray):
+            raise DataError(f"{path}: expected a .npz file with an array for each weight, got a single array")
+        with file:
+            loaded = {key: np.asarray(file[key]) for key in file.files}
     got = {key: array.shape for key, array in loaded.items()}
     if got != wanted:
         wrong = sorted(set(got.items()) ^ set(wanted.items()))[0][0]
         raise DataError(
-            f"{path}: expected arrays named {', '.join(wanted)}; {wrong}: expected shape {wanted.get(wrong, 'none')},"
+            f"{path}: expected arrays named {shortened(wanted)}; {wrong}: expected shape {wanted.get(wrong, 'none')},"
             f" got {got.get(wrong, 'none')}"
         )
+    for key, array in loaded.items():
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"{path}: {key}: expected numbers, got an array of {array.dtype}")
     return loaded
+
+
+def shortened(names: Iterable[str]) -> str:
+    text = ", ".join(names)
+    return text if len(text) <= 300 else text[:297] + "..."

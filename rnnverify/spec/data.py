@@ -12,6 +12,7 @@ from rnnverify.spec.types import (
     Arguments,
     FilePath,
     MaybeSize,
+    MaybeVocabulary,
     Positive,
     Real,
     one_of,
@@ -67,12 +68,18 @@ class Tokens(Data):
 
     ids = True
 
+    @model_validator(mode="after")
+    def check_padding(self) -> Self:
+        if "padding" in self.model_fields_set and self.lengths == "full":
+            raise refuse("lengths: random beside padding, as sequences of full length have none")
+        return self
+
 
 class Text(Data):
     """Documents: each word hashed to an id from 1 to vocabulary - 1, each document cut or padded with 0 to T ids."""
 
     documents: Annotated[tuple[str, ...], texts("a list of documents, each a text")]
-    vocabulary: MaybeSize = None
+    vocabulary: MaybeVocabulary = None
     padding: Padding = "post"
 
     ids = True
@@ -122,6 +129,12 @@ class File(Data):
 
     path: FilePath
     key: Annotated[str | None, text(bool, "the name of an array in the file")] = None
+
+    @model_validator(mode="after")
+    def check_key(self) -> Self:
+        if self.key is not None and self.path.lower().endswith((".npy", ".csv")):
+            raise refuse("no key beside a .npy or .csv file, which holds one array")
+        return self
 
 
 KINDS: dict[str, type[Data]] = {

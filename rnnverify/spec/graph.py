@@ -12,6 +12,7 @@ from rnnverify.observation import Ref
 from rnnverify.spec.layers import (
     LAYERS,
     Bidirectional,
+    Called,
     Concatenate,
     Embedding,
     InputLayer,
@@ -23,6 +24,7 @@ from rnnverify.spec.layers import (
 from rnnverify.spec.model import Input, LayerSpec, NestedLayer
 from rnnverify.spec.problems import Problems, near, shown
 from rnnverify.spec.source import Path
+from rnnverify.spec.types import LARGEST_SIZE, refuse
 
 MOST_LAYERS = 200
 
@@ -51,24 +53,24 @@ class Graph:
                 return
             class_name, arguments = parsed
             at = (*place, class_name)
+            if isinstance(arguments, Called) and not self.last and not self.add_implied_input(arguments, at):
+                return
             name = arguments.name or self.fresh_name(snake_case(class_name))
             if any(ref.node == name for ref in self.shapes):
-                self.problems.add((*at, "name"), f"expected a name of its own; {name!r} is taken by an earlier layer")
+                self.problems.add((*at, "name"), f"expected a name of its own; {name!r} is taken by an earlier one")
+                return
+            if isinstance(arguments, InputLayer):
+                self.add_input(Input(name, arguments.shape, "ids" if self.ids else "features"))
+                self.last = name
+            elif not (isinstance(arguments, Called) and self.add_layer(name, class_name, arguments, at, later)):
                 return
             later.discard(name)
-            if isinstance(arguments, InputLayer):
-                self.add_input(Input(name, tuple(arguments.shape), "ids" if self.ids else "features"))
-                self.last = name
-            elif not self.add_layer(name, class_name, arguments, at, later):
-                return
 
     def add_input(self, added: Input) -> None:
         self.inputs.append(added)
         self.shapes[Ref(added.name)] = added.shape
 
-    def add_layer(self, name: str, class_name: str, arguments: LayerArguments, at: Path, later: set[str]) -> bool:
-        if not self.last and not self.add_implied_input(class_name, arguments, at):
-            return False
+    def add_layer(self, name: str, class_name: str, arguments: Called, at: Path, later: set[str]) -> bool:
         inputs = self.resolve_inputs(arguments, at, later)
         states = self.resolve_states(name, arguments, at, later)
         if inputs is None or states is None:
@@ -76,9 +78,11 @@ class Graph:
         shapes = [self.shapes[ref] for ref in inputs]
         try:
             if len(inputs) > 1 and not isinstance(arguments, Concatenate):
-                raise PydanticCustomError("expected", f"expected one input for {class_name}")
+                raise refuse(f"one input for {class_name}, got {len(inputs)}")
             check_rank(class_name, arguments, shapes[0])
             for index, shape in enumerate(arguments.output_shapes(shapes)):
+                if max(shape) > LARGEST_SIZE:
+                    raise refuse(f"outputs of at most {LARGEST_SIZE} along each axis; this layer makes more")
                 self.shapes[Ref(name, index)] = shape
         except PydanticCustomError as error:
             self.problems.custom(at, error)
@@ -88,7 +92,7 @@ class Graph:
         self.last = name
         return True
 
-    def add_implied_input(self, class_name: str, arguments: LayerArguments, at: Path) -> bool:
+    def add_implied_input(self, arguments: Called, at: Path) -> bool:
         ids = self.ids or isinstance(arguments, Embedding)
         if not (shape := self.default_shape.get("ids" if ids else "features")):
             missing = "T" if ids or "T" not in self.letters else "D"
@@ -100,7 +104,7 @@ class Graph:
         self.last = self.inputs[0].name
         return True
 
-    def resolve_inputs(self, arguments: LayerArguments, at: Path, later: set[str]) -> tuple[Ref, ...] | None:
+    def resolve_inputs(self, arguments: Called, at: Path, later: set[str]) -> tuple[Ref, ...] | None:
         refs: list[Ref] = []
         for text in arguments.inputs or (self.last,):
             if (found := self.refer(text, (*at, "inputs"), later)) is None:
@@ -114,7 +118,7 @@ class Graph:
             refs += [Ref(name, y) for y in ys]
         return tuple(refs)
 
-    def resolve_states(self, name: str, arguments: LayerArguments, at: Path, later: set[str]) -> tuple[Ref, ...] | None:
+    def resolve_states(self, name: str, arguments: Called, at: Path, later: set[str]) -> tuple[Ref, ...] | None:
         if not isinstance(arguments, Recurrent | Bidirectional):
             return ()
         wanted = arguments.state_shapes()
@@ -147,22 +151,23 @@ class Graph:
 
     def refer(self, text: str, at: Path, later: set[str]) -> tuple[str, int | None] | None:
         """A reference `name` or `name.output` as (name, index of the output, if one is named)."""
-        name, _, output = text.partition(".")
+        name, dot, output = text.partition(".")
         known = list(dict.fromkeys(ref.node for ref in self.shapes))
         if name not in known:
             if name in later:
                 self.problems.add(
-                    at, f"expected an earlier layer, got {name!r}, which does not come before; a cycle has no order"
+                    at,
+                    f"expected an earlier layer, got {shown(name)}, which does not come before; a cycle has no order",
                 )
             else:
                 self.problems.add(
                     at, f"expected an earlier layer ({', '.join(known)}), got {shown(name)}{near(name, known)}"
                 )
             return None
-        if not output:
+        if not dot:
             return name, None
         names = self.output_names(name)
-        if output not in names:
+        if not output or output not in names:
             has = ", ".join(f"{name}.{n}" if n else name for n in names)
             self.problems.add(at, f"expected an output of {name} ({has}), got {shown(text)}{near(output, names)}")
             return None
@@ -210,14 +215,15 @@ class Graph:
                 f"expected one of the layers {', '.join(allowed)}; got {shown(class_name)}{near(class_name, allowed)}",
             )
             return None
-        if isinstance(arguments, dict) and arguments.get("stateful") not in (None, False):
-            self.problems.add(
-                (*at, "stateful"), "not implemented by the replay: every prediction starts afresh; remove it"
-            )
-            return None
-        if isinstance(arguments, dict):
-            arguments = {key: value for key, value in arguments.items() if key != "stateful"}
         model = LAYERS[class_name]
+        if isinstance(arguments, dict) and "stateful" in arguments and issubclass(model, Recurrent):
+            if arguments["stateful"] is not False:
+                self.problems.add(
+                    (*at, "stateful"),
+                    f"expected false, got {shown(arguments['stateful'])}: every replay starts afresh; remove the key",
+                )
+                return None
+            arguments = {key: value for key, value in arguments.items() if key != "stateful"}
         found = len(self.problems.found)
         nested = self.parse_nested(model, arguments, at)
         if nested is None:
@@ -233,7 +239,9 @@ class Graph:
         """The layers inside a wrapper, parsed; None where one is wrong."""
         parsed: dict[str, NestedLayer] = {}
         for key in getattr(model, "nested", ()):
-            if isinstance(arguments, dict) and arguments.get(key) is not None:
+            if not isinstance(arguments, dict) or key not in arguments:
+                continue
+            if arguments[key] is not None or model.model_fields[key].is_required():
                 inner = self.parse(arguments[key], (*at, key), getattr(model, "inner", ()))
                 if inner is None:
                     return None
@@ -258,6 +266,14 @@ class Graph:
                     (*at, "backward_layer"), f"expected {key}: {shown(ours)}, as in `layer`; got {shown(theirs)}"
                 )
                 return False
+        stateful = forward.return_state or parsed.initial_state or self.random_states
+        if stateful and len(forward.state_names) != len(backward.state_names):
+            self.problems.add(
+                (*at, "backward_layer"),
+                f"expected as many states as `layer` has ({', '.join(forward.state_names)}), since they are returned or"
+                f" set; got {', '.join(backward.state_names)}",
+            )
+            return False
         if parsed.backward_layer and forward.go_backwards == backward.go_backwards:
             self.problems.add(
                 (*at, "backward_layer"), "expected go_backwards: true, the opposite of `layer`; got the same"

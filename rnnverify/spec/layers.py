@@ -8,8 +8,6 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
-
 from rnnverify.precision import POLICIES
 from rnnverify.spec.types import (
     Arguments,
@@ -21,6 +19,7 @@ from rnnverify.spec.types import (
     Real,
     References,
     Size,
+    Sizes,
     one_of,
     refuse,
 )
@@ -80,7 +79,7 @@ INITIALIZERS = [
 Activation = Annotated[str, one_of(*ACTIVATIONS)]
 MaybeActivation = Annotated[str | None, one_of(*ACTIVATIONS, None)]
 Initializer = Annotated[str, one_of(*INITIALIZERS)]
-Regularizer = Annotated[str | None, one_of("l1", "l2", "l1_l2", None)]
+Regularizer = Annotated[str | None, one_of("l1", "l2", "l1l2", None)]
 Constraint = Annotated[str | None, one_of("max_norm", "non_neg", "unit_norm", None)]
 Policy = Annotated[str | None, one_of(*POLICIES, None)]
 MergeMode = Annotated[str | None, one_of("concat", "sum", "mul", "ave", None)]
@@ -88,12 +87,9 @@ UseCudnn = Annotated[str | bool, one_of("auto", True, False)]
 
 
 class LayerArguments(Arguments):
-    """What every layer takes."""
+    """What every entry takes, and what there is to know about it."""
 
     name: MaybeName = None
-    trainable: Flag = True
-    dtype: Policy = None
-    inputs: References = None
 
     ours: ClassVar[frozenset[str]] = frozenset({"inputs", "initial_state"})  # keys that are not Keras's arguments
     rank: ClassVar[tuple[int, str] | None] = None  # how many axes the input has, and in words
@@ -115,7 +111,15 @@ class LayerArguments(Arguments):
         return {key: getattr(self, key) for key in self.model_fields_set if key not in self.ours}
 
 
-class Recurrent(LayerArguments):
+class Called(LayerArguments):
+    """What every layer takes that is called on something, which is every one but an InputLayer."""
+
+    trainable: Flag = True
+    dtype: Policy = None
+    inputs: References = None
+
+
+class Recurrent(Called):
     units: Size
     activation: MaybeActivation = "tanh"
     use_bias: Flag = True
@@ -180,7 +184,7 @@ class GRU(Recurrent):
     gates = 3
 
 
-class Bidirectional(LayerArguments):
+class Bidirectional(Called):
     layer: Any
     backward_layer: Any = None
     merge_mode: MergeMode = "concat"
@@ -220,7 +224,7 @@ class Bidirectional(LayerArguments):
         return [*forward.weight_shapes(inputs), *backward.weight_shapes(inputs)]
 
 
-class Dense(LayerArguments):
+class Dense(Called):
     units: Size
     activation: MaybeActivation = None
     use_bias: Flag = True
@@ -239,7 +243,7 @@ class Dense(LayerArguments):
         return [(inputs[0][-1], self.units), (self.units,)]
 
 
-class Embedding(LayerArguments):
+class Embedding(Called):
     input_dim: Size
     output_dim: Size
     embeddings_initializer: Initializer = "uniform"
@@ -254,13 +258,13 @@ class Embedding(LayerArguments):
         return [(self.input_dim, self.output_dim)]
 
 
-class Masking(LayerArguments):
+class Masking(Called):
     mask_value: Real = 0.0
 
     rank = (2, "a sequence (timesteps, features)")
 
 
-class TimeDistributed(LayerArguments):
+class TimeDistributed(Called):
     layer: Any
 
     nested: ClassVar[tuple[str, ...]] = ("layer",)
@@ -291,7 +295,7 @@ class TimeDistributed(LayerArguments):
         return shapes
 
 
-class RepeatVector(LayerArguments):
+class RepeatVector(Called):
     n: Size
 
     rank = (1, "a vector (features,)")
@@ -300,21 +304,21 @@ class RepeatVector(LayerArguments):
         return [(self.n, *inputs[0])]
 
 
-class Dropout(LayerArguments):
+class Dropout(Called):
     rate: Rate
     seed: MaybeSeed = None
 
 
-class Flatten(LayerArguments):
+class Flatten(Called):
     def output_shapes(self, inputs: list[Shape]) -> list[Shape]:
         return [(prod(inputs[0]),)]
 
 
-class ActivationLayer(LayerArguments):
+class ActivationLayer(Called):
     activation: Activation
 
 
-class Concatenate(LayerArguments):
+class Concatenate(Called):
     axis: Axis = -1
 
     def output_shapes(self, inputs: list[Shape]) -> list[Shape]:
@@ -330,7 +334,7 @@ class Concatenate(LayerArguments):
 
 
 class InputLayer(LayerArguments):
-    shape: list[Size] = Field(min_length=1, max_length=6)
+    shape: Sizes
 
 
 LAYERS: dict[str, type[LayerArguments]] = {
@@ -354,5 +358,6 @@ LAYERS: dict[str, type[LayerArguments]] = {
 def check_rank(class_name: str, arguments: LayerArguments, shape: Shape) -> None:
     """Refuse an input with the wrong number of axes."""
     if arguments.rank and len(shape) != arguments.rank[0]:
-        advice = "; set return_sequences: true on the layer before" if len(shape) == 1 else ""
+        advice = "; return_sequences: true before it gives a sequence, token ids need an Embedding"
+        advice = advice if len(shape) < arguments.rank[0] else ""
         raise refuse(f"{arguments.rank[1]} as input of {class_name}; what comes in is {shape}{advice}")

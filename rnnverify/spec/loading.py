@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -15,13 +16,13 @@ from rnnverify.spec.memory import check_memory
 from rnnverify.spec.model import Spec, Tolerance, Weights
 from rnnverify.spec.overrides import Override, apply_overrides
 from rnnverify.spec.problems import Problems, near, shown
-from rnnverify.spec.source import Path, Source, read_source
+from rnnverify.spec.source import Path, Source, check_plain, printable, read_source
 from rnnverify.spec.types import (
     LETTERS,
     Arguments,
+    Letter,
     MaybeFilePath,
     MaybeNonNegative,
-    MaybeSize,
     Positive,
     Seed,
     one_of,
@@ -34,11 +35,11 @@ SAVED_MODEL_LETTERS = {"N": 3, "T": 7}  # where a spec for a saved model leaves 
 class SpecKeys(Arguments):
     """The keys of a spec."""
 
-    N: MaybeSize = None
-    T: MaybeSize = None
-    D: MaybeSize = None
-    M: MaybeSize = None
-    K: MaybeSize = None
+    N: Letter = None
+    T: Letter = None
+    D: Letter = None
+    M: Letter = None
+    K: Letter = None
     layer: Annotated[str | None, one_of("SimpleRNN", "LSTM", "GRU")] = None
     layers: Any = None
     model: MaybeFilePath = None
@@ -76,7 +77,7 @@ def load_spec(path: str, overrides: Sequence[Override] = ()) -> Spec:
         SpecError: with a line for every problem found: file:line: key: expected ..., got ...
     """
     if path.lower().endswith(SAVED_MODELS):
-        if not FilePath(path).is_file():
+        if not os.path.isfile(path):
             raise SpecError(f"{path}: no such file; give the path of a saved model or of a YAML spec")
         source = Source(path, {"model": FilePath(path).name})
     else:
@@ -90,7 +91,9 @@ def spec_from_mapping(mapping: Mapping[str, Any], name: str = "spec", overrides:
     Raises:
         SpecError: as `load_spec`.
     """
-    return validated(apply_overrides(Source(name, dict(mapping)), overrides))
+    value = dict(mapping)
+    check_plain(value, name)
+    return validated(apply_overrides(Source(name, value), overrides))
 
 
 def validated(source: Source) -> Spec:
@@ -124,6 +127,7 @@ def validated(source: Source) -> Spec:
     )
     if isinstance(data, File):
         spec = replace(spec, data=data.model_copy(update={"path": located(source.file, data.path)}))
+    check_files(problems, spec)
     if keys.model is None:
         spec = with_graph(spec, problems, keys, letters)
     else:
@@ -157,7 +161,13 @@ def with_graph(spec: Spec, problems: Problems, keys: SpecKeys, letters: dict[str
     if spec.N is None:
         problems.add((), "the letter N, the number of samples, is not set; add `N: 4`, say")
     problems.refuse()
-    spec = replace(spec, inputs=tuple(graph.inputs), layers=tuple(graph.layers), outputs=graph.outputs())
+    embedded = {layer.inputs[0].node for layer in graph.layers if layer.class_name == "Embedding"}
+    inputs = tuple(
+        replace(given, role="ids") if given.name in embedded and given.role == "features" else given
+        for given in graph.inputs
+    )
+    spec = replace(spec, inputs=inputs, layers=tuple(graph.layers), outputs=graph.outputs())
+    check_use(problems, spec, graph.used)
     check_inputs(problems, spec)
     problems.refuse()
     check_memory(problems, spec, graph.shapes)
@@ -170,7 +180,7 @@ def named_layer(arguments: Any) -> bool:
 
 def layer_entries(problems: Problems, keys: SpecKeys) -> tuple[list[Any], Path]:
     """The list of layers, and the path it stands at; `layer` and the letters alone are shorthands for one."""
-    if keys.layers is None:
+    if "layers" not in keys.model_fields_set:
         for letter in LETTERS:
             if getattr(keys, letter) is None and not (letter in "NTD" and keys.data != "normal"):
                 problems.add((), f"the letter {letter} is not set; a spec without `layers` needs N, T, D, M and K")
@@ -225,8 +235,9 @@ def read_weights(problems: Problems, keys: SpecKeys) -> Weights | None:
     found = problems.validate(WeightKeys, keys.weights, ("weights",), None)
     if found is None:
         return None
-    if found.file is not None and "bias" in found.model_fields_set:
-        problems.add(("weights",), "expected either `file` or `bias`: a file holds the biases too")
+    for key in ("bias", "scale"):
+        if found.file is not None and key in found.model_fields_set:
+            problems.add(("weights", key), f"expected either `file` or `{key}`: a file holds every weight as it is")
     bias = "keras" if found.file is not None or (keys.model and "bias" not in found.model_fields_set) else found.bias
     return Weights(bias, found.file, found.scale)
 
@@ -234,11 +245,7 @@ def read_weights(problems: Problems, keys: SpecKeys) -> Weights | None:
 def read_letters(problems: Problems, keys: SpecKeys, data: Data | None) -> dict[str, int]:
     """The letters that are set, together with those that the data decides."""
     letters = {letter: getattr(keys, letter) for letter in LETTERS if getattr(keys, letter) is not None}
-    if keys.model is not None:
-        letters = {**SAVED_MODEL_LETTERS, **letters}
-    if data is None:
-        return letters
-    fixed = data.letters()
+    fixed = data.letters() if data is not None else {}
     if isinstance(data, Text) and "T" not in letters:
         fixed["T"] = max(1, *(len(words) for words in data.words()))
     for letter, value in fixed.items():
@@ -246,7 +253,33 @@ def read_letters(problems: Problems, keys: SpecKeys, data: Data | None) -> dict[
             problems.add(
                 (letter,), f"expected {value}, which is what `data` has, or no {letter} at all; got {letters[letter]}"
             )
+    if keys.model is not None:
+        letters = {**SAVED_MODEL_LETTERS, **letters}
     return letters
+
+
+def check_files(problems: Problems, spec: Spec) -> None:
+    """The files that a spec names must be there; what is in them is seen when they are read."""
+    named = {
+        ("model",): None if spec.model is None or is_function(spec.model) else spec.model,
+        ("data", "file"): spec.data.path if isinstance(spec.data, File) else None,
+        ("weights", "file"): spec.weights.file,
+    }
+    for path, file in named.items():
+        if file is not None and not os.path.isfile(file):
+            got = "is no regular file" if os.path.exists(file) else "does not exist"
+            problems.add(path, f"expected the path of a file; {printable(file)} {got}")
+
+
+def check_use(problems: Problems, spec: Spec, used: set[str]) -> None:
+    """What a spec asks for must have an effect."""
+    for given in spec.inputs:
+        if given.name not in used:
+            problems.add(("layers",), f"expected every InputLayer to feed a layer; {given.name} feeds none")
+    if spec.initial_state == "random" and not any(given.role == "state" for given in spec.inputs):
+        problems.add(
+            ("initial_state",), "expected zeros: no recurrent layer here is without an initial_state of its own"
+        )
 
 
 def check_inputs(problems: Problems, spec: Spec) -> None:
@@ -260,7 +293,7 @@ def check_inputs(problems: Problems, spec: Spec) -> None:
     for layer in spec.layers:
         if layer.class_name != "Embedding":
             continue
-        sources = {given.name: given for given in spec.inputs}
+        sources = {given.name: given for given in fed}
         given = sources.get(layer.inputs[0].node)
         if given is None:
             problems.add(("layers",), f"expected token ids as input of {layer.name}; {layer.inputs[0].node} gives none")
@@ -272,6 +305,8 @@ def check_inputs(problems: Problems, spec: Spec) -> None:
         else:
             size = getattr(spec.data, "vocabulary", None)
             limit = getattr(layer.arguments, "input_dim", 0)
+            if isinstance(spec.data, Text) and limit < 2:
+                problems.add(("data",), f"expected an input_dim of at least 2 of {layer.name}: id 0 is the padding")
             if size is not None and size > limit:
                 problems.add(
                     ("data",), f"expected a vocabulary of at most {limit}, the input_dim of {layer.name}; got {size}"
@@ -280,13 +315,11 @@ def check_inputs(problems: Problems, spec: Spec) -> None:
     embedded = any(layer.class_name == "Embedding" for layer in spec.layers)
     if spec.data is not None and spec.data.ids and vocabulary is None and not embedded:
         problems.add(("data",), "expected a vocabulary, as there is no Embedding to take it from")
-    if isinstance(spec.data, Text) and (vocabulary or 2) < 2:
-        problems.add(("data",), "expected a vocabulary of at least 2: id 0 is the padding")
 
 
 def check_model_keys(problems: Problems, keys: SpecKeys, source: Source) -> None:
-    """A saved model knows its own layers and precision."""
-    for key in ("layer", "layers", "dtype", "initial_state"):
+    """A saved model knows its own layers, sizes and precision."""
+    for key in ("D", "M", "K", "layer", "layers", "dtype", "initial_state"):
         if key in keys.model_fields_set:
             problems.add((key,), f"expected no `{key}` beside `model`, which has its own; remove one")
 

@@ -39,7 +39,7 @@ def check_memory(problems: Problems, spec: Spec, shapes: Mapping[Ref, Shape]) ->
     if need > free:
         largest = max(needs, key=lambda name: needs[name])
         index = next((i for i, layer in enumerate(spec.layers) if layer.name == largest), None)
-        path = () if index is None or problems.source.line(("layers", index)) is None else ("layers",)
+        path = () if index is None or ("layers", index) not in problems.source.lines else ("layers", index)
         problems.add(
             path,
             f"expected sizes that fit into memory ({gib(free)} are free), got about {gib(need)},"

@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from rnnverify.errors import RequestError
-from rnnverify.spec.source import Path, Source, dotted, parse
+from rnnverify.spec.source import Path, Source, dotted, parse, printable
 
 Override = tuple[str, Any]  # a key such as layers.0.LSTM.units, and its value
+
+SHORTHANDS: dict[Path, str] = {("weights",): "bias", ("data", "file"): "path"}  # `weights: keras`, `{file: x.npy}`
 
 
 def parse_override(text: str) -> Override:
@@ -23,7 +25,7 @@ def parse_override(text: str) -> Override:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise RequestError(f"--set: expected KEY=VALUE, such as T=50 or layers.0.LSTM.units=7; got {text[:80]!r}")
-    return key.strip(), parse(value, f"--set {key.strip()[:80]}").value if value.strip() else None
+    return key.strip(), parse(value, f"--set {printable(key.strip()[:80])}").value if value.strip() else None
 
 
 def apply_overrides(source: Source, overrides: Sequence[Override]) -> Source:
@@ -37,26 +39,36 @@ def apply_overrides(source: Source, overrides: Sequence[Override]) -> Source:
     document = copy.deepcopy(source.value)
     lines: dict[Path, int | None] = dict(source.lines)
     for key, value in overrides:
-        path = tuple(int(part) if part.isdigit() else part for part in re.split(r"[.\[\]]+", key.rstrip("]")))
-        place(document, path, value)
-        lines = {p: line for p, line in lines.items() if p[: len(path)] != path} | {path: None}
+        parts = re.split(r"[.\[\]]+", key.rstrip("]"))
+        path = place(document, parts, value)
+        below = {p for p in lines if p[: len(path)] == path}
+        above = {path[:end]: lines.get(path[:end]) for end in range(1, len(path))}
+        lines = {p: line for p, line in lines.items() if p not in below} | above | {path: None}
     return replace(source, value=document, lines=lines)
 
 
-def place(container: Any, path: Path, value: Any) -> None:
-    """Set one value, making mappings on the way where the spec has a shorthand or nothing."""
-    for depth, part in enumerate(path[:-1]):
-        if isinstance(container, dict) and not isinstance(container.get(part), dict | list):
-            container[part] = {}
-        check_index(container, path, depth)
-        container = container[part]
-    check_index(container, path, len(path) - 1)
-    container[path[-1]] = value
+def place(container: Any, parts: Sequence[str], value: Any) -> Path:
+    """Set one value, making mappings on the way where the spec has a shorthand or nothing; return its path."""
+    path: Path = ()
+    for depth, part in enumerate(parts, start=1):
+        key = index_or_key(container, path, part)
+        path = (*path, key)
+        if depth == len(parts):
+            container[key] = value
+            break
+        inner = container.get(key) if isinstance(container, dict) else container[key]
+        if not isinstance(inner, dict | list):
+            shorthand = SHORTHANDS.get(path)
+            container[key] = {shorthand: inner} if shorthand and isinstance(inner, str) else {}
+        container = container[key]
+    return path
 
 
-def check_index(container: Any, path: Path, depth: int) -> None:
-    part = path[depth]
-    if isinstance(container, list) and not (isinstance(part, int) and part < len(container)):
-        raise RequestError(
-            f"--set {dotted(path)}: expected an index below {len(container)} after {dotted(path[:depth])}, got {part!r}"
-        )
+def index_or_key(container: Any, path: Path, part: str) -> str | int:
+    if isinstance(container, dict):
+        return part
+    if re.fullmatch("[0-9]{1,9}", part) and int(part) < len(container):
+        return int(part)
+    raise RequestError(
+        f"--set {dotted((*path, part))}: expected an index below {len(container)} after {dotted(path)}, got {part!r:.80}"
+    )

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
 from rnnverify.errors import SpecError
-from rnnverify.spec.source import Path, Source, dotted
+from rnnverify.spec.source import Path, Source, dotted, printable
 
 MOST_SHOWN = 8
+MOST_KEPT = 100  # of one mapping; each is compared with every known key, which takes its time
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -23,6 +24,7 @@ class Problems:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.found: list[tuple[int, str]] = []
+        self.more = 0  # that were not even written down
 
     def add(self, path: Path, message: str) -> None:
         line = self.source.line(path)
@@ -37,7 +39,8 @@ class Problems:
             return
         sentences = [sentence for _, sentence in sorted(self.found, key=lambda found: found[0])]
         if len(sentences) > MOST_SHOWN:
-            sentences = [*sentences[:MOST_SHOWN], f"{self.source.file}: and {len(sentences) - MOST_SHOWN} more"]
+            more = len(sentences) - MOST_SHOWN + self.more
+            sentences = [*sentences[:MOST_SHOWN], f"{self.source.file}: and {more} more"]
         raise SpecError("\n".join(sentences))
 
     def validate(self, model: type[Model], value: Any, path: Path, letters: dict[str, int] | None) -> Model | None:
@@ -50,7 +53,9 @@ class Problems:
         try:
             return model.model_validate(value, context=letters or {})
         except ValidationError as error:
-            for detail in error.errors():
+            details = error.errors()
+            self.more += max(0, len(details) - MOST_KEPT)
+            for detail in details[:MOST_KEPT]:
                 place, message = sentence(detail, list(model.model_fields))
                 self.add(path + place, message)
             return None
@@ -77,8 +82,10 @@ def sentence(detail: Any, keys: Sequence[str]) -> tuple[Path, str]:
 
 def near(word: Any, known: Iterable[Any]) -> str:
     """`, did you mean 'units'?` where a known word is spelled nearly the same."""
+    if not isinstance(word, str):
+        return ""
     names = {str(name).lower(): str(name) for name in known}
-    close = difflib.get_close_matches(str(word).lower()[:100], names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.lower()[:100], names, n=1, cutoff=0.6)
     return f", did you mean {names[close[0]]!r}?" if close else ""
 
 
@@ -89,10 +96,13 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return "a mapping" + (f" with {', '.join(map(str, list(value)[:3]))}"[:60] if value else " without keys")
+        return "a mapping" + (f" with {printable(', '.join(list(value)[:3]))}"[:60] if value else " without keys")
     if isinstance(value, list):
         return f"a list of {len(value)}"
     if isinstance(value, int) and abs(value) >= 10**15:
         return "a huge number"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # integers of thousands of digits, in whatever else a mapping may hold
+        text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

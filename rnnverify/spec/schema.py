@@ -13,7 +13,10 @@ from rnnverify.spec.layers import LAYERS
 from rnnverify.spec.loading import SpecKeys, ToleranceKeys, WeightKeys
 from rnnverify.spec.types import Arguments
 
-SHORTHAND_SCHEMAS = {"file": {"type": "string"}, "text": {"type": "array", "items": {"type": "string"}}}
+SHORTHAND_SCHEMAS: dict[str, dict[str, Any]] = {
+    "file": {"type": "string"},
+    "text": {"type": "array", "items": {"type": "string"}},
+}
 
 
 def spec_schema() -> dict[str, Any]:

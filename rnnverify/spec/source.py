@@ -32,7 +32,7 @@ PLAIN_TAGS = {
     yaml.SequenceNode: {f"{STANDARD}seq"},
     yaml.MappingNode: {f"{STANDARD}map"},
 }
-TEXTS = {f"{STANDARD}timestamp", f"{STANDARD}value"}  # 2020-01-31 and = are text here
+TEXTS = {f"{STANDARD}timestamp", f"{STANDARD}value", MERGE}  # 2020-01-31, = and << are text here
 OLD_NUMBER = re.compile(r"[-+]?0[0-7_]+|.*:.*")  # 010 is 8 and 1:30 is 90 in YAML 1.1, which nobody means
 
 
@@ -49,13 +49,11 @@ class Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.count += 1
         self.depth += 1
-        mark = self.peek_event().start_mark
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         if self.count > MOST_NODES:
             raise TooMuch(problem=f"more than {MOST_NODES} values; put data into a file of its own", problem_mark=mark)
         if self.depth > DEEPEST:
-            raise TooMuch(
-                problem=f"nested too deeply; a spec needs fewer than {DEEPEST} levels", problem_mark=mark
-            )
+            raise TooMuch(problem=f"nested too deeply; a spec needs fewer than {DEEPEST} levels", problem_mark=mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -173,6 +171,28 @@ def nodes(node: yaml.Node, path: Path, file: str, seen: tuple[int, ...] = ()) ->
             node.value[index] = (yaml.ScalarNode(STR, name, key.start_mark), value)
             yield (*path, name), key
             yield from nodes(value, (*path, name), file, seen)
+
+
+def check_plain(value: Any, name: str) -> None:
+    """Hold a mapping that comes from no file to what a file can say.
+
+    Raises:
+        SpecError: it is too large or too deep, contains itself, or has keys that are no text.
+    """
+    waiting: list[tuple[Path, Any]] = [((), value)]
+    for _ in range(MOST_NODES):
+        if not waiting:
+            return
+        path, part = waiting.pop()
+        if len(path) > DEEPEST:
+            raise SpecError(f"{name}: {dotted(path)}: nested too deeply; a spec needs fewer than {DEEPEST} levels")
+        if isinstance(part, dict):
+            if strange := [key for key in part if not isinstance(key, str)]:
+                raise SpecError(f"{name}: {dotted(path)}: expected names as keys, got a {type(strange[0]).__name__}")
+            waiting += [((*path, key), inner) for key, inner in part.items()]
+        elif isinstance(part, list):
+            waiting += [((*path, index), inner) for index, inner in enumerate(part)]
+    raise SpecError(f"{name}: more than {MOST_NODES} values; put data into a file of its own")
 
 
 def key_name(key: yaml.Node, place: str) -> str:

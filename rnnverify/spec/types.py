@@ -54,11 +54,11 @@ def one_of(*choices: Any) -> Check:
     return Check(check, {"enum": list(choices)})
 
 
-def integer(smallest: int, expected: str) -> Check:
+def integer(smallest: int, expected: str, or_letter: bool = True) -> Check:
     """A whole number, or a letter that the spec sets to one."""
 
     def check(value: Any, letters: dict[str, int]) -> int:
-        if isinstance(value, str) and value in LETTERS:
+        if or_letter and isinstance(value, str) and value in LETTERS:
             if value not in letters:
                 raise refuse(f"{expected}; the letter {value} is not set in this spec (add `{value}: 4`, say)")
             value = letters[value]
@@ -66,7 +66,19 @@ def integer(smallest: int, expected: str) -> Check:
             raise refuse(expected)
         return value
 
-    return Check(check, {"anyOf": [{"type": "integer", "minimum": smallest}, {"enum": list(LETTERS)}]})
+    schema = {"type": "integer", "minimum": smallest, "maximum": LARGEST_SIZE}
+    return Check(check, {"anyOf": [schema, {"enum": list(LETTERS)}]} if or_letter else schema)
+
+
+def integers(size: Check, most: int, expected: str) -> Check:
+    """A list of one to `most` whole numbers."""
+
+    def check(value: Any, letters: dict[str, int]) -> tuple[int, ...]:
+        if not isinstance(value, list) or not 1 <= len(value) <= most:
+            raise refuse(expected)
+        return tuple(size.validate(item, letters) for item in value)
+
+    return Check(check, {"type": "array", "items": size.schema, "minItems": 1, "maxItems": most})
 
 
 def number(accepts: Callable[[float], bool], expected: str, **schema: Any) -> Check:
@@ -116,9 +128,13 @@ def check_references(value: Any, letters: dict[str, int]) -> tuple[str, ...]:
     return tuple(names)
 
 
-SIZE = integer(1, "a whole number of at least 1")
+SIZE = integer(1, f"a whole number from 1 to {LARGEST_SIZE}")
+LETTER = integer(1, f"a whole number from 1 to {LARGEST_SIZE}", or_letter=False)
+SHAPE = integers(SIZE, 6, "a list of 1 to 6 sizes without the samples, such as [T, D]")
+VOCABULARY = integer(2, f"a whole number from 2 to {LARGEST_SIZE}, as id 0 is the padding")
 AXIS = Check(integer(-8, "a whole number").validate, {"type": "integer"})
-SEED = integer(0, "a whole number of at least 0")
+SEED = integer(0, f"a whole number from 0 to {LARGEST_SIZE}")
+WHOLE_SEED = integer(0, f"a whole number from 0 to {LARGEST_SIZE}", or_letter=False)
 FLAG = Check(check_flag, {"type": "boolean"})
 RATE = number(lambda v: 0 <= v < 1, "a number of at least 0 and below 1", minimum=0, exclusiveMaximum=1)
 REAL = number(lambda v: True, "a finite number")
@@ -136,8 +152,11 @@ REFERENCES = Check(
 
 Size = Annotated[int, SIZE]
 MaybeSize = Annotated[int | None, SIZE]
+MaybeVocabulary = Annotated[int | None, VOCABULARY]
 Axis = Annotated[int, AXIS]
-Seed = Annotated[int, SEED]
+Letter = Annotated[int | None, LETTER]
+Sizes = Annotated[tuple[int, ...], SHAPE]
+Seed = Annotated[int, WHOLE_SEED]
 MaybeSeed = Annotated[int | None, SEED]
 Flag = Annotated[bool, FLAG]
 Rate = Annotated[float, RATE]
