@@ -33,6 +33,9 @@ from rnnverify.weights import set_weights, weight_names
 Array = npt.NDArray[Any]
 
 
+BATCH = 32  # samples that predict feeds at once by default
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep what TensorFlow's C++ and Keras's warnings write to stderr off the user's screen."""
@@ -60,13 +63,20 @@ def load_keras() -> Any:
         RequestError: it is not installed, or its backend is not.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    imported = "keras" in sys.modules
     collecting = gc.isenabled()
-    gc.disable()  # the import makes a million objects that stay; looking through them for garbage takes a tenth of it
+    gc.disable()  # the import makes a million objects that stay: looking through them for garbage, now or later, is vain
     try:
         import keras
-    except ImportError as error:
-        raise RequestError(f"Keras cannot be imported ({error}); install it with: pip install tensorflow") from None
+    except (ImportError, ValueError) as error:  # ValueError: a KERAS_BACKEND that Keras does not know
+        backend = os.environ["KERAS_BACKEND"]
+        raise RequestError(
+            f"Keras cannot be imported ({first_line(error)}) with KERAS_BACKEND={backend};"
+            " unset it, and install Keras's backend with: pip install tensorflow"
+        ) from None
     finally:
+        if not imported:
+            gc.freeze()
         if collecting:
             gc.enable()
     return keras
@@ -248,12 +258,13 @@ class Built:
         self.layers[call.layer] = layer
 
     def vocabularies(self) -> dict[str, int]:
-        """For each input that an Embedding reads, how many ids it has."""
-        return {
-            call.inputs[0].node: self.layers[call.layer].input_dim
-            for call in self.calls
-            if type(self.layers[call.layer]).__name__ == "Embedding"
-        }
+        """For each input that an Embedding reads, how many ids all of those that read it have."""
+        found: dict[str, int] = {}
+        for call in self.calls:
+            if type(self.layers[call.layer]).__name__ == "Embedding":
+                name, size = call.inputs[0].node, self.layers[call.layer].input_dim
+                found[name] = min(size, found.get(name, size))
+        return found
 
     def observe(self, x: Mapping[str, Array], seconds: Mapping[str, float]) -> Observation:
         """Predict with the model itself, and once more with every tensor of the graph as an output."""
@@ -272,7 +283,12 @@ class Built:
             emitted = predictions
         else:
             observer = self.keras.Model([self.tensors[Ref(name)] for name in x], [self.tensors[ref] for ref in refs])
-            emitted = self.keras.tree.flatten(observer.predict(arguments(list(x.values())), verbose=0))
+            fed = arguments(list(x.values()))
+            # predict makes a data set of batches first, which costs more than a small model
+            one_batch = len(predictions[0]) <= BATCH
+            emitted = self.keras.tree.flatten(
+                observer.predict_on_batch(fed) if one_batch else observer.predict(fed, verbose=0)
+            )
         return Observation(
             inputs=dict(x),
             nodes=tuple(self.node(call) for call in self.calls),
@@ -372,4 +388,5 @@ def environment(keras: Any) -> dict[str, str]:
 def first_line(error: BaseException) -> str:
     """The gist of another library's error."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    told = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    return f"{type(error).__name__}: {told[0][:300]}" if told else type(error).__name__

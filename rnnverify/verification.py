@@ -141,7 +141,7 @@ def verify_observation(observed: Observation, name: str, seed: int, dtype: str, 
             f"{name}: nothing to compare: the model's outputs have no elements; feed it at least one sample"
         )
     graph = Graph(observed.nodes)
-    roundoffs = {node.name: UNIT_ROUNDOFF[compute_dtype(node.config["dtype"])] for node in observed.nodes}
+    roundoffs = {node.name: coarsest(node.config) for node in observed.nodes}
     exact = graph.run(observed.inputs)
     single = graph.run(observed.inputs, np.float32)
     outputs = [
@@ -190,6 +190,12 @@ def unheeded_masks(nodes: Sequence[Node], graph: Graph, values: Mapping[Ref, Mas
                 f"{node.name} runs over the masked steps: Keras passes no implied mask to a call that is given an"
                 " initial_state, and the replay does the same"
             )
+
+
+def coarsest(config: Mapping[str, Any]) -> float:
+    """The unit roundoff of the coarsest precision in a layer: those inside a wrapper may have policies of their own."""
+    inner = [config[key]["config"] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
+    return max(UNIT_ROUNDOFF[compute_dtype(config["dtype"])], *map(coarsest, inner), 0.0)
 
 
 def compare(keras: Array, exact: Masked, single: Masked, roundoff: float, dtype: str) -> Comparison:

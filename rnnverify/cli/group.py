@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import sys
 from typing import Any
 
@@ -27,10 +29,17 @@ class Group(click.Group):
     """Commands whose request errors have no traceback; any other exception is a bug and keeps its own."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a path may hold characters that the terminal has not
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except RequestError as error:
             raise WrongRequest(str(error)) from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise WrongRequest("the output cannot be written: no space is left where it goes") from None
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             sys.exit(130)

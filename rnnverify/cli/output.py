@@ -22,6 +22,8 @@ def refuse_unwritable(path: str | None) -> None:
     """
     if path is None:
         return
+    if not path:
+        raise RequestError("--output: expected the path of a file, got nothing")
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         raise RequestError(f"--output {path}: the folder {folder} does not exist; make it first")

@@ -13,6 +13,8 @@ from rnnverify.replay.arrays import Array
 
 Activation = Callable[[Array], Array]
 
+ERF = np.frompyfunc(math.erf, 1, 1)  # a ufunc, like all the others here
+
 # In models of any precision Keras holds these two in float32, as measured; in float32 itself that is a mere rounding.
 LEAKY_RELU_SLOPE, ROOT_HALF = float(np.float32(0.2)), float(np.float32(math.sqrt(0.5)))
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, from the fixed point (0, 1)
@@ -41,11 +43,11 @@ def log_softmax(x: Array) -> Array:
 
 
 def elu(x: Array) -> Array:
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+    return np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1)
 
 
 def selu(x: Array) -> Array:
-    return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0)))
+    return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * (np.exp(np.minimum(x, 0)) - 1))
 
 
 def gelu(x: Array) -> Array:
@@ -53,7 +55,8 @@ def gelu(x: Array) -> Array:
 
 
 def erf(x: Array) -> Array:
-    return np.vectorize(math.erf, otypes=[x.dtype])(x)
+    y: Any = ERF(x)
+    return y.astype(x.dtype)
 
 
 def squareplus(x: Array) -> Array:

@@ -1,0 +1,141 @@
+"""rnnverify check: every spec a line, a summary, reports for CI servers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from rnnverify.cli import main
+from rnnverify.replay.lstm import LSTMCell
+
+ROOT = Path(__file__).parent.parent.parent
+RIGHT = "N: 2\nT: 4\nD: 3\nM: 5\nK: 2\nlayer: LSTM\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two right specs, one that asks too much, one that is malformed, and a file that is no spec."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "a.yaml").write_text(RIGHT)
+    (tmp_path / "b.yml").write_text(RIGHT + "tolerance: {atol: 0}\n")
+    (tmp_path / "c.yaml").write_text(RIGHT.replace("M: 5", "M: 0"))
+    (tmp_path / "inner" / "d.yaml").write_text(RIGHT)
+    (tmp_path / "notes.txt").write_text("not a spec")
+    return tmp_path
+
+
+def check(*arguments: Any) -> Result:
+    return CliRunner().invoke(main, ["check", *map(str, arguments)])
+
+
+def test_every_spec_has_a_line_and_none_hides_the_others(folder: Path) -> None:
+    result = check(folder)
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["match", "mismatch", "error", "match"]
+    assert [Path(line.split()[1]).name for line in lines[:4]] == ["a.yaml", "b.yml", "c.yaml", "d.yaml"]
+    assert lines[4] == "4 specs: 2 match, 1 mismatch, 1 error"
+
+
+@pytest.mark.parametrize(("names", "code"), [("a", 0), ("ab", 1), ("ac", 2), ("bc", 1)])
+def test_a_mismatch_exits_1_and_an_error_alone_2(folder: Path, names: str, code: int) -> None:
+    paths = {path.stem: path for path in folder.glob("*.y*ml")}
+    assert check(*(paths[name] for name in names)).exit_code == code
+
+
+def test_quiet_prints_only_what_does_not_match(folder: Path) -> None:
+    assert [line.split()[0] for line in check(folder, "-q").stdout.splitlines()] == ["mismatch", "error", "4"]
+
+
+def test_verbose_prints_the_table_of_a_mismatch(folder: Path) -> None:
+    assert "max |error|" in check(folder / "b.yml", "-v").stdout
+    assert "max |error| " not in check(folder / "c.yaml", "-v").stdout
+
+
+def test_json_fits_the_schema_and_lists_the_errors(folder: Path) -> None:
+    report = json.loads(check(folder, "--format", "json").stdout)
+    jsonschema.validate(report, json.loads((ROOT / "rnnverify/schemas/report.json").read_text()))
+    assert [record["verdict"] for record in report["results"]] == ["match", "mismatch", "match"]
+    (error,) = report["errors"]
+    assert "c.yaml:4: M: expected a whole number from 1 to 2147483647; got 0" in error["message"]
+
+
+def test_junit_counts_failures_and_errors(folder: Path) -> None:
+    output = folder / "report.xml"
+    result = check(folder, "--format", "junit", "--output", output)
+    suite = ElementTree.parse(output).getroot()[0]
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors")} == {
+        "tests": "4",
+        "failures": "1",
+        "errors": "1",
+    }
+    assert [[child.tag for child in case] for case in suite] == [[], ["failure"], ["error"], []]
+    assert "4 specs" in result.stdout  # the lines still go to the terminal
+
+
+def test_github_annotates_the_file_and_line(folder: Path) -> None:
+    out = check(folder, "--format", "github").stdout.splitlines()
+    assert out[0].startswith(f"::error file={folder / 'b.yml'},title=rnnverify mismatch::")
+    assert out[1].startswith(f"::error file={folder / 'c.yaml'},line=4,title=rnnverify error::")
+    assert out[-1] == "4 specs: 2 match, 1 mismatch, 1 error"
+
+
+def test_the_table_can_be_written_to_a_file(folder: Path) -> None:
+    output = folder / "report.txt"
+    assert check(folder / "a.yaml", "--output", output).exit_code == 0
+    assert output.read_text().splitlines()[-1] == "1 spec: 1 match, 0 mismatch, 0 error"
+
+
+@pytest.mark.parametrize("output", ["missing/report.xml", "."])
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(folder: Path, output: str) -> None:
+    result = check(folder, "--format", "junit", "--output", folder / output)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "--output" in result.stderr
+
+
+def test_no_spec_at_all_is_an_error(tmp_path: Path) -> None:
+    assert "no spec here" in check(tmp_path).stderr
+    assert check(tmp_path / "nowhere").exit_code == 2
+
+
+def test_a_bug_in_one_spec_does_not_hide_the_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnverify.library.verify_observation", lambda *_: 1 / 0)
+    result = check(folder / "a.yaml", folder / "c.yaml")
+    assert result.exit_code == 2
+    assert "ZeroDivisionError" in result.stdout
+    assert "2 specs: 0 match, 0 mismatch, 2 error" in result.stdout
+
+
+def test_settings_apply_to_every_spec(folder: Path) -> None:
+    result = check(folder / "a.yaml", folder / "c.yaml", "--set", "M=3")
+    assert result.stdout.splitlines()[-1] == "2 specs: 2 match, 0 mismatch, 0 error"
+
+
+def test_a_wrong_gate_order_in_the_code_is_caught_in_every_config_with_an_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """i, c, f, o for i, f, c, o: the check of configs/ must fail, and name the layer."""
+    right = LSTMCell.step
+
+    def wrong(self: LSTMCell, zx: Any, states: Any) -> Any:
+        def swapped(weights: Any) -> Any:
+            i, f, c, o = np.split(weights, 4, axis=-1)
+            return np.concatenate([i, c, f, o], axis=-1)
+
+        return right(replace(self, recurrent_kernel=swapped(self.recurrent_kernel)), swapped(zx), states)
+
+    monkeypatch.setattr(LSTMCell, "step", wrong)
+    result = check(ROOT / "configs")
+    assert result.exit_code == 1
+    verdicts = {Path(line.split()[1]).stem: line for line in result.stdout.splitlines()[:-1]}
+    for name, line in verdicts.items():
+        has_lstm = "LSTM" in (ROOT / "configs" / f"{name}.yaml").read_text()
+        assert line.startswith("mismatch" if has_lstm else "match   "), line
+    assert "layer encoder" in verdicts["encoder_decoder"]
+    assert "layer lstm" in verdicts["lstm_deep_softmax"]

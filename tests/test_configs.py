@@ -1,0 +1,73 @@
+"""Every config matches, and its parameters count up to what the notebooks counted by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rnnverify import load_spec, verify
+from rnnverify.report.parameters import derivation
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+
+# Worked by hand: (D + M + 1) M for a SimpleRNN, four and three times that for LSTM and GRU (whose second bias adds a
+# row), (M + 1) K for a Dense, words times width for an Embedding.
+PARAMETERS = {
+    "simple_rnn": [45, 12],
+    "simple_rnn_uniform": [45, 12],
+    "simple_rnn_batch": [45, 12],
+    "simple_rnn_batch_uniform": [45, 12],
+    "hello_one_step": [14],
+    "hello_five_steps": [14],
+    "hello_three_words": [14],
+    "simple_rnn_last_output": [14],
+    "simple_rnn_sequences": [14],
+    "simple_rnn_state": [14],
+    "simple_rnn_sequences_and_state": [14],
+    "gru_state": [48],
+    "lstm_state": [56],
+    "stacked_simple_rnn": [14, 10, 10],
+    "lstm_sequences_and_states": [144],
+    "gru_sequences_and_states": [117],
+    "bidirectional_lstm_concat": [288],
+    "bidirectional_lstm_sum": [288],
+    "bidirectional_lstm_sequences": [288],
+    "bidirectional_lstm_five_outputs": [288],
+    "lstm_softmax": [144, 40],
+    "lstm_deep_softmax": [70144, 394240, 1574912, 5130],
+    "many_to_many": [760, 220],
+    "sequence_to_sequence": [144, 0, 84, 20],
+    "encoder_decoder": [144, 108, 20],
+    "wide_simple_rnn": [321056, 33],
+    "wide_two_simple_rnn": [321056, 2080, 33],
+    "wide_lstm": [1284224, 33],
+    "documents": [400, 1312, 33],
+    "masked_tokens": [120, 288, 336, 24],
+    "masking": [0, 160],
+    "gru_reset_before": [120, 24],
+    "two_branches": [40, 96, 0, 0, 0, 0, 256],
+}
+
+DERIVATIONS = {
+    "simple_rnn": ["(3 + 5 + 1) x 5 = 45", "(5 + 1) x 2 = 12"],
+    "lstm_softmax": ["4 x (8 + 3 + 1) x 3 = 144", "(3 + 1) x 10 = 40"],
+    "gru_state": ["3 x (4 + 2 + 2) x 2 = 48"],
+    "bidirectional_lstm_sum": ["2 x 4 x (8 + 3 + 1) x 3 = 288"],
+    "documents": ["50 x 8 = 400", "(8 + 32 + 1) x 32 = 1312", "(32 + 1) x 1 = 33"],
+}
+
+
+def test_every_config_is_counted() -> None:
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == PARAMETERS.keys()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_config_matches_with_the_parameters_counted_by_hand(name: str) -> None:
+    result = verify(load_spec(str(CONFIGS / f"{name}.yaml")))
+    assert result.verdict == "match"
+    assert [layer.parameters for layer in result.layers] == PARAMETERS[name]
+    derived = [derivation(layer.weights) for layer in result.layers]
+    assert [int(text.split()[-1]) for text in derived] == PARAMETERS[name]
+    if name in DERIVATIONS:
+        assert derived == DERIVATIONS[name]

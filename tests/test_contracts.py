@@ -1,0 +1,56 @@
+"""The import contracts hold, and a module that breaks one is named."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter over the package in a folder."""
+    tool = Path(sys.executable).parent / "lint-imports"
+    return subprocess.run(
+        [tool, "--no-cache"], cwd=folder, capture_output=True, text=True, env={"PYTHONPATH": str(folder)}
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "rnnverify", tmp_path / "rnnverify", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_contracts_hold(copy: Path) -> None:
+    result = lint(copy)
+    assert result.returncode == 0, result.stdout
+    assert "0 broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "named"),
+    [
+        ("verification.py", "import keras", "rnnverify.verification -> keras"),
+        ("cli/run.py", "import tensorflow", "rnnverify.cli.run -> tensorflow"),
+        ("replay/lstm.py", "import rich", "rnnverify.replay.lstm -> rich"),
+        ("replay/graph.py", "import rnnverify.keras_model", "rnnverify.replay.graph -> rnnverify.keras_model"),
+        ("keras_model.py", "import rnnverify.replay.lstm", "rnnverify.keras_model -> rnnverify.replay.lstm"),
+        ("spec/model.py", "import rnnverify.verification", "rnnverify.spec.model -> rnnverify.verification"),
+        ("verification.py", "import rnnverify.report.table", "rnnverify.verification -> rnnverify.report.table"),
+        ("library.py", "import click", "rnnverify.library -> click"),
+    ],
+)
+def test_a_module_that_breaks_a_contract_is_named(copy: Path, module: str, line: str, named: str) -> None:
+    path = copy / "rnnverify" / module
+    path.write_text(
+        path.read_text().replace("from __future__ import annotations", f"from __future__ import annotations\n{line}", 1)
+    )
+    result = lint(copy)
+    assert result.returncode != 0
+    assert named in " ".join(result.stdout.split())

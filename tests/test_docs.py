@@ -1,0 +1,73 @@
+"""The README says what is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from rnnverify.cli import main
+from rnnverify.replay.registry import REPLAYS
+from rnnverify.spec import spec_from_mapping
+from rnnverify.spec.data import KINDS
+from rnnverify.spec.loading import SpecKeys
+from rnnverify.verification import MULTIPLE
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+CONFIGS = {path.stem: path.read_text() for path in (ROOT / "configs").glob("*.yaml")}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_table_is_what_run_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    printed = CliRunner().invoke(main, ["run", "configs/simple_rnn.yaml"]).stdout
+    shown = next(block for block in blocks("") if block.startswith("configs/simple_rnn.yaml"))
+
+    def skeleton(text: str) -> list[list[str]]:
+        """The words of every line, without the figures, since errors differ between machines."""
+        return [re.sub(r"-?\d[-\d.e]*", "#", line).split() for line in text.splitlines()]
+
+    assert skeleton(printed) == skeleton(shown)
+
+
+@pytest.mark.parametrize("name", REPLAYS)
+def test_every_layer_has_a_row_a_config_and_a_test(name: str) -> None:
+    assert f"`{name}`" in README
+    assert any(re.search(rf"\b{name}\b", text) for text in CONFIGS.values()) or f"layer: {name}" in README
+    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    assert (ROOT / "tests" / "replay" / f"test_{snake}.py").is_file()
+
+
+@pytest.mark.parametrize("command", main.commands)
+def test_every_command_has_help_with_an_example_and_a_row(command: str) -> None:
+    text = CliRunner().invoke(main, [command, "--help"]).stdout
+    assert f"rnnverify {command} " in text.split("Examples:")[1]
+    assert f"`rnnverify {command} " in README
+
+
+@pytest.mark.parametrize("key", SpecKeys.model_fields)
+def test_every_key_of_a_spec_is_explained(key: str) -> None:
+    assert re.search(rf"^{key}:|`{key}`|`{key}: ", README, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_data_has_a_row(kind: str) -> None:
+    assert re.search(rf"^\| `\{{?{kind}\b", README, flags=re.MULTILINE)
+
+
+def test_the_specs_in_the_readme_are_specs() -> None:
+    specs = [spec for block in blocks("yaml") if isinstance(spec := yaml.safe_load(block), dict)]
+    assert len(specs) == 3
+    for spec in specs:
+        spec_from_mapping(spec)
+
+
+def test_the_multiple_in_the_readme_is_the_one_in_force() -> None:
+    assert f"exceeds {MULTIPLE:g} times the expected one" in README
