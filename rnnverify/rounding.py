@@ -1,0 +1,457 @@
+"""Numbers that carry their rounding: a value, how far it can be off at worst, and how far it is off in practice.
+
+A `Rounded` array goes through the replay's own expressions in place of a plain one: NumPy's ufuncs and functions are
+dispatched here, so one piece of code computes the float64 value, a bound that no order of summation can exceed, and the
+variance of the rounding errors that the other implementation, in its own precision, makes on the way.
+
+The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2002, ch. 2 and 3): every
+operation returns its exact result times 1 + d, |d| <= u. An inner product of n terms, summed in any order, with or
+without fused multiply-adds, is off by at most g(n) |x|.|w|, g(n) = n u / (1 - n u). For the variance the d are
+independent and uniform on [-u, u], so that of one rounding is u^2/3 of the result's square; see `products`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from rnnverify.replay.activations import ERF
+from rnnverify.replay.arrays import Array
+
+# How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
+# (benchmarks/library_functions.py): tanh 5.1, sigmoid 8.2 (here 2 of its own and what exp has), exp 2.0 by itself,
+# softplus 7.7. Rounded up.
+FUNCTION_ULPS: Mapping[np.ufunc, float] = {np.tanh: 7.0, np.exp: 8.0, np.log: 8.0, np.sqrt: 2.0, ERF: 8.0}
+SOFTPLUS_ULPS = 8.0
+LIKELY = 8.0  # standard deviations within which a comparison may turn out otherwise in practice
+SPREAD_FLOOR = 1e-30  # what may have been lost to underflow in the float32 squares, relatively
+UNIFORM = 3.0**-0.5  # the standard deviation of one rounding, in u
+TYPICAL_ULPS = 1.0  # what those functions' errors are like in practice, as a standard deviation in u: 0.5 to 1.1
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What the other side computes in."""
+
+    unit: float  # unit roundoff: half the spacing of numbers just above 1
+    accumulation: float  # the same for the sums inside an inner product
+    smallest: float  # results below it may be flushed to zero
+    operands: float = 0.0  # how far the operands of an inner product are rounded before it, relatively (TF32)
+
+
+# Flushing subnormal results to zero, as TensorFlow does, makes an error of up to the smallest normal number. In float64
+# the replay's own rounding is as large as the other side's: one place where that counts, so its unit is twice as large.
+PRECISIONS: Mapping[str, Precision] = {
+    "float64": Precision(unit=2.0**-52, accumulation=2.0**-52, smallest=2.0**-1022),
+    "float32": Precision(unit=2.0**-24, accumulation=2.0**-24, smallest=2.0**-126),
+    "float16": Precision(unit=2.0**-11, accumulation=2.0**-11, smallest=2.0**-14),
+    "bfloat16": Precision(unit=2.0**-8, accumulation=2.0**-8, smallest=2.0**-126),
+}
+
+
+class Rounded(NDArrayOperatorsMixin):
+    """An array of values with, for each, a worst-case bound and a variance of its absolute error."""
+
+    __slots__ = ("bound", "precision", "value", "variance")
+
+    def __init__(self, value: Array, bound: Array, variance: Array, precision: Precision) -> None:
+        self.value = value
+        self.bound = bound
+        self.variance = variance
+        self.precision = precision
+
+    @classmethod
+    def exact(cls, value: Array, precision: Precision) -> Rounded:
+        """Numbers that both sides have exactly: what was fed in, or what the other side emitted."""
+        value = np.asarray(value, dtype=np.float64)
+        nothing = np.broadcast_to(np.float64(0), value.shape)
+        return cls(value, nothing, nothing, precision)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype
+
+    @property
+    def inexact(self) -> bool:
+        """Whether it may be off at all."""
+        return bool(self.bound.any())
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, index: Any) -> Rounded:
+        return self.mapped(lambda part: part[index])
+
+    def reshape(self, *shape: Any) -> Rounded:
+        return self.mapped(lambda part: part.reshape(*shape))
+
+    def astype(self, dtype: Any) -> Rounded:
+        return self  # the value stays float64: the other side's precision is in the error, not in the value
+
+    def mapped(self, function: Callable[[Array], Array]) -> Rounded:
+        """The same rearrangement of all three parts."""
+        return Rounded(function(self.value), function(self.bound), function(self.variance), self.precision)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        handler = UFUNCS.get((ufunc, method))
+        if handler is None or options.get("out") is not None:
+            return NotImplemented
+        return handler(precision_of(inputs), *inputs, **options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in FUNCTIONS:
+            return FUNCTIONS[function](*args, **kwargs)
+        if function in REARRANGEMENTS:
+            return rearranged(function, args, kwargs)
+        return NotImplemented
+
+
+@dataclass(frozen=True)
+class Unsure:
+    """The outcome of a comparison: true or false, and where the other side may find the opposite."""
+
+    value: Array
+    unsure: Array  # where that is possible
+    likely: Array  # where a few standard deviations suffice for it
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return self.value
+
+
+Handler = Callable[..., Any]
+UFUNCS: dict[tuple[Any, str], Handler] = {}
+FUNCTIONS: dict[Any, Handler] = {}
+
+# Functions that only move elements: they are applied to the three parts alike.
+REARRANGEMENTS = {np.concatenate, np.stack, np.split, np.repeat, np.swapaxes, np.reshape, np.take_along_axis}
+
+
+def handles(*ufuncs: Any, method: str = "__call__") -> Callable[[Handler], Handler]:
+    """Register what NumPy's ufuncs do to Rounded arrays."""
+
+    def register(handler: Handler) -> Handler:
+        UFUNCS.update({(ufunc, method): handler for ufunc in ufuncs})
+        return handler
+
+    return register
+
+
+def replaces(*functions: Any) -> Callable[[Handler], Handler]:
+    """Register what NumPy's functions do to Rounded arrays."""
+
+    def register(handler: Handler) -> Handler:
+        FUNCTIONS.update(dict.fromkeys(functions, handler))
+        return handler
+
+    return register
+
+
+def precision_of(inputs: Sequence[Any]) -> Precision:
+    return next(x.precision for x in inputs if isinstance(x, Rounded))
+
+
+def parts(x: Any) -> tuple[Any, Any, Any]:
+    """Value, bound and variance; a plain array or number is exact."""
+    if isinstance(x, Rounded):
+        return x.value, x.bound, x.variance
+    return x, 0.0, 0.0
+
+
+def stored(
+    value: Array, bound: Any, variance: Any, p: Precision, worst: float = 1.0, typical: float = UNIFORM
+) -> Rounded:
+    """A result as the other side stores it: its error so far, and a rounding on top.
+
+    Args:
+        worst: how many u that rounding is at most.
+        typical: its standard deviation, in u.
+    """
+    noise = p.unit * np.abs(value)
+    square = noise * noise
+    square *= typical * typical
+    square += variance
+    square += p.smallest**2
+    noise *= worst
+    noise += bound * (1 + worst * p.unit)
+    noise += p.smallest
+    return Rounded(value, noise, square, p)
+
+
+def is_power_of_two(x: Any) -> bool:
+    """Whether x is a number by which multiplying does not round."""
+    return isinstance(x, int | float) and bool(np.frexp(abs(x))[0] == 0.5)
+
+
+@handles(np.add)
+def add(p: Precision, x: Any, y: Any) -> Rounded:
+    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    return stored(xv + yv, xb + yb, xs + ys, p)
+
+
+@handles(np.subtract)
+def subtract(p: Precision, x: Any, y: Any) -> Rounded:
+    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    return stored(xv - yv, xb + yb, xs + ys, p)
+
+
+@handles(np.multiply)
+def multiply(p: Precision, x: Any, y: Any) -> Rounded:
+    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    bound = np.abs(xv) * yb + np.abs(yv) * xb + xb * yb
+    variance = xv * xv * ys + yv * yv * xs + xs * ys
+    if is_power_of_two(x) or is_power_of_two(y):
+        return Rounded(xv * yv, bound, variance, p)
+    return stored(xv * yv, bound, variance, p)
+
+
+@handles(np.divide)
+def divide(p: Precision, x: Any, y: Any) -> Rounded:
+    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    value = np.asarray(xv / yv)
+    size = np.abs(yv)
+    nearest = np.maximum(size - yb, 0)  # as near to zero as the other side's divisor may come
+    finite = np.isfinite(size)
+    bound = np.where(finite, (xb + np.abs(value) * yb) / nearest, 0)
+    variance = np.where(finite, (xs + value * value * ys) / (size * size), 0)
+    return stored(value, bound, variance, p)
+
+
+@handles(np.power)
+def power(p: Precision, x: Any, exponent: Any) -> Any:
+    return multiply(p, x, x) if isinstance(exponent, int) and exponent == 2 else NotImplemented
+
+
+@handles(np.negative)
+def negative(p: Precision, x: Rounded) -> Rounded:
+    return Rounded(-x.value, x.bound, x.variance, p)
+
+
+@handles(np.absolute)
+def absolute(p: Precision, x: Rounded) -> Rounded:
+    return Rounded(np.abs(x.value), x.bound, x.variance, p)
+
+
+@handles(np.sign)
+def sign(p: Precision, x: Rounded) -> Rounded:
+    unsure = np.abs(x.value) <= x.bound
+    return Rounded(np.sign(x.value), 2.0 * (unsure & (x.bound > 0)), np.zeros_like(x.value), p)
+
+
+@handles(np.tanh)
+def tanh(p: Precision, x: Rounded) -> Rounded:
+    value = np.tanh(x.value)
+    size = np.abs(value)
+    nearest = np.maximum(size - x.bound, 0)  # |tanh| changes by no more than its argument: the slope is largest there
+    slope = 1 - value * value
+    return stored(
+        value, (1 - nearest * nearest) * x.bound, slope * slope * x.variance, p, FUNCTION_ULPS[np.tanh], TYPICAL_ULPS
+    )
+
+
+@handles(np.exp)
+def exp(p: Precision, x: Rounded) -> Rounded:
+    value = np.exp(x.value)
+    return stored(value, value * np.expm1(x.bound), value * value * x.variance, p, FUNCTION_ULPS[np.exp], TYPICAL_ULPS)
+
+
+@handles(np.log)
+def log(p: Precision, x: Rounded) -> Rounded:
+    nearest = np.maximum(x.value - x.bound, 0)
+    bound, variance = x.bound / nearest, x.variance / (x.value * x.value)
+    return stored(np.log(x.value), bound, variance, p, FUNCTION_ULPS[np.log], TYPICAL_ULPS)
+
+
+@handles(np.sqrt)
+def sqrt(p: Precision, x: Rounded) -> Rounded:
+    value = np.sqrt(x.value)
+    return stored(value, x.bound / value, x.variance / (4 * x.value), p, FUNCTION_ULPS[np.sqrt])
+
+
+@handles(ERF)
+def erf(p: Precision, x: Rounded) -> Rounded:
+    value = np.asarray(ERF(x.value), dtype=np.float64)
+    nearest = np.maximum(np.abs(x.value) - x.bound, 0)
+    slope = 2 / np.sqrt(np.pi) * np.exp(-x.value * x.value)
+    bound = 2 / np.sqrt(np.pi) * np.exp(-nearest * nearest) * x.bound
+    return stored(value, bound, slope * slope * x.variance, p, FUNCTION_ULPS[ERF], TYPICAL_ULPS)
+
+
+@handles(np.logaddexp)
+def logaddexp(p: Precision, x: Any, y: Any) -> Rounded:
+    """log(e^x + e^y): libraries go by way of 1 + e^x, so that there is an error of some u where the result is tiny."""
+    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    value = np.logaddexp(xv, yv)
+    bound = np.maximum(xb, yb) + SOFTPLUS_ULPS * p.unit
+    return stored(value, bound, xs + ys + p.unit**2, p, SOFTPLUS_ULPS, TYPICAL_ULPS)
+
+
+def monotone(function: Callable[[Array], Array], x: Rounded) -> Rounded:
+    """A function that never falls, rises no faster than its argument, and does not round: max, min, clip."""
+    value = function(x.value)
+    bound = np.maximum(function(x.value + x.bound) - value, value - function(x.value - x.bound))
+    reach = LIKELY * np.sqrt(x.variance)
+    flat = (function(x.value + reach) == value) & (function(x.value - reach) == value)
+    return Rounded(value, bound, np.where(flat, 0, x.variance), x.precision)
+
+
+def extremum_of(ufunc: np.ufunc) -> Handler:
+    def handler(p: Precision, x: Any, y: Any) -> Rounded:
+        (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+        if isinstance(x, Rounded) and not isinstance(y, Rounded):
+            return monotone(lambda part: ufunc(part, yv), x)
+        if isinstance(y, Rounded) and not isinstance(x, Rounded):
+            return monotone(lambda part: ufunc(xv, part), y)
+        return Rounded(ufunc(xv, yv), np.maximum(xb, yb), np.maximum(xs, ys), p)
+
+    return handler
+
+
+UFUNCS[(np.maximum, "__call__")] = extremum_of(np.maximum)
+UFUNCS[(np.minimum, "__call__")] = extremum_of(np.minimum)
+
+
+@replaces(np.clip)
+def clip(x: Rounded, low: Any, high: Any) -> Rounded:
+    return monotone(lambda part: np.clip(part, low, high), x)
+
+
+def comparison(ufunc: np.ufunc) -> Handler:
+    def handler(p: Precision, x: Any, y: Any) -> Unsure:
+        (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+        gap = np.abs(xv - yv)
+        # Where both are exact a gap of zero is certain too.
+        unsure = (gap <= xb + yb) & (xb + yb > 0)
+        return Unsure(ufunc(xv, yv), unsure, gap <= LIKELY * np.sqrt(xs + ys))
+
+    return handler
+
+
+for compare in (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal):
+    UFUNCS[(compare, "__call__")] = comparison(compare)
+
+
+@replaces(np.where)
+def where(condition: Any, x: Any, y: Any) -> Rounded:
+    """A choice; where the other side may choose otherwise, the two candidates' distance is part of the error."""
+    p = precision_of([x, y])
+    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    if not isinstance(condition, Unsure):
+        return Rounded(np.where(condition, xv, yv), np.where(condition, xb, yb), np.where(condition, xs, ys), p)
+    chosen = condition.value
+    gap = np.abs(np.subtract(xv, yv))
+    bound = np.where(condition.unsure, gap + np.maximum(xb, yb), np.where(chosen, xb, yb))
+    variance = np.where(condition.likely, gap * gap + np.maximum(xs, ys), np.where(chosen, xs, ys))
+    return Rounded(np.where(chosen, xv, yv), bound, variance, p)
+
+
+@handles(np.matmul)
+def matmul(p: Precision, x: Any, w: Any) -> Rounded:
+    """Inner products of n terms, in any order of summation.
+
+    The bound is g(n) |x|.|w| <= g(n) ||x|| ||w||, which needs no second product. The variance is that of the partial
+    sums' roundings where the terms p come in an order that has nothing to do with their values: of the k-th partial sum
+    E s_k^2 = (k/n)^2 z^2 + k (n-k) / n^2 ||p||^2, summed over k; z^2 more for the bias that is added, ||p||^2 more for
+    the products' own roundings.
+    """
+    (xv, xb, xs), (wv, *_) = parts(x), parts(w)
+    if isinstance(w, Rounded):
+        raise NotImplementedError("a product with a matrix that is not exact")
+    n = xv.shape[-1]
+    value = xv @ wv
+    length, width = norm(xv, -1), norm(wv, 0)
+    size = length[..., np.newaxis] * width
+    # Rows and columns of length one: their squares fit into float32, which is precise enough for a variance.
+    rows = np.divide(xv, length[..., np.newaxis], out=np.zeros_like(xv), where=length[..., np.newaxis] > 0)
+    columns = np.divide(wv, width, out=np.zeros_like(wv), where=width > 0)
+    spread = np.square(rows, dtype=np.float32) @ np.square(columns, dtype=np.float32)
+    squares = (spread + SPREAD_FLOOR) * (size * size)
+    u, d = p.accumulation, p.operands
+    worst = n * u / (1 - n * u) if n * u < 1 else np.inf
+    bound = (worst + 2 * d) * size
+    variance = (u * u / 3) * ((n / 3 + 1) * (value * value) + (n / 6 + 1) * squares) + (2 * d * d / 3) * squares
+    if isinstance(x, Rounded) and x.inexact:
+        bound += norm(xb, -1)[..., np.newaxis] * width * (1 + worst)
+        variance += xs @ (wv * wv)
+    if p.accumulation == p.unit:
+        return Rounded(value, bound + n * p.smallest, variance + n * p.smallest**2, p)
+    return stored(value, bound + n * p.smallest, variance + n * p.smallest**2, p)
+
+
+def norm(x: Array, axis: int) -> Any:
+    """The Euclidean norm, without overflow: of values up to 1e300."""
+    largest = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+    scaled = np.divide(x, largest, out=np.zeros_like(x), where=largest > 0)
+    return np.squeeze(largest, axis) * np.sqrt(np.sum(scaled * scaled, axis=axis))
+
+
+@replaces(np.sum)
+def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
+    """A sum of n terms in any order: an inner product with ones."""
+    p, n = x.precision, x.shape[axis]
+    value = np.sum(x.value, axis=axis, keepdims=keepdims)
+    size = np.sum(np.abs(x.value), axis=axis, keepdims=keepdims)
+    squares = np.sum(x.value * x.value, axis=axis, keepdims=keepdims)
+    worst = n * p.unit / (1 - n * p.unit) if n * p.unit < 1 else np.inf
+    bound = np.sum(x.bound, axis=axis, keepdims=keepdims) * (1 + worst) + worst * size
+    variance = np.sum(x.variance, axis=axis, keepdims=keepdims)
+    variance = variance + (p.unit**2 / 3) * ((n / 3 + 1) * value * value + (n / 6 + 1) * squares)
+    return Rounded(value, bound + n * p.smallest, variance + n * p.smallest**2, p)
+
+
+@replaces(np.max)
+def largest(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
+    return x.mapped(lambda part: np.max(part, axis=axis, keepdims=keepdims))
+
+
+@replaces(np.sort)
+def sort(x: Rounded, axis: int = -1) -> Rounded:
+    worst, spread = (np.max(part, axis=axis, keepdims=True) for part in (x.bound, x.variance))
+    value = np.sort(x.value, axis=axis)
+    return Rounded(value, np.broadcast_to(worst, value.shape), np.broadcast_to(spread, value.shape), x.precision)
+
+
+@replaces(np.cumsum)
+def cumulate(x: Rounded, axis: int) -> Rounded:
+    p, n = x.precision, x.shape[axis]
+    value = np.cumsum(x.value, axis=axis)
+    worst = n * p.unit / (1 - n * p.unit)
+    bound = np.cumsum(x.bound + worst * (np.abs(x.value) + x.bound), axis=axis)
+    return Rounded(value, bound, np.cumsum(x.variance, axis=axis) + n * (p.unit * value) ** 2, p)
+
+
+@replaces(np.zeros_like)
+def zeros_like(x: Rounded) -> Array:
+    return np.zeros(x.shape)
+
+
+def rearranged(function: Any, args: Any, kwargs: Any) -> Any:
+    """Apply a function that moves elements to values, bounds and variances alike."""
+    found = [x for arg in args for x in (arg if isinstance(arg, list | tuple) else [arg]) if isinstance(x, Rounded)]
+
+    def part(index: int) -> Any:
+        def pick(x: Any) -> Any:
+            if isinstance(x, Rounded):
+                return (x.value, x.bound, x.variance)[index]
+            if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+                return x if index == 0 else np.zeros_like(x)
+            return [pick(item) for item in x] if isinstance(x, list | tuple) else x
+
+        return function(*map(pick, args), **kwargs)
+
+    values, bounds, variances = part(0), part(1), part(2)
+    p = found[0].precision
+    if isinstance(values, list):
+        return [Rounded(*three, p) for three in zip(values, bounds, variances, strict=True)]
+    return Rounded(values, bounds, variances, p)
