@@ -9,55 +9,55 @@ import numpy as np
 
 from rnnverify.replay.activations import Activation
 from rnnverify.replay.arrays import Array
-from rnnverify.replay.recurrence import Cell, Recurrent, States
+from rnnverify.replay.recurrence import Cell, Gates, Recurrent, States
 
 
 @dataclass(frozen=True)
-class GRUResetAfterCell:
-    """The candidate is activation(x Wh + bh + r * (h Uh + brh))."""
+class GRUCell(Cell):
+    """What both kinds share."""
 
     kernel: Array  # (D, 3M)
     recurrent_kernel: Array  # (M, 3M)
     bias: Array | float  # (3M,), added to the input's share
-    recurrent_bias: Array | float  # (3M,), added to the recurrent share
     activation: Activation
     recurrent_activation: Activation
 
     def project(self, x: Array) -> Array:
         return x @ self.kernel + self.bias
 
-    def step(self, zx: Array, states: States) -> States:
+    def output(self, gates: Gates, states: States) -> Array:
+        z, candidate = gates
         (h,) = states
+        return z * h + (1 - z) * candidate
+
+
+@dataclass(frozen=True)
+class GRUResetAfterCell(GRUCell):
+    """The candidate is activation(x Wh + bh + r * (h Uh + brh))."""
+
+    recurrent_bias: Array | float  # (3M,), added to the recurrent share
+
+    def gates(self, zx: Array, h: Array) -> Gates:
         zh = h @ self.recurrent_kernel + self.recurrent_bias
         xz, xr, xh = np.split(zx, 3, axis=-1)  # Keras's gate order: update z, reset r, candidate h
         hz, hr, hh = np.split(zh, 3, axis=-1)
         z = self.recurrent_activation(xz + hz)
         r = self.recurrent_activation(xr + hr)
         candidate = self.activation(xh + r * hh)
-        return (z * h + (1 - z) * candidate,)
+        return z, candidate
 
 
 @dataclass(frozen=True)
-class GRUResetBeforeCell:
+class GRUResetBeforeCell(GRUCell):
     """The candidate is activation(x Wh + bh + (r * h) Uh)."""
 
-    kernel: Array  # (D, 3M)
-    recurrent_kernel: Array  # (M, 3M)
-    bias: Array | float  # (3M,)
-    activation: Activation
-    recurrent_activation: Activation
-
-    def project(self, x: Array) -> Array:
-        return x @ self.kernel + self.bias
-
-    def step(self, zx: Array, states: States) -> States:
-        (h,) = states
+    def gates(self, zx: Array, h: Array) -> Gates:
         xz, xr, xh = np.split(zx, 3, axis=-1)  # Keras's gate order: update z, reset r, candidate h
         uz, ur, uh = np.split(self.recurrent_kernel, 3, axis=-1)
         z = self.recurrent_activation(xz + h @ uz)
         r = self.recurrent_activation(xr + h @ ur)
         candidate = self.activation(xh + (r * h) @ uh)
-        return (z * h + (1 - z) * candidate,)
+        return z, candidate
 
 
 @dataclass(frozen=True)
@@ -70,5 +70,5 @@ class GRU(Recurrent):
         activations = self.activation, self.recurrent_activation
         if not self.reset_after:
             return GRUResetBeforeCell(kernel, recurrent_kernel, bias[0] if bias else 0.0, *activations)
-        input_bias, recurrent_bias = bias[0] if bias else (0.0, 0.0)  # the rows of bias, (2, 3M)
-        return GRUResetAfterCell(kernel, recurrent_kernel, input_bias, recurrent_bias, *activations)
+        input_bias, recurrent_bias = (bias[0][0], bias[0][1]) if bias else (0.0, 0.0)  # the rows of bias, (2, 3M)
+        return GRUResetAfterCell(kernel, recurrent_kernel, input_bias, *activations, recurrent_bias)

@@ -10,11 +10,11 @@ import numpy as np
 from rnnverify.replay.activations import Activation
 from rnnverify.replay.arrays import Array
 from rnnverify.replay.layer import TRAINING
-from rnnverify.replay.recurrence import Cell, Recurrent, States
+from rnnverify.replay.recurrence import Cell, Gates, Recurrent, States
 
 
 @dataclass(frozen=True)
-class LSTMCell:
+class LSTMCell(Cell):
     kernel: Array  # (D, 4M)
     recurrent_kernel: Array  # (M, 4M)
     bias: Array | float  # (4M,)
@@ -24,16 +24,23 @@ class LSTMCell:
     def project(self, x: Array) -> Array:
         return x @ self.kernel + self.bias
 
-    def step(self, zx: Array, states: States) -> States:
-        h, c = states
+    def gates(self, zx: Array, h: Array) -> Gates:
         z = zx + h @ self.recurrent_kernel
         i, f, candidate, o = np.split(z, 4, axis=-1)  # Keras's gate order: input, forget, candidate, output
         i = self.recurrent_activation(i)
         f = self.recurrent_activation(f)
+        candidate = self.activation(candidate)
         o = self.recurrent_activation(o)
-        c = f * c + i * self.activation(candidate)
-        h = o * self.activation(c)
-        return h, c
+        return i, f, candidate, o
+
+    def carry(self, gates: Gates, c: Array) -> Array:
+        i, f, candidate, _ = gates
+        return f * c + i * candidate
+
+    def output(self, gates: Gates, states: States) -> Array:
+        *_, o = gates
+        _, c = states
+        return o * self.activation(c)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,17 @@
 """The walk through time: one loop, for every cell.
 
-A cell is one timestep: `project` says what the input contributes, for any number of timesteps at once, and `step`
-makes the new states from that and the old ones. The loop below is the only one over time; none runs over samples.
+A cell is one timestep, in four parts. `project` says what the input contributes, `gates` all that depends on h, `carry`
+the new c of a cell that has one, `output` the new h. Where the states before every step are known, all but `carry` can be
+computed for any number of timesteps at once. No loop runs over samples.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -22,14 +23,34 @@ from rnnverify.replay.layer import TRAINING, Call, Layer, Masked, Outputs
 States = tuple[Array, ...]  # each (N, M); the first is h, which is also the output
 
 
-class Cell(Protocol):
+Gates = tuple[Array, ...]  # each (N, M), after their activations
+
+
+class Cell(ABC):
     """One timestep of a recurrent layer, with its weights."""
 
+    @abstractmethod
     def project(self, x: Array) -> Array:
-        """The input's share of the pre-activations: (..., D) -> (..., gates * M)."""
+        """The input's share of the pre-activations: (N, D) -> (N, gates * M)."""
+
+    @abstractmethod
+    def gates(self, zx: Array, h: Array) -> Gates:
+        """From that share and h (N, M) at t-1, all that does not depend on c."""
+
+    def carry(self, gates: Gates, c: Array) -> Array:
+        """c (N, M) at t from c at t-1; only cells with two states have it."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def output(self, gates: Gates, states: States) -> Array:
+        """h (N, M) at t from the states: h at t-1 and, in a cell that has one, c at t."""
 
     def step(self, zx: Array, states: States) -> States:
-        """One step: that share (N, gates * M) and the states at t-1, each (N, M), to the states at t."""
+        """One step: the input's share (N, gates * M) and the states at t-1, each (N, M), to the states at t."""
+        h, *before = states
+        gates = self.gates(zx, h)
+        carried = [self.carry(gates, c) for c in before]
+        return (self.output(gates, (h, *carried)), *carried)
 
 
 class Walk(NamedTuple):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from rnnverify.replay.activations import Activation
 from rnnverify.replay.arrays import Array
-from rnnverify.replay.recurrence import Cell, Recurrent, States
+from rnnverify.replay.recurrence import Cell, Gates, Recurrent, States
 
 
 @dataclass(frozen=True)
-class SimpleRNNCell:
+class SimpleRNNCell(Cell):
     kernel: Array  # (D, M)
     recurrent_kernel: Array  # (M, M)
     bias: Array | float  # (M,)
@@ -20,9 +20,12 @@ class SimpleRNNCell:
     def project(self, x: Array) -> Array:
         return x @ self.kernel + self.bias
 
-    def step(self, zx: Array, states: States) -> States:
-        (h,) = states
+    def gates(self, zx: Array, h: Array) -> Gates:
         return (self.activation(zx + h @ self.recurrent_kernel),)
+
+    def output(self, gates: Gates, states: States) -> Array:
+        (h,) = gates
+        return h
 
 
 @dataclass(frozen=True)

@@ -121,16 +121,16 @@ def test_settings_apply_to_every_spec(folder: Path) -> None:
 
 def test_a_wrong_gate_order_in_the_code_is_caught_in_every_config_with_an_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
     """i, c, f, o for i, f, c, o: the check of configs/ must fail, and name the layer."""
-    right = LSTMCell.step
+    right = LSTMCell.gates
 
-    def wrong(self: LSTMCell, zx: Any, states: Any) -> Any:
+    def wrong(self: LSTMCell, zx: Any, h: Any) -> Any:
         def swapped(weights: Any) -> Any:
             i, f, c, o = np.split(weights, 4, axis=-1)
             return np.concatenate([i, c, f, o], axis=-1)
 
-        return right(replace(self, recurrent_kernel=swapped(self.recurrent_kernel)), swapped(zx), states)
+        return right(replace(self, recurrent_kernel=swapped(self.recurrent_kernel)), swapped(zx), h)
 
-    monkeypatch.setattr(LSTMCell, "step", wrong)
+    monkeypatch.setattr(LSTMCell, "gates", wrong)
     result = check(ROOT / "configs")
     assert result.exit_code == 1
     verdicts = {Path(line.split()[1]).stem: line for line in result.stdout.splitlines()[:-1]}
