@@ -11,7 +11,8 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from rnnverify.errors import DataError, RequestError, SpecError
 from rnnverify.inputs import draw_inputs
 from rnnverify.keras_graph import Call, calls_of_config, output_refs
-from rnnverify.observation import Node, Observation, Ref
+from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.precision import rounded
 from rnnverify.spec.graph import snake_case
 from rnnverify.spec.layers import LayerArguments
@@ -178,6 +179,62 @@ def model_of_layer(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequ
     return keras.Model([*given, *start], y)
 
 
+RECURRENT = ("SimpleRNN", "LSTM", "GRU")
+
+
+@dataclass(frozen=True)
+class Sibling:
+    """A recurrent layer once more, with the same weights, that emits every step and every state."""
+
+    original: Any
+    layer: Any
+    tensors: list[Any]  # the sequence, then the states
+
+
+def siblings_of(layer: Any, x: Any, states: Sequence[Any], name: str) -> list[Sibling]:
+    """For a recurrent layer one sibling, for a Bidirectional one for either direction, for others none."""
+    half = len(states) // 2
+    if hasattr(layer, "forward_layer"):
+        parts = [(layer.forward_layer, states[:half]), (layer.backward_layer, states[half:])]
+    else:
+        parts = [(layer, states)] if type(layer).__name__ in RECURRENT else []
+    siblings = []
+    for index, (original, start) in enumerate(parts):
+        config = {**original.get_config(), "return_sequences": True, "return_state": True}
+        walker = type(original).from_config({**config, "name": f"walk_{index}_of_{name.replace(':', '_')}"})
+        tensors = walker(x, **({"initial_state": list(start)} if start else {}))
+        siblings.append(Sibling(original, walker, list(tensors)))
+    return siblings
+
+
+class Watcher:
+    """A model that emits every tensor between the layers, and every step of the recurrent ones."""
+
+    def __init__(
+        self, keras: Any, inputs: list[Any], tensors: Mapping[Ref, Any], siblings: Mapping[str, list[Sibling]]
+    ) -> None:
+        self.keras = keras
+        self.refs = list(tensors)
+        self.siblings = {name: of_one for name, of_one in siblings.items() if of_one}
+        walked = [tensor for of_one in self.siblings.values() for one in of_one for tensor in one.tensors]
+        self.model = keras.Model(inputs, [*tensors.values(), *walked])
+
+    def look(self, x: Any, samples: int) -> tuple[dict[Ref, Array], dict[str, tuple[Walked, ...]]]:
+        """Every node's outputs, and the walk of every recurrent one."""
+        for of_one in self.siblings.values():
+            for one in of_one:
+                one.layer.set_weights(one.original.get_weights())
+        # predict makes a data set of batches first, which costs more than a small model
+        emitted = self.model.predict_on_batch(x) if samples <= BATCH else self.model.predict(x, verbose=0)
+        arrays = iter([np.asarray(array) for array in self.keras.tree.flatten(emitted)])
+        seen = {ref: next(arrays) for ref in self.refs}
+        walks = {
+            name: tuple(Walked(next(arrays), tuple(next(arrays) for _ in one.tensors[1:])) for one in of_one)
+            for name, of_one in self.siblings.items()
+        }
+        return seen, walks
+
+
 class Built:
     """A Keras model with every tensor of its graph in hand."""
 
@@ -267,37 +324,46 @@ class Built:
         return found
 
     def observe(self, x: Mapping[str, Array], seconds: Mapping[str, float]) -> Observation:
-        """Predict with the model itself, and once more with every tensor of the graph as an output."""
+        """Predict with the model itself, and look once more at every tensor of the graph."""
         floatx = self.keras.config.floatx()
         x = {name: cast(cast(array, floatx), self.model.compute_dtype) for name, array in x.items()}
-        fed: Any = {key: x[name] for key, name in self.feed.items()} if isinstance(self.feed, dict) else None
+        if isinstance(self.feed, dict):
+            fed: Any = {key: x[name] for key, name in self.feed.items()}
+        else:
+            fed = arguments([x[name] for name in self.feed])
         started = time.perf_counter()
         try:
-            predicted = self.model.predict(fed or arguments([x[name] for name in self.feed]), verbose=0)
+            predicted = self.model.predict(fed, verbose=0)
         except Exception as error:  # whatever it is, this model cannot be run on these inputs
             raise RequestError(f"Keras cannot predict: {first_line(error)}") from None
-        predictions = [np.asarray(array) for array in self.keras.tree.flatten(predicted)]
+        predictions = tuple(np.asarray(array) for array in self.keras.tree.flatten(predicted))
         elapsed = time.perf_counter() - started
-        refs = [ref for ref in self.tensors if ref.node not in x]
-        if tuple(refs) == self.outputs:
-            emitted = predictions
-        else:
-            observer = self.keras.Model([self.tensors[Ref(name)] for name in x], [self.tensors[ref] for ref in refs])
-            fed = arguments(list(x.values()))
-            # predict makes a data set of batches first, which costs more than a small model
-            one_batch = len(predictions[0]) <= BATCH
-            emitted = self.keras.tree.flatten(
-                observer.predict_on_batch(fed) if one_batch else observer.predict(fed, verbose=0)
-            )
+        emitted, walks = self.watcher.look(arguments(list(x.values())), len(predictions[0]))
         return Observation(
             inputs=dict(x),
             nodes=tuple(self.node(call) for call in self.calls),
             outputs=self.outputs,
-            predictions=tuple(predictions),
-            emitted={ref: np.asarray(array) for ref, array in zip(refs, emitted, strict=True)},
+            predictions=predictions,
+            emitted=emitted,
+            walks=walks,
+            tf32=may_use_tf32(self.keras),
             environment=environment(self.keras),
             seconds={**seconds, "predict": elapsed},
         )
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        """A second model over the same tensors, made once."""
+        inputs = [self.tensors[Ref(given.name)] for given in self.inputs]
+        fed = {given.name for given in self.inputs}
+        tensors = {ref: tensor for ref, tensor in self.tensors.items() if ref.node not in fed}
+        siblings = {}
+        for call in self.calls:
+            x, *_ = (self.tensors[ref] for ref in call.inputs)
+            siblings[call.name] = siblings_of(
+                self.layers[call.layer], x, [self.tensors[ref] for ref in call.initial_state], call.name
+            )
+        return Watcher(self.keras, inputs, tensors, siblings)
 
     def node(self, call: Call) -> Node:
         layer = self.layers[call.layer]
@@ -371,6 +437,15 @@ def described_input(name: str, model: Any, classes: Mapping[str, set[str]], spec
             )
         shape = tuple(free_timesteps)
     return Input(name, tuple(shape), "ids" if "Embedding" in classes.get(name, ()) else "features")
+
+
+def may_use_tf32(keras: Any) -> bool:
+    """Whether float32 products may run on a GPU's TF32 units: on NVIDIA's since Ampere, unless it was switched off."""
+    if keras.backend.backend() != "tensorflow" or not any("gpu" in name for name in keras.distribution.list_devices()):
+        return False
+    import tensorflow
+
+    return bool(tensorflow.config.experimental.tensor_float_32_execution_enabled())
 
 
 def environment(keras: Any) -> dict[str, str]:

@@ -37,6 +37,14 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Walked:
+    """Every step of one recurrent layer, as a sibling with the same weights emitted them in the same run."""
+
+    sequence: Array  # (N, T, M): the output of every step, in the order of the walk
+    states: tuple[Array, ...]  # after the last step, (N, M) each
+
+
+@dataclass(frozen=True)
 class Observation:
     """Everything that Keras was seen to do."""
 
@@ -45,5 +53,7 @@ class Observation:
     outputs: tuple[Ref, ...]  # which of the nodes' outputs the model returns
     predictions: tuple[Array, ...]  # what model.predict returned, in the order of `outputs`
     emitted: Mapping[Ref, Array]  # every node's every output, seen in the same run of the model
+    walks: Mapping[str, tuple[Walked, ...]]  # by node: one, or the two directions of a Bidirectional
+    tf32: bool  # whether the device may have rounded the operands of float32 products to TF32
     environment: Mapping[str, str]  # versions and device
     seconds: Mapping[str, float]  # wall-clock time of `build` and `predict`

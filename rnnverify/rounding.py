@@ -7,11 +7,16 @@ variance of the rounding errors that the other implementation, in its own precis
 The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2002, ch. 2 and 3): every
 operation returns its exact result times 1 + d, |d| <= u. An inner product of n terms, summed in any order, with or
 without fused multiply-adds, is off by at most g(n) |x|.|w|, g(n) = n u / (1 - n u). For the variance the d are
-independent and uniform on [-u, u], so that of one rounding is u^2/3 of the result's square; see `products`.
+independent and uniform on [-u, u], so that of one rounding is u^2/3 of the result's square; see `matmul`.
+
+The model knows underflow, but no overflow: a bound says nothing of another side whose own range ended on the way. Where
+float64's range ends, the value is infinite; a finite bound then means that the other side has at least LARGEST less that
+bound, so that a quotient by it is known. Where nothing is known the bound is infinite. Neither part is ever NaN.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +32,10 @@ from rnnverify.replay.arrays import Array
 # softplus 7.7. Rounded up.
 FUNCTION_ULPS: Mapping[np.ufunc, float] = {np.tanh: 7.0, np.exp: 8.0, np.log: 8.0, np.sqrt: 2.0, ERF: 8.0}
 SOFTPLUS_ULPS = 8.0
+LARGEST = float(np.finfo(np.float64).max)
+SMALLEST = 2.0**-1022  # of float64's normal numbers
+EXP_OVERFLOWS = 710.0  # exp of this is beyond LARGEST, by a quarter
+OWN_ROUNDING = 1 + 2.0**-40  # what a bound may have lost by being computed in float64: counts where two nearly cancel
 LIKELY = 8.0  # standard deviations within which a comparison may turn out otherwise in practice
 SPREAD_FLOOR = 1e-30  # what may have been lost to underflow in the float32 squares, relatively
 UNIFORM = 3.0**-0.5  # the standard deviation of one rounding, in u
@@ -40,16 +49,18 @@ class Precision:
     unit: float  # unit roundoff: half the spacing of numbers just above 1
     accumulation: float  # the same for the sums inside an inner product
     smallest: float  # results below it may be flushed to zero
+    unread: float = 0.0  # numbers below it may be read as zero, even where they are fed in
     operands: float = 0.0  # how far the operands of an inner product are rounded before it, relatively (TF32)
 
 
 # Flushing subnormal results to zero, as TensorFlow does, makes an error of up to the smallest normal number. In float64
 # the replay's own rounding is as large as the other side's: one place where that counts, so its unit is twice as large.
+# It reads subnormal numbers as zero, too: as measured, relu(1e-40) is 0 on a CPU. Only those of float16 are left alone.
 PRECISIONS: Mapping[str, Precision] = {
-    "float64": Precision(unit=2.0**-52, accumulation=2.0**-52, smallest=2.0**-1022),
-    "float32": Precision(unit=2.0**-24, accumulation=2.0**-24, smallest=2.0**-126),
+    "float64": Precision(unit=2.0**-52, accumulation=2.0**-52, smallest=2.0**-1022, unread=2.0**-1022),
+    "float32": Precision(unit=2.0**-24, accumulation=2.0**-24, smallest=2.0**-126, unread=2.0**-126),
     "float16": Precision(unit=2.0**-11, accumulation=2.0**-11, smallest=2.0**-14),
-    "bfloat16": Precision(unit=2.0**-8, accumulation=2.0**-8, smallest=2.0**-126),
+    "bfloat16": Precision(unit=2.0**-8, accumulation=2.0**-8, smallest=2.0**-126, unread=2.0**-126),
 }
 
 
@@ -65,10 +76,17 @@ class Rounded(NDArrayOperatorsMixin):
         self.precision = precision
 
     @classmethod
-    def exact(cls, value: Array, precision: Precision) -> Rounded:
-        """Numbers that both sides have exactly: what was fed in, or what the other side emitted."""
+    def exact(cls, value: Array, precision: Precision) -> Any:
+        """Numbers that both sides have exactly: what was fed in, or what the other side emitted. But see `unread`.
+
+        They stand in for a plain array wherever the replay takes one, hence the type.
+        """
         value = np.asarray(value, dtype=np.float64)
         nothing = np.broadcast_to(np.float64(0), value.shape)
+        size = np.abs(value)
+        if np.any((size < precision.unread) & (size > 0)):
+            unread = np.where(size < precision.unread, size, 0)
+            return cls(value, unread, unread * unread, precision)
         return cls(value, nothing, nothing, precision)
 
     @property
@@ -162,11 +180,18 @@ def precision_of(inputs: Sequence[Any]) -> Precision:
     return next(x.precision for x in inputs if isinstance(x, Rounded))
 
 
-def parts(x: Any) -> tuple[Any, Any, Any]:
-    """Value, bound and variance; a plain array or number is exact."""
+def parts(x: Any, p: Precision) -> tuple[Any, Any, Any]:
+    """Value, bound and variance. A plain array is exact, and so is a number in the code that the other side can hold."""
     if isinstance(x, Rounded):
         return x.value, x.bound, x.variance
+    if type(x) is float and math.isfinite(x) and not (math.frexp(x)[0] / p.unit).is_integer():
+        return x, p.unit * abs(x), (p.unit * x) ** 2 / 3
     return x, 0.0, 0.0
+
+
+def known(value: Array, bound: Array, variance: Array, p: Precision) -> Rounded:
+    """A result whose bound and variance may have become NaN, as 0 times infinity: nothing is known then."""
+    return Rounded(value, np.fmin(bound, np.inf), np.fmin(variance, np.inf), p)
 
 
 def stored(
@@ -178,7 +203,8 @@ def stored(
         worst: how many u that rounding is at most.
         typical: its standard deviation, in u.
     """
-    noise = p.unit * np.abs(value)
+    noise = np.minimum(np.abs(value), LARGEST)
+    noise *= p.unit
     square = noise * noise
     square *= typical * typical
     square += variance
@@ -186,7 +212,7 @@ def stored(
     noise *= worst
     noise += bound * (1 + worst * p.unit)
     noise += p.smallest
-    return Rounded(value, noise, square, p)
+    return known(value, noise, square, p)
 
 
 def is_power_of_two(x: Any) -> bool:
@@ -196,35 +222,38 @@ def is_power_of_two(x: Any) -> bool:
 
 @handles(np.add)
 def add(p: Precision, x: Any, y: Any) -> Rounded:
-    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     return stored(xv + yv, xb + yb, xs + ys, p)
 
 
 @handles(np.subtract)
 def subtract(p: Precision, x: Any, y: Any) -> Rounded:
-    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     return stored(xv - yv, xb + yb, xs + ys, p)
 
 
 @handles(np.multiply)
 def multiply(p: Precision, x: Any, y: Any) -> Rounded:
-    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     bound = np.abs(xv) * yb + np.abs(yv) * xb + xb * yb
-    variance = xv * xv * ys + yv * yv * xs + xs * ys
+    variance = xv * (xv * ys) + yv * (yv * xs) + xs * ys
+    if x is y:  # the same errors in both
+        variance *= 2
     if is_power_of_two(x) or is_power_of_two(y):
-        return Rounded(xv * yv, bound, variance, p)
+        lost = p.smallest if min(abs(k) for k in (x, y) if is_power_of_two(k)) < 1 else 0.0
+        return known(xv * yv, bound + lost, variance + lost**2, p)
     return stored(xv * yv, bound, variance, p)
 
 
 @handles(np.divide)
 def divide(p: Precision, x: Any, y: Any) -> Rounded:
-    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     value = np.asarray(xv / yv)
-    size = np.abs(yv)
-    nearest = np.maximum(size - yb, 0)  # as near to zero as the other side's divisor may come
-    finite = np.isfinite(size)
-    bound = np.where(finite, (xb + np.abs(value) * yb) / nearest, 0)
-    variance = np.where(finite, (xs + value * value * ys) / (size * size), 0)
+    size = np.minimum(np.abs(yv), LARGEST)
+    nearest = np.maximum(size - OWN_ROUNDING * yb, 0)  # as near to zero as the other side's divisor may come
+    finite = np.isfinite(yv)
+    bound = (xb + np.where(finite, np.abs(value) * yb, np.abs(xv))) / nearest  # by infinity our own quotient is zero
+    variance = np.where(finite, (xs + value * (value * ys)) / size / size, 0)
     return stored(value, bound, variance, p)
 
 
@@ -246,7 +275,8 @@ def absolute(p: Precision, x: Rounded) -> Rounded:
 @handles(np.sign)
 def sign(p: Precision, x: Rounded) -> Rounded:
     unsure = np.abs(x.value) <= x.bound
-    return Rounded(np.sign(x.value), 2.0 * (unsure & (x.bound > 0)), np.zeros_like(x.value), p)
+    likely = unsure & (np.abs(x.value) <= LIKELY * np.sqrt(x.variance))
+    return Rounded(np.sign(x.value), 2.0 * (unsure & (x.bound > 0)), 4.0 * likely, p)
 
 
 @handles(np.tanh)
@@ -255,28 +285,33 @@ def tanh(p: Precision, x: Rounded) -> Rounded:
     size = np.abs(value)
     nearest = np.maximum(size - x.bound, 0)  # |tanh| changes by no more than its argument: the slope is largest there
     slope = 1 - value * value
-    return stored(
-        value, (1 - nearest * nearest) * x.bound, slope * slope * x.variance, p, FUNCTION_ULPS[np.tanh], TYPICAL_ULPS
-    )
+    bound = np.minimum((1 - nearest * nearest) * x.bound, 2)
+    return stored(value, bound, slope * slope * x.variance, p, FUNCTION_ULPS[np.tanh], TYPICAL_ULPS)
 
 
 @handles(np.exp)
 def exp(p: Precision, x: Rounded) -> Rounded:
     value = np.exp(x.value)
-    return stored(value, value * np.expm1(x.bound), value * value * x.variance, p, FUNCTION_ULPS[np.exp], TYPICAL_ULPS)
+    bound = np.maximum(value, SMALLEST) * np.expm1(x.bound)  # a value that has underflowed is anything below SMALLEST
+    if np.isinf(value).any():
+        bound = np.where(x.value - x.bound > EXP_OVERFLOWS, 0, bound)
+    return stored(value, bound, value * (value * x.variance), p, FUNCTION_ULPS[np.exp], TYPICAL_ULPS)
 
 
 @handles(np.log)
 def log(p: Precision, x: Rounded) -> Rounded:
-    nearest = np.maximum(x.value - x.bound, 0)
-    bound, variance = x.bound / nearest, x.variance / (x.value * x.value)
+    nearest = np.maximum(x.value - OWN_ROUNDING * x.bound, 0)
+    bound, variance = x.bound / nearest, x.variance / x.value / x.value
     return stored(np.log(x.value), bound, variance, p, FUNCTION_ULPS[np.log], TYPICAL_ULPS)
 
 
 @handles(np.sqrt)
 def sqrt(p: Precision, x: Rounded) -> Rounded:
     value = np.sqrt(x.value)
-    return stored(value, x.bound / value, x.variance / (4 * x.value), p, FUNCTION_ULPS[np.sqrt])
+    # |sqrt a - sqrt b| is |a - b| / (sqrt a + sqrt b), and at most sqrt |a - b|.
+    bound = np.fmin(x.bound / value, np.sqrt(x.bound))
+    variance = np.fmin(x.variance / (4 * x.value), np.sqrt(x.variance))
+    return stored(value, bound, variance, p, FUNCTION_ULPS[np.sqrt])
 
 
 @handles(ERF)
@@ -284,14 +319,14 @@ def erf(p: Precision, x: Rounded) -> Rounded:
     value = np.asarray(ERF(x.value), dtype=np.float64)
     nearest = np.maximum(np.abs(x.value) - x.bound, 0)
     slope = 2 / np.sqrt(np.pi) * np.exp(-x.value * x.value)
-    bound = 2 / np.sqrt(np.pi) * np.exp(-nearest * nearest) * x.bound
+    bound = np.minimum(2 / np.sqrt(np.pi) * np.exp(-nearest * nearest) * x.bound, 2)
     return stored(value, bound, slope * slope * x.variance, p, FUNCTION_ULPS[ERF], TYPICAL_ULPS)
 
 
 @handles(np.logaddexp)
 def logaddexp(p: Precision, x: Any, y: Any) -> Rounded:
     """log(e^x + e^y): libraries go by way of 1 + e^x, so that there is an error of some u where the result is tiny."""
-    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     value = np.logaddexp(xv, yv)
     bound = np.maximum(xb, yb) + SOFTPLUS_ULPS * p.unit
     return stored(value, bound, xs + ys + p.unit**2, p, SOFTPLUS_ULPS, TYPICAL_ULPS)
@@ -300,15 +335,19 @@ def logaddexp(p: Precision, x: Any, y: Any) -> Rounded:
 def monotone(function: Callable[[Array], Array], x: Rounded) -> Rounded:
     """A function that never falls, rises no faster than its argument, and does not round: max, min, clip."""
     value = function(x.value)
-    bound = np.maximum(function(x.value + x.bound) - value, value - function(x.value - x.bound))
-    reach = LIKELY * np.sqrt(x.variance)
-    flat = (function(x.value + reach) == value) & (function(x.value - reach) == value)
-    return Rounded(value, bound, np.where(flat, 0, x.variance), x.precision)
+    reach = x.bound + 2 * np.finfo(np.float64).eps * np.abs(
+        x.value
+    )  # so far that x +- reach rounds to no less than x + bound
+    rise, fall = function(x.value + reach) - value, value - function(x.value - reach)
+    bound = np.fmin(np.fmax(rise, fall), x.bound)
+    likely = LIKELY * np.sqrt(x.variance)
+    flat = (function(x.value + likely) == value) & (function(x.value - likely) == value)
+    return known(value, bound, np.where(flat, 0, x.variance), x.precision)
 
 
 def extremum_of(ufunc: np.ufunc) -> Handler:
     def handler(p: Precision, x: Any, y: Any) -> Rounded:
-        (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+        (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
         if isinstance(x, Rounded) and not isinstance(y, Rounded):
             return monotone(lambda part: ufunc(part, yv), x)
         if isinstance(y, Rounded) and not isinstance(x, Rounded):
@@ -329,11 +368,11 @@ def clip(x: Rounded, low: Any, high: Any) -> Rounded:
 
 def comparison(ufunc: np.ufunc) -> Handler:
     def handler(p: Precision, x: Any, y: Any) -> Unsure:
-        (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+        (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
         gap = np.abs(xv - yv)
-        # Where both are exact a gap of zero is certain too.
-        unsure = (gap <= xb + yb) & (xb + yb > 0)
-        return Unsure(ufunc(xv, yv), unsure, gap <= LIKELY * np.sqrt(xs + ys))
+        # Where both are exact a gap of zero is certain too; a gap that is NaN never is.
+        unsure = ~((gap > xb + yb) | (xb + yb == 0))
+        return Unsure(ufunc(xv, yv), unsure, unsure & ~(gap > LIKELY * np.sqrt(xs + ys)))
 
     return handler
 
@@ -346,14 +385,19 @@ for compare in (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, 
 def where(condition: Any, x: Any, y: Any) -> Rounded:
     """A choice; where the other side may choose otherwise, the two candidates' distance is part of the error."""
     p = precision_of([x, y])
-    (xv, xb, xs), (yv, yb, ys) = parts(x), parts(y)
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     if not isinstance(condition, Unsure):
-        return Rounded(np.where(condition, xv, yv), np.where(condition, xb, yb), np.where(condition, xs, ys), p)
+        return known(np.where(condition, xv, yv), np.where(condition, xb, yb), np.where(condition, xs, ys), p)
     chosen = condition.value
     gap = np.abs(np.subtract(xv, yv))
     bound = np.where(condition.unsure, gap + np.maximum(xb, yb), np.where(chosen, xb, yb))
     variance = np.where(condition.likely, gap * gap + np.maximum(xs, ys), np.where(chosen, xs, ys))
-    return Rounded(np.where(chosen, xv, yv), bound, variance, p)
+    return known(np.where(chosen, xv, yv), bound, variance, p)
+
+
+def growth(n: int, u: float) -> float:
+    """g(n) = n u / (1 - n u): how far a sum of n terms, or a product of n factors, is off relatively."""
+    return n * u / (1 - n * u) if n * u < 1 else np.inf
 
 
 @handles(np.matmul)
@@ -365,7 +409,7 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     E s_k^2 = (k/n)^2 z^2 + k (n-k) / n^2 ||p||^2, summed over k; z^2 more for the bias that is added, ||p||^2 more for
     the products' own roundings.
     """
-    (xv, xb, xs), (wv, *_) = parts(x), parts(w)
+    (xv, xb, xs), (wv, *_) = parts(x, p), parts(w, p)
     if isinstance(w, Rounded):
         raise NotImplementedError("a product with a matrix that is not exact")
     n = xv.shape[-1]
@@ -373,27 +417,32 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     length, width = norm(xv, -1), norm(wv, 0)
     size = length[..., np.newaxis] * width
     # Rows and columns of length one: their squares fit into float32, which is precise enough for a variance.
-    rows = np.divide(xv, length[..., np.newaxis], out=np.zeros_like(xv), where=length[..., np.newaxis] > 0)
-    columns = np.divide(wv, width, out=np.zeros_like(wv), where=width > 0)
+    rows, columns = xv / length[..., np.newaxis], wv / width
     spread = np.square(rows, dtype=np.float32) @ np.square(columns, dtype=np.float32)
     squares = (spread + SPREAD_FLOOR) * (size * size)
     u, d = p.accumulation, p.operands
-    worst = n * u / (1 - n * u) if n * u < 1 else np.inf
-    bound = (worst + 2 * d) * size
-    variance = (u * u / 3) * ((n / 3 + 1) * (value * value) + (n / 6 + 1) * squares) + (2 * d * d / 3) * squares
+    summed = growth(n, u)
+    worst = summed + (2 * d + d * d) * (1 + summed)
+    bound = worst * size + 2 * n * p.smallest * (1 + summed)  # n products and n sums may underflow
+    own, others = (n / 3 + 1) * u * u / 3, ((n / 6 + 1) * u * u + 2 * d * d) / 3
+    variance = own * (value * value) + others * squares + 2 * n * p.smallest**2
     if isinstance(x, Rounded) and x.inexact:
         bound += norm(xb, -1)[..., np.newaxis] * width * (1 + worst)
         variance += xs @ (wv * wv)
     if p.accumulation == p.unit:
-        return Rounded(value, bound + n * p.smallest, variance + n * p.smallest**2, p)
-    return stored(value, bound + n * p.smallest, variance + n * p.smallest**2, p)
+        return known(value, bound, variance, p)
+    return stored(value, bound, variance, p)
 
 
 def norm(x: Array, axis: int) -> Any:
-    """The Euclidean norm, without overflow: of values up to 1e300."""
+    """The Euclidean norm, without overflow: of values up to 1e300. Never zero: it may have underflowed."""
     largest = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
     scaled = np.divide(x, largest, out=np.zeros_like(x), where=largest > 0)
-    return np.squeeze(largest, axis) * np.sqrt(np.sum(scaled * scaled, axis=axis))
+    length = (
+        np.squeeze(largest, axis) * np.sqrt(np.sum(scaled * scaled, axis=axis))
+        + np.finfo(np.float64).smallest_subnormal
+    )
+    return np.fmin(length, np.inf)
 
 
 @replaces(np.sum)
@@ -403,11 +452,11 @@ def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     value = np.sum(x.value, axis=axis, keepdims=keepdims)
     size = np.sum(np.abs(x.value), axis=axis, keepdims=keepdims)
     squares = np.sum(x.value * x.value, axis=axis, keepdims=keepdims)
-    worst = n * p.unit / (1 - n * p.unit) if n * p.unit < 1 else np.inf
-    bound = np.sum(x.bound, axis=axis, keepdims=keepdims) * (1 + worst) + worst * size
-    variance = np.sum(x.variance, axis=axis, keepdims=keepdims)
-    variance = variance + (p.unit**2 / 3) * ((n / 3 + 1) * value * value + (n / 6 + 1) * squares)
-    return Rounded(value, bound + n * p.smallest, variance + n * p.smallest**2, p)
+    worst = growth(n, p.unit)
+    bound = (np.sum(x.bound, axis=axis, keepdims=keepdims) + n * p.smallest) * (1 + worst) + worst * size
+    variance = np.sum(x.variance, axis=axis, keepdims=keepdims) + n * p.smallest**2
+    variance = variance + (p.unit**2 / 3) * ((n / 3 + 1) * (value * value) + (n / 6 + 1) * squares)
+    return known(value, bound, variance, p)
 
 
 @replaces(np.max)
@@ -426,9 +475,9 @@ def sort(x: Rounded, axis: int = -1) -> Rounded:
 def cumulate(x: Rounded, axis: int) -> Rounded:
     p, n = x.precision, x.shape[axis]
     value = np.cumsum(x.value, axis=axis)
-    worst = n * p.unit / (1 - n * p.unit)
-    bound = np.cumsum(x.bound + worst * (np.abs(x.value) + x.bound), axis=axis)
-    return Rounded(value, bound, np.cumsum(x.variance, axis=axis) + n * (p.unit * value) ** 2, p)
+    worst = growth(n, p.unit)
+    bound = np.cumsum((x.bound + p.smallest) * (1 + worst) + worst * np.abs(x.value), axis=axis)
+    return known(value, bound, np.cumsum(x.variance + (p.unit * value) ** 2, axis=axis), p)
 
 
 @replaces(np.zeros_like)

@@ -1,7 +1,8 @@
 """The whole story on one screen: observe Keras, replay it, compare, decide.
 
-Two comparisons are made. End to end, the free-running replay against what `predict` returned: the table's errors.
-Layer by layer, each layer replayed on what Keras fed it: the layer that is wrong shows, and those after it do not.
+The verdict rests on every single step (stepwise.py). Beside it stands the comparison end to end, the free-running replay
+against what `predict` returned: the table's errors. A recurrence can amplify the rounding of right steps without limit,
+so that comparison alone cannot tell right from wrong.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ import numpy.typing as npt
 
 from rnnverify.errors import DataError
 from rnnverify.observation import Node, Observation, Ref
-from rnnverify.precision import LARGEST, UNIT_ROUNDOFF, compute_dtype
+from rnnverify.precision import LARGEST, UNIT_ROUNDOFF
 from rnnverify.replay.bidirectional import Bidirectional
 from rnnverify.replay.graph import Graph
 from rnnverify.replay.layer import Masked
 from rnnverify.replay.recurrence import Recurrent
 from rnnverify.spec.model import Tolerance
+from rnnverify.stepwise import Divergence, Tally, check_nodes, unit_roundoff
 
 Array = npt.NDArray[Any]
 
-# How many times the expected error still counts as rounding. Over 800 random right models of all layer kinds and
-# precisions (benchmarks/expected_error.py) the largest error seen was 7.1 times the expected one.
+# From how much amplification on an explanation is due, and how far the two runs must differ, in residuals, to have parted.
+AMPLIFIED = 1000.0
+
+# In the rows of a mismatch, errors up to this many times the expected one are not marked: over 800 random right models
+# (benchmarks/expected_error.py) the largest was 7.1 times the expected one.
 MULTIPLE = 32.0
 
 
@@ -47,7 +52,7 @@ class OutputResult:
     shape: tuple[int, ...]  # (N,) or (N, T)
     max_abs_error: float  # of the free-running replay against the prediction
     mean_abs_error: float
-    expected_error: float  # what rounding alone makes of this output, at most: see `expected`
+    expected_error: float  # how large rounding alone makes it: see `expected_error`
     at: Place  # of the largest error
     keras: float  # both values there
     replay: float
@@ -56,7 +61,7 @@ class OutputResult:
 
 @dataclass(frozen=True)
 class LayerResult:
-    """One call of one layer, replayed on what Keras fed it."""
+    """One call of one layer on what Keras fed it, each step from the state that Keras emitted before it."""
 
     layer: str
     class_: str
@@ -64,24 +69,16 @@ class LayerResult:
     weights: Mapping[str, tuple[int, ...]]  # shapes, in the order of get_weights()
     output_shape: tuple[int, ...]  # of its first output, the samples included
     max_residual: float
-    worst_ratio: float  # the largest residual over what is allowed; up to 1 passes
+    worst_ratio: float  # the largest residual over its limit; up to 1 passes
     passed: bool
 
 
 @dataclass(frozen=True)
-class Divergence:
-    """The first place, in the order of the layers and of time, where Keras and the replay part."""
+class Parting:
+    """Where the free-running replay and Keras have nothing in common any more, though every step is right."""
 
     layer: str
-    timestep: int | None
-    sample: int
-    unit: int
-    gate: str | None
-    keras: float
-    replay: float
-    residual: float
-    allowed: float
-    certain: bool
+    timestep: int
 
 
 @dataclass(frozen=True)
@@ -94,6 +91,8 @@ class Verification:
     outputs: tuple[OutputResult, ...]
     layers: tuple[LayerResult, ...]
     first_divergence: Divergence | None
+    amplification: float | None  # the largest error end to end over the largest of one step; None where no step rounds
+    parting: Parting | None
     tolerance: Tolerance
     notes: tuple[str, ...]  # what Keras does that the user may not expect
     environment: Mapping[str, str]
@@ -106,26 +105,6 @@ class Verification:
     @property
     def verdict(self) -> str:
         return "match" if self.passed else "mismatch"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One tensor of Keras's beside the replay's."""
-
-    keras: Array
-    replay: Array
-    error: Array  # 0 where both are the same infinity or both NaN; infinite where only one is finite
-    expected: float
-    allowed: float
-
-    @property
-    def passed(self) -> bool:
-        return bool(np.all(self.error <= self.allowed))
-
-    @property
-    def worst_ratio(self) -> float:
-        worst = float(np.max(self.error))
-        return worst / self.allowed if self.allowed > 0 else (0.0 if worst == 0 else inf)
 
 
 def verify_observation(observed: Observation, name: str, seed: int, dtype: str, tolerance: Tolerance) -> Verification:
@@ -141,76 +120,60 @@ def verify_observation(observed: Observation, name: str, seed: int, dtype: str, 
             f"{name}: nothing to compare: the model's outputs have no elements; feed it at least one sample"
         )
     graph = Graph(observed.nodes)
-    roundoffs = {node.name: coarsest(node.config) for node in observed.nodes}
+    tallies = check_nodes(observed, graph)
+    steps_right = all(tally.first is None for tally in tallies.values())
     exact = graph.run(observed.inputs)
-    single = graph.run(observed.inputs, np.float32)
-    outputs = [
-        result
-        for ref, predicted in zip(observed.outputs, observed.predictions, strict=True)
-        for result in compare_output(
-            label(graph, ref),
-            compare(predicted, exact[ref], single[ref], max(roundoffs.values()), graph.dtype_of(ref)),
-            tolerance,
-        )
-    ]
-    exact = graph.run_layerwise(observed.inputs, observed.emitted)
-    single = graph.run_layerwise(observed.inputs, observed.emitted, np.float32)
-    layers: list[LayerResult] = []
-    divergence: Divergence | None = None
-    for node in observed.nodes:
-        refs = [ref for ref in observed.emitted if ref.node == node.name]
-        compared = [
-            compare(observed.emitted[ref], exact[ref], single[ref], roundoffs[node.name], graph.dtype_of(ref))
-            for ref in refs
-        ]
-        layers.append(summarise(node, compared))
-        if divergence is None:
-            divergence = first_divergence(node, compared)
-    seconds = {**observed.seconds, "replay": time.perf_counter() - started}
+    outputs = compare_outputs(observed, graph, exact, tolerance, steps_right)
+    amplification = amplified(outputs, tallies)
     return Verification(
         spec=name,
         seed=seed,
         dtype=dtype,
         outputs=tuple(outputs),
-        layers=tuple(layers),
-        first_divergence=divergence,
+        layers=tuple(
+            summarise(node, tallies[node.name], observed.emitted[Ref(node.name)].shape) for node in observed.nodes
+        ),
+        first_divergence=next((tally.first for tally in tallies.values() if tally.first is not None), None),
+        amplification=amplification,
+        parting=parting(observed, graph, exact, tallies)
+        if steps_right and amplification is not None and amplification > AMPLIFIED
+        else None,
         tolerance=tolerance,
         notes=tuple(unheeded_masks(observed.nodes, graph, exact)),
         environment=observed.environment,
-        seconds=seconds,
+        seconds={**observed.seconds, "replay": time.perf_counter() - started},
     )
 
 
-def unheeded_masks(nodes: Sequence[Node], graph: Graph, values: Mapping[Ref, Masked]) -> Iterator[str]:
-    """A sentence for every layer that would heed a mask, if Keras handed it the one that its input has."""
-    for node in nodes:
-        masked = any(ref in values and values[ref].mask is not None for ref in node.inputs)
-        if masked and not node.masked and isinstance(graph.layers[node.name], Recurrent | Bidirectional):
-            yield (
-                f"{node.name} runs over the masked steps: Keras passes no implied mask to a call that is given an"
-                " initial_state, and the replay does the same"
-            )
+def compare_outputs(
+    observed: Observation, graph: Graph, exact: Mapping[Ref, Masked], tolerance: Tolerance, steps_right: bool
+) -> list[OutputResult]:
+    """A row for each unit of each output: the free-running replay against the prediction."""
+    single = graph.run(observed.inputs, np.float32)
+    roundoff = max(unit_roundoff(node.config) for node in observed.nodes)
+    rows: list[OutputResult] = []
+    for ref, prediction in zip(observed.outputs, observed.predictions, strict=True):
+        keras = prediction.astype(np.float64)
+        replay = overflowed(np.asarray(exact[ref].values, dtype=np.float64), LARGEST[graph.precisions[ref.node]])
+        error = absolute_error(keras, replay)
+        expected = expected_error(replay, single[ref].values, roundoff)
+        rows += output_rows(label(graph, ref), keras, replay, error, expected, tolerance, steps_right)
+    return rows
 
 
-def coarsest(config: Mapping[str, Any]) -> float:
-    """The unit roundoff of the coarsest precision in a layer: those inside a wrapper may have policies of their own."""
-    inner = [config[key]["config"] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
-    return max(UNIT_ROUNDOFF[compute_dtype(config["dtype"])], *map(coarsest, inner), 0.0)
+def overflowed(values: Array, largest: float) -> Array:
+    """What is beyond the largest number of Keras's precision is infinite there."""
+    return np.where(np.abs(values) > largest, np.copysign(inf, values), values)
 
 
-def compare(keras: Array, exact: Masked, single: Masked, roundoff: float, dtype: str) -> Comparison:
-    """Keras's tensor beside the replay in float64, with the replay in float32 to say what rounding does to it."""
-    keras = keras.astype(np.float64)
-    replay = np.asarray(exact.values, dtype=np.float64)
+def absolute_error(keras: Array, replay: Array) -> Array:
+    """|Keras - replay|: 0 where both are the same infinity or both NaN, infinite where only one is a number."""
     if keras.shape != replay.shape:  # never subtract: shapes that differ may still broadcast
-        return Comparison(keras, np.full(keras.shape, np.nan), np.full(keras.shape, inf), 0.0, 0.0)
-    replay = np.where(np.abs(replay) > LARGEST[dtype], np.copysign(inf, replay), replay)  # Keras overflows there
+        return np.full(keras.shape, inf)
     with np.errstate(invalid="ignore"):
         same = (keras == replay) | (np.isnan(keras) & np.isnan(replay))
         difference = np.abs(keras - replay)
-    error = np.where(same, 0.0, np.where(np.isfinite(difference), difference, inf))
-    expected = expected_error(replay, single.values, roundoff)
-    return Comparison(keras, replay, error, expected, MULTIPLE * expected)
+    return np.where(same, 0.0, np.where(np.isfinite(difference), difference, inf))
 
 
 def expected_error(exact: Array, single: Array, roundoff: float) -> float:
@@ -227,75 +190,72 @@ def expected_error(exact: Array, single: Array, roundoff: float) -> float:
     return max(drift * roundoff / UNIT_ROUNDOFF["float32"], largest * roundoff)
 
 
-def compare_output(name: str, compared: Comparison, tolerance: Tolerance) -> list[OutputResult]:
+def output_rows(
+    name: str, keras: Array, replay: Array, error: Array, expected: float, tolerance: Tolerance, steps_right: bool
+) -> Iterator[OutputResult]:
     """A row for each unit: the last axis of the output."""
-    rows = []
-    within = compared.error <= compared.allowed
+    within = np.full(error.shape, True) if steps_right else error <= MULTIPLE * expected
     if tolerance.atol is not None or tolerance.rtol is not None:
-        allowed = (tolerance.atol or 0.0) + (tolerance.rtol or 0.0) * np.abs(np.nan_to_num(compared.keras))
-        within &= compared.error <= allowed
-    for unit in range(compared.error.shape[-1]):
-        error = compared.error[..., unit]
-        index = np.unravel_index(int(np.argmax(error)), error.shape)
-        rows.append(
-            OutputResult(
-                output=f"{name}[{unit}]",
-                shape=error.shape,
-                max_abs_error=float(error[index]),
-                mean_abs_error=float(np.mean(error)),
-                expected_error=compared.expected,
-                at=place(index),
-                keras=float(compared.keras[..., unit][index]),
-                replay=float(compared.replay[..., unit][index]),
-                passed=bool(np.all(within[..., unit])),
-            )
+        within &= error <= (tolerance.atol or 0.0) + (tolerance.rtol or 0.0) * np.abs(np.nan_to_num(keras))
+    values = replay if replay.shape == keras.shape else np.full(keras.shape, np.nan)
+    for unit in range(error.shape[-1]):
+        part = error[..., unit]
+        index = np.unravel_index(int(np.argmax(part)), part.shape)
+        yield OutputResult(
+            output=f"{name}[{unit}]",
+            shape=part.shape,
+            max_abs_error=float(part[index]),
+            mean_abs_error=float(np.mean(part)),
+            expected_error=expected,
+            at=Place(int(index[0]) if index else 0, int(index[1]) if len(index) > 1 else None),
+            keras=float(keras[..., unit][index]),
+            replay=float(values[..., unit][index]),
+            passed=bool(np.all(within[..., unit])),
         )
-    return rows
 
 
-def summarise(node: Node, compared: Sequence[Comparison]) -> LayerResult:
+def summarise(node: Node, tally: Tally, shape: tuple[int, ...]) -> LayerResult:
     return LayerResult(
         layer=node.name,
         class_=node.class_name,
         parameters=sum(weight.size for weight in node.weights.values()),
         weights={name: weight.shape for name, weight in node.weights.items()},
-        output_shape=compared[0].keras.shape,
-        max_residual=max(float(np.max(one.error)) for one in compared),
-        worst_ratio=max(one.worst_ratio for one in compared),
-        passed=all(one.passed for one in compared),
+        output_shape=shape,
+        max_residual=tally.max_residual,
+        worst_ratio=tally.worst_ratio,
+        passed=tally.first is None,
     )
 
 
-def first_divergence(node: Node, compared: Sequence[Comparison]) -> Divergence | None:
-    """The earliest timestep beyond what is allowed, and there the worst element; None where all is well."""
-    for one in compared:
-        beyond = ~(one.error <= one.allowed)
-        if not beyond.any():
-            continue
-        timed = beyond.ndim > 2
-        error = np.where(beyond, one.error, -1.0)
-        if timed:
-            timestep = int(np.argmax(beyond.any(axis=tuple(i for i in range(beyond.ndim) if i != 1))))
-            error[:, np.arange(error.shape[1]) != timestep] = -1.0
-        index = np.unravel_index(int(np.argmax(error)), error.shape)
-        at = place(index[:-1])
-        return Divergence(
-            layer=node.name,
-            timestep=at.timestep,
-            sample=at.sample,
-            unit=int(index[-1]),
-            gate=None,
-            keras=float(one.keras[index]),
-            replay=float(one.replay[index]),
-            residual=float(one.error[index]),
-            allowed=one.allowed,
-            certain=False,
-        )
+def amplified(outputs: Sequence[OutputResult], tallies: Mapping[str, Tally]) -> float | None:
+    """How many times larger errors are end to end than in any one step."""
+    residual = max(tally.max_residual for tally in tallies.values())
+    error = max(output.max_abs_error for output in outputs)
+    return error / residual if 0 < residual < inf and error < inf else None
+
+
+def parting(
+    observed: Observation, graph: Graph, exact: Mapping[Ref, Masked], tallies: Mapping[str, Tally]
+) -> Parting | None:
+    """The first recurrent layer and timestep at which the free-running replay has left Keras's path."""
+    for node in observed.nodes:
+        for free, walked in zip(graph.free_walks(node, exact), observed.walks.get(node.name, ()), strict=False):
+            error = absolute_error(walked.sequence.astype(np.float64), np.asarray(free, dtype=np.float64))
+            far = (error > AMPLIFIED * tallies[node.name].max_residual).any(axis=(0, 2))
+            if far.any():
+                return Parting(node.name, int(np.argmax(far)))
     return None
 
 
-def place(index: Sequence[Any]) -> Place:
-    return Place(int(index[0]) if index else 0, int(index[1]) if len(index) > 1 else None)
+def unheeded_masks(nodes: Sequence[Node], graph: Graph, values: Mapping[Ref, Masked]) -> Iterator[str]:
+    """A sentence for every layer that would heed a mask, if Keras handed it the one that its input has."""
+    for node in nodes:
+        masked = any(ref in values and values[ref].mask is not None for ref in node.inputs)
+        if masked and not node.masked and isinstance(graph.layers[node.name], Recurrent | Bidirectional):
+            yield (
+                f"{node.name} runs over the masked steps: Keras passes no implied mask to a call that is given an"
+                " initial_state, and the replay does the same"
+            )
 
 
 def label(graph: Graph, ref: Ref) -> str:

@@ -14,7 +14,6 @@ from rnnverify.replay.registry import REPLAYS
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.data import KINDS
 from rnnverify.spec.loading import SpecKeys
-from rnnverify.verification import MULTIPLE
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -68,7 +67,3 @@ def test_the_specs_in_the_readme_are_specs() -> None:
     assert len(specs) == 3
     for spec in specs:
         spec_from_mapping(spec)
-
-
-def test_the_multiple_in_the_readme_is_the_one_in_force() -> None:
-    assert f"exceeds {MULTIPLE:g} times the expected one" in README

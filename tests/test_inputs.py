@@ -10,7 +10,7 @@ import pytest
 
 from rnnverify.errors import DataError
 from rnnverify.inputs import draw_inputs
-from rnnverify.replay.layer import Array
+from rnnverify.replay.arrays import Array
 from rnnverify.spec import spec_from_mapping
 
 RNN = [{"SimpleRNN": {"units": 2}}]

@@ -9,7 +9,7 @@ import pytest
 
 import rnnverify
 from rnnverify.errors import RequestError
-from rnnverify.replay.layer import Array
+from rnnverify.replay.arrays import Array
 
 
 @pytest.fixture

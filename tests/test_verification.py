@@ -12,10 +12,11 @@ from rnnverify import verify
 from rnnverify.errors import DataError
 from rnnverify.keras_model import observe
 from rnnverify.observation import Node, Observation, Ref
-from rnnverify.replay.layer import Array, Masked
+from rnnverify.precision import LARGEST
+from rnnverify.replay.arrays import Array
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.model import Tolerance
-from rnnverify.verification import MULTIPLE, Verification, compare, verify_observation
+from rnnverify.verification import Verification, absolute_error, expected_error, overflowed, verify_observation
 
 STACK = {"N": 3, "T": 7, "D": 2, "M": 5, "K": 4, "layers": [
     {"LSTM": {"units": "M", "return_sequences": True}},
@@ -45,13 +46,6 @@ def with_weight(observed: Observation, layer: str, name: str, change: Any) -> Ob
         return dataclasses.replace(node, weights={**node.weights, name: change(node.weights[name].copy())})
 
     return dataclasses.replace(observed, nodes=tuple(map(changed, observed.nodes)))
-
-
-def compared(keras: Any, replay: Any, single: Any = None) -> Any:
-    exact = np.array(replay, dtype=np.float64)
-    with np.errstate(over="ignore"):
-        rounded = np.array(replay if single is None else single).astype(np.float32)
-    return compare(np.array(keras, dtype=np.float32), Masked(exact), Masked(rounded), 2.0**-24, "float32")
 
 
 def test_a_right_stack_matches(observed: Observation) -> None:
@@ -90,7 +84,7 @@ def test_a_wrong_recurrent_weight_shows_at_the_second_timestep(observed: Observa
     first = verified(with_weight(observed, "gru", "recurrent_kernel", lambda weight: weight + 0.01)).first_divergence
     assert first is not None
     assert first.timestep == 1  # at the first the state is zero
-    assert not first.residual <= first.allowed
+    assert first.residual > first.allowed > 0
 
 
 def test_a_wrong_gate_order_is_a_mismatch(observed: Observation) -> None:
@@ -102,13 +96,15 @@ def test_a_wrong_gate_order_is_a_mismatch(observed: Observation) -> None:
         assert verified(with_weight(observed, "lstm", name, swapped)).verdict == "mismatch"
 
 
-def test_a_wrong_prediction_is_a_mismatch_though_every_layer_is_right(observed: Observation) -> None:
+def test_a_wrong_prediction_is_placed_in_the_layer_it_comes_from(observed: Observation) -> None:
     changed = observed.predictions[0].copy()
     changed[2, 6, 1] += 1e-3
     result = verified(dataclasses.replace(observed, predictions=(changed,)))
-    assert not result.passed
     assert [row.output for row in result.outputs if not row.passed] == ["dense[1]"]
-    assert all(layer.passed for layer in result.layers)
+    assert result.first_divergence is not None
+    first = result.first_divergence
+    assert (first.layer, first.timestep, first.sample, first.unit) == ("dense", 6, 2, 1)
+    assert first.certain
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -120,33 +116,33 @@ def test_a_value_that_is_not_finite_on_one_side_is_a_mismatch(observed: Observat
     assert result.outputs[0].max_abs_error == np.inf
 
 
+def error_of(keras: float, replay: float) -> float:
+    return float(absolute_error(np.array([keras, 1.0]), np.array([replay, 1.0]))[0])
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_not_finite_on_both_sides_alike_is_no_error(value: float) -> None:
-    assert compared([[value, 1.0]], [[value, 1.0]]).error.max() == 0
+    assert error_of(value, value) == 0
 
 
 @pytest.mark.parametrize(("keras", "replay"), [(np.nan, np.inf), (np.inf, -np.inf), (1.0, np.nan), (np.inf, 1.0)])
 def test_values_that_differ_in_kind_differ_infinitely(keras: float, replay: float) -> None:
-    assert not compared([[keras, 1.0]], [[replay, 1.0]]).passed
+    assert error_of(keras, replay) == np.inf
 
 
 def test_what_overflows_in_float32_is_infinite_in_the_replay_too() -> None:
-    assert compared([[np.inf, -np.inf]], [[1e39, -1e39]]).passed
+    assert overflowed(np.array([1e39, -1e39, 3e38]), LARGEST["float32"]).tolist() == [np.inf, -np.inf, 3e38]
 
 
-def test_shapes_that_would_broadcast_are_a_mismatch() -> None:
-    assert not compared(np.zeros((3, 3, 2)), np.zeros((3, 2))).passed
+def test_shapes_that_would_broadcast_are_not_subtracted() -> None:
+    assert np.all(absolute_error(np.zeros((3, 3, 2)), np.zeros((3, 2))) == np.inf)
 
 
-def test_the_limit_is_a_multiple_of_what_rounding_does_to_the_replay() -> None:
-    single = [[1.0, 2.0 + 2**-20]]
-    assert compared([[1.0, 2.0]], [[1.0, 2.0]], single).allowed == MULTIPLE * 2**-20
-    assert compared([[1.0, 2.0 + 0.99 * MULTIPLE * 2**-20]], [[1.0, 2.0]], single).passed
-    assert not compared([[1.0, 2.0 + 1.01 * MULTIPLE * 2**-20]], [[1.0, 2.0]], single).passed
-
-
-def test_the_limit_is_never_below_some_roundings_of_the_largest_value() -> None:
-    assert compared([[0.0, 4.0]], [[0.0, 4.0]]).allowed == MULTIPLE * 4 * 2**-24
+def test_the_expected_error_is_what_float32_does_to_the_replay() -> None:
+    exact = np.array([[1.0, 2.0]])
+    assert expected_error(exact, np.array([[1.0, 2.0 + 2**-20]]), 2.0**-24) == 2**-20
+    assert expected_error(exact, np.array([[1.0, 2.0 + 2**-20]]), 2.0**-53) == 2**-49  # scaled to float64
+    assert expected_error(exact, exact, 2.0**-24) == 2 * 2**-24  # never below one rounding of the largest value
 
 
 def test_a_tolerance_is_a_further_demand(observed: Observation) -> None:
@@ -168,6 +164,7 @@ def test_nothing_compared_is_an_error(observed: Observation) -> None:
         inputs=empty,
         predictions=tuple(y[:0] for y in observed.predictions),
         emitted={ref: y[:0] for ref, y in observed.emitted.items()},
+        walks={},
     )
     with pytest.raises(DataError, match="nothing to compare"):
         verified(nothing)
@@ -201,6 +198,25 @@ def test_a_chaotic_recurrence_is_not_called_wrong() -> None:
     result = verify(spec_from_mapping(chaos))
     assert max(row.max_abs_error for row in result.outputs) > 1e-2  # the two runs have parted
     assert result.verdict == "match"
+    assert result.amplification is not None
+    assert result.amplification > 1e4
+    assert result.parting is not None
+    assert result.parting.layer == "simple_rnn"
+    assert 0 < result.parting.timestep < 200
+
+
+def test_a_wrong_weight_in_a_chaotic_recurrence_is_seen_and_placed() -> None:
+    chaos = observe(spec_from_mapping({"N": 2, "T": 300, "D": 3, "M": 64, "K": 2, "weights": {"scale": 4.0}}))
+
+    def nudged(weight: Array) -> Array:
+        weight[5, 7] += 1e-3
+        return weight
+
+    first = verified(with_weight(chaos, "simple_rnn", "recurrent_kernel", nudged)).first_divergence
+    assert first is not None
+    assert (first.layer, first.unit) == ("simple_rnn", 7)
+    assert first.timestep is not None
+    assert first.timestep <= 3  # where unit 7 is not saturated
 
 
 def test_a_mask_that_keras_does_not_hand_over_is_noted() -> None:

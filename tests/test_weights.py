@@ -11,7 +11,7 @@ import pytest
 from rnnverify import load_spec, verify
 from rnnverify.errors import DataError
 from rnnverify.keras_model import observe
-from rnnverify.replay.layer import Array
+from rnnverify.replay.arrays import Array
 from rnnverify.spec import spec_from_mapping
 
 STACK = [

@@ -12,6 +12,8 @@ from rnnverify.replay.layer import Call, Layer, Masked, Outputs
 class Activation(Layer):
     activation: activations.Activation
 
+    pointwise = True
+
     def __call__(self, call: Call) -> Outputs:
         x, mask = call.x
         return (Masked(self.activation(x), mask),)

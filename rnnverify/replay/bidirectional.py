@@ -57,15 +57,15 @@ class Bidirectional(Layer):
         backward = (f"backward_{name}" for name in self.backward_layer.state_names)
         return (*merged, *forward, *backward)
 
+    def parts(self, call: Call) -> list[tuple[Recurrent, Call]]:
+        """Either direction, with its share of the weights and of the initial states."""
+        split, half = self.layer.weight_count, len(call.initial_state) // 2
+        forward = call._replace(weights=call.weights[:split], initial_state=call.initial_state[:half])
+        backward = call._replace(weights=call.weights[split:], initial_state=call.initial_state[half:])
+        return [(self.layer, forward), (self.backward_layer, backward)]
+
     def __call__(self, call: Call) -> Outputs:
-        split = self.layer.weight_count
-        half = len(call.initial_state) // 2
-        forward, *forward_states = self.layer(
-            call._replace(weights=call.weights[:split], initial_state=call.initial_state[:half])
-        )
-        backward, *backward_states = self.backward_layer(
-            call._replace(weights=call.weights[split:], initial_state=call.initial_state[half:])
-        )
+        (forward, *forward_states), (backward, *backward_states) = (layer(part) for layer, part in self.parts(call))
         if self.layer.return_sequences:  # the backward walk gave its last timestep first
             backward = backward._replace(values=backward.values[:, ::-1])
         if self.merge_mode is None:

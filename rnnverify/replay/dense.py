@@ -16,6 +16,7 @@ class Dense(Layer):
     use_bias: bool
 
     inert = TRAINING
+    pointwise = True
     fixed = MappingProxyType({"quantization_config": None})
 
     @property

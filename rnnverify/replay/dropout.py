@@ -10,6 +10,7 @@ from rnnverify.replay.layer import Call, Layer, Outputs
 @dataclass(frozen=True)
 class Dropout(Layer):
     inert = frozenset({"rate", "noise_shape", "seed"})
+    pointwise = True
 
     def __call__(self, call: Call) -> Outputs:
         return (call.x,)

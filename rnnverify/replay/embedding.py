@@ -17,6 +17,7 @@ class Embedding(Layer):
     mask_zero: bool
 
     inert = TRAINING
+    pointwise = True
     autocast = False  # ids are no numbers to round
     fixed = MappingProxyType({"quantization_config": None})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,9 @@ from rnnverify.errors import UnsupportedError
 from rnnverify.observation import Node, Ref
 from rnnverify.precision import compute_dtype, rounded
 from rnnverify.replay.arrays import Array
+from rnnverify.replay.bidirectional import Bidirectional
 from rnnverify.replay.layer import Call, Layer, Masked
+from rnnverify.replay.recurrence import Recurrent
 from rnnverify.replay.registry import replay_of
 
 Values = Mapping[Ref, Array]
@@ -39,10 +42,6 @@ class Graph:
             self.layers[node.name] = layer
             self.precisions[node.name] = compute_dtype(node.config["dtype"])
 
-    def dtype_of(self, ref: Ref) -> str:
-        """The precision in which a node computes."""
-        return self.precisions[ref.node]
-
     def run(
         self,
         inputs: Mapping[str, Array],
@@ -56,25 +55,25 @@ class Graph:
                 self.apply(node, done, done, dtype)
         return done
 
-    def run_layerwise(
-        self, inputs: Mapping[str, Array], emitted: Values, dtype: type[np.floating[Any]] = np.float64
-    ) -> dict[Ref, Masked]:
-        """Feed every node with what Keras's nodes before it emitted. Masks are the replay's own."""
-        given = {**{Ref(name): x for name, x in inputs.items()}, **emitted}
-        seen = {ref: Masked(cast(values, "float64", dtype)) for ref, values in given.items()}
-        done: dict[Ref, Masked] = {}
+    def free_walks(self, node: Node, values: Mapping[Ref, Masked]) -> list[Array]:
+        """Every step's output of a recurrent node, free-running, (N, T, M): one walk, or a Bidirectional's two."""
+        call, layer = self.call(node, values, np.float64), self.layers[node.name]
         with np.errstate(all="ignore"):
-            for node in self.nodes:
-                self.apply(node, seen, done, dtype)
-                for index in range(len(self.layers[node.name].output_names)):
-                    ref = Ref(node.name, index)
-                    seen[ref] = seen[ref]._replace(mask=done[ref].mask)
-        return done
+            if isinstance(layer, Recurrent):
+                return [whole(layer, call)]
+            if isinstance(layer, Bidirectional):
+                return [whole(direction, part) for direction, part in layer.parts(call)]
+        return []
 
     def apply(
         self, node: Node, sources: Mapping[Ref, Masked], results: dict[Ref, Masked], dtype: type[np.floating[Any]]
     ) -> None:
         """Replay one node on `sources`, and add what it gives to `results`."""
+        for index, output in enumerate(self.layers[node.name](self.call(node, sources, dtype))):
+            results[Ref(node.name, index)] = output
+
+    def call(self, node: Node, sources: Mapping[Ref, Masked], dtype: type[np.floating[Any]]) -> Call:
+        """What a node is given: its inputs from `sources`, its weights as it sees them."""
         precision, layer = self.precisions[node.name], self.layers[node.name]
         inputs = [sources[ref] for ref in node.inputs]
         if layer.autocast:  # only what the user fed in can be more precise than the layer: the rest came from layers
@@ -82,14 +81,17 @@ class Graph:
                 x._replace(values=cast(x.values, precision, dtype)) if ref.node not in self.layers else x
                 for ref, x in zip(node.inputs, inputs, strict=True)
             ]
-        call = Call(
+        return Call(
             inputs=inputs,
             weights=[cast(weight, precision, dtype) for weight in node.weights.values()],
             initial_state=[sources[ref].values for ref in node.initial_state],
             masked=node.masked,
         )
-        for index, output in enumerate(layer(call)):
-            results[Ref(node.name, index)] = output
+
+
+def whole(layer: Recurrent, call: Call) -> Array:
+    """A layer's output at every step, whatever it returns."""
+    return replace(layer, return_sequences=True, return_state=False)(call)[0].values
 
 
 def cast(values: Array, precision: str, dtype: type[np.floating[Any]]) -> Array:

@@ -50,6 +50,9 @@ class Layer(ABC):
 
     inert: ClassVar[frozenset[str]] = frozenset()
     fixed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    pointwise: ClassVar[bool] = (
+        False  # whether every timestep is treated by itself, so that it can be looked at by itself
+    )
     autocast: ClassVar[bool] = True  # whether Keras rounds its inputs to the precision it computes in
 
     @classmethod

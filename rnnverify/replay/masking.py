@@ -14,6 +14,8 @@ from rnnverify.replay.layer import Call, Layer, Masked, Outputs
 class Masking(Layer):
     mask_value: float
 
+    pointwise = True
+
     def __call__(self, call: Call) -> Outputs:
         x, _ = call.x
         # Keras takes the number in float32, whatever the layer's own precision, and compares exactly: a step of 0.1

@@ -83,6 +83,49 @@ def walk(cell: Cell, x: Array, states: States, mask: Array | None, zero_output_f
     return Walk(np.stack(sequence, axis=1), states)
 
 
+def steps(cell: Cell, x: Array, before: Array, c: Sequence[Array], mask: Array | None) -> States:
+    """Every step by itself, from the h that is known to have stood before it. No loop but the one that carries c.
+
+    Args:
+        x: the input, (N, T, D).
+        before: h before each step, (N, T, M).
+        c: for a cell with two states, c before the first step, (N, M).
+        mask: which steps change the state, (N, T).
+
+    Returns:
+        h and, for a cell with two states, c after each step, (N, T, M) each. Where a step is masked h is not that of
+        the walk: it is what the step would have made of it.
+    """
+    samples, timesteps, features = x.shape
+    units = before.shape[-1]
+    flat = before.reshape(samples * timesteps, units)
+    gates = cell.gates(cell.project(x.reshape(samples * timesteps, features)), flat)
+    if not len(c):
+        return (cell.output(gates, (flat,)).reshape(samples, timesteps, units),)
+    by_step = [gate.reshape(samples, timesteps, units) for gate in gates]
+    (carried,) = c
+    sequence = []
+    for t in range(timesteps):
+        new = cell.carry(tuple(gate[:, t] for gate in by_step), carried)
+        carried = new if mask is None else np.where(mask[:, t, np.newaxis], new, carried)
+        sequence.append(carried)
+    cs = np.stack(sequence, axis=1)
+    h = cell.output(gates, (flat, cs.reshape(samples * timesteps, units)))
+    return h.reshape(samples, timesteps, units), cs
+
+
+def states_before(sequence: Array, initial: Array, mask: Array | None) -> Array:
+    """h before each step (N, T, M), from the outputs (N, T, M) and the initial h (N, M).
+
+    A masked step keeps the state, whatever it puts out: the state is the output of the last step that was not masked.
+    """
+    if mask is not None:
+        last = np.maximum.accumulate(np.where(mask, np.arange(mask.shape[1]), -1), axis=1)[..., np.newaxis]
+        kept = np.take_along_axis(sequence, np.maximum(last, 0), axis=1)
+        sequence = np.where(last >= 0, kept, initial[:, np.newaxis])
+    return np.concatenate([initial[:, np.newaxis], sequence[:, :-1]], axis=1)
+
+
 @dataclass(frozen=True)
 class Recurrent(Layer):
     """A recurrent layer: a cell, and the options of its walk through time."""

@@ -35,6 +35,8 @@ INNER: dict[str, type[Layer]] = {
 class TimeDistributed(Layer):
     layer: Layer
 
+    pointwise = True
+
     @classmethod
     def read(cls, name: str, value: Any) -> Any:
         if value["class_name"] not in INNER:

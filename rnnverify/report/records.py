@@ -10,7 +10,8 @@ from typing import Any
 
 from rnnverify import __version__
 from rnnverify.checking import Outcome
-from rnnverify.verification import Divergence, LayerResult, OutputResult, Verification
+from rnnverify.stepwise import Divergence
+from rnnverify.verification import LayerResult, OutputResult, Verification
 
 
 def report_json(results: Sequence[Verification]) -> str:
@@ -43,7 +44,7 @@ def record(result: Verification) -> dict[str, Any]:
         "outputs": [output_record(output) for output in result.outputs],
         "layers": [layer_record(layer) for layer in result.layers],
         "first_divergence": divergence_record(result.first_divergence),
-        "amplification": None,
+        "amplification": result.amplification,
         "blind_spots": None,
         "diagnosis": None,
         "seconds": dict(result.seconds),
