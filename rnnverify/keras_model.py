@@ -381,8 +381,15 @@ class Built:
 
 
 def cast(array: Array, precision: str) -> Array:
-    """What a model makes of a float input on its way in; done here so that the replay is fed the same numbers."""
-    return rounded(array, precision).astype(array.dtype) if array.dtype.kind == "f" else array
+    """What a model makes of a float input on its way in; done here so that the replay is fed the same numbers.
+
+    Subnormal numbers are fed as zero: some of TensorFlow's kernels read them so, and others do not.
+    """
+    if array.dtype.kind != "f":
+        return array
+    values = rounded(array, precision)
+    smallest = 2.0**-1022 if precision == "float64" else 2.0**-126
+    return np.where(np.abs(values) < smallest, 0, values).astype(array.dtype)
 
 
 def arguments(arrays: list[Array]) -> Any:

@@ -33,6 +33,7 @@ from rnnverify.replay.arrays import Array
 FUNCTION_ULPS: Mapping[np.ufunc, float] = {np.tanh: 7.0, np.exp: 8.0, np.log: 8.0, np.sqrt: 2.0, ERF: 8.0}
 SOFTPLUS_ULPS = 8.0
 LARGEST = float(np.finfo(np.float64).max)
+EPSILON = float(np.finfo(np.float64).eps)
 SMALLEST = 2.0**-1022  # of float64's normal numbers
 EXP_OVERFLOWS = 710.0  # exp of this is beyond LARGEST, by a quarter
 OWN_ROUNDING = 1 + 2.0**-40  # what a bound may have lost by being computed in float64: counts where two nearly cancel
@@ -67,13 +68,15 @@ PRECISIONS: Mapping[str, Precision] = {
 class Rounded(NDArrayOperatorsMixin):
     """An array of values with, for each, a worst-case bound and a variance of its absolute error."""
 
-    __slots__ = ("bound", "precision", "value", "variance")
+    __slots__ = ("bound", "lasting", "precision", "terms", "value", "variance")
 
     def __init__(self, value: Array, bound: Array, variance: Array, precision: Precision) -> None:
         self.value = value
         self.bound = bound
         self.variance = variance
         self.precision = precision
+        self.terms: Array | None = None  # of a sum: how large its terms are, all together
+        self.lasting = False  # whether it is carried through time, so that the errors of its steps add up: see `keep`
 
     @classmethod
     def exact(cls, value: Array, precision: Precision) -> Any:
@@ -106,6 +109,12 @@ class Rounded(NDArrayOperatorsMixin):
         """Whether it may be off at all."""
         return bool(self.bound.any())
 
+    def carried(self) -> Rounded:
+        """The same numbers, about to be carried through time."""
+        made = self.mapped(lambda part: part)
+        made.lasting = True
+        return made
+
     def __len__(self) -> int:
         return len(self.value)
 
@@ -119,8 +128,11 @@ class Rounded(NDArrayOperatorsMixin):
         return self  # the value stays float64: the other side's precision is in the error, not in the value
 
     def mapped(self, function: Callable[[Array], Array]) -> Rounded:
-        """The same rearrangement of all three parts."""
-        return Rounded(function(self.value), function(self.bound), function(self.variance), self.precision)
+        """The same rearrangement of all parts."""
+        made = Rounded(function(self.value), function(self.bound), function(self.variance), self.precision)
+        made.terms = None if self.terms is None else function(self.terms)
+        made.lasting = self.lasting
+        return made
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         handler = UFUNCS.get((ufunc, method))
@@ -184,8 +196,10 @@ def parts(x: Any, p: Precision) -> tuple[Any, Any, Any]:
     """Value, bound and variance. A plain array is exact, and so is a number in the code that the other side can hold."""
     if isinstance(x, Rounded):
         return x.value, x.bound, x.variance
-    if type(x) is float and math.isfinite(x) and not (math.frexp(x)[0] / p.unit).is_integer():
-        return x, p.unit * abs(x), (p.unit * x) ** 2 / 3
+    if type(x) is float and math.isfinite(x):
+        error = abs(x) if abs(x) < p.smallest else p.unit * abs(x)
+        if abs(x) < p.smallest or not (math.frexp(x)[0] / p.unit).is_integer():
+            return x, error, error**2 / 3
     return x, 0.0, 0.0
 
 
@@ -222,8 +236,25 @@ def is_power_of_two(x: Any) -> bool:
 
 @handles(np.add)
 def add(p: Precision, x: Any, y: Any) -> Rounded:
+    """A sum. Of three terms or more the other side may add others first: a partial sum may be as large as all of them."""
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
-    return stored(xv + yv, xb + yb, xs + ys, p)
+    made = stored(xv + yv, xb + yb, xs + ys, p)
+    made.terms = terms(x) + terms(y)
+    if any(isinstance(one, Rounded) and one.terms is not None for one in (x, y)):
+        noise = p.unit * made.terms
+        made.bound += noise
+        made.variance += noise * noise / 3
+    for one, variance in ((x, xs), (y, ys)):
+        if isinstance(one, Rounded) and one.lasting:
+            keep(made, np.sqrt(variance))
+    return made
+
+
+def terms(x: Any) -> Any:
+    """How large the terms of a sum are together; a number that is no sum is its own term."""
+    if isinstance(x, Rounded):
+        return np.abs(x.value) if x.terms is None else x.terms
+    return np.abs(x)
 
 
 @handles(np.subtract)
@@ -242,7 +273,21 @@ def multiply(p: Precision, x: Any, y: Any) -> Rounded:
     if is_power_of_two(x) or is_power_of_two(y):
         lost = p.smallest if min(abs(k) for k in (x, y) if is_power_of_two(k)) < 1 else 0.0
         return known(xv * yv, bound + lost, variance + lost**2, p)
-    return stored(xv * yv, bound, variance, p)
+    made = stored(xv * yv, bound, variance, p)
+    for one, variance_of_one, factor in ((x, xs, yv), (y, ys, xv)):
+        if isinstance(one, Rounded) and one.lasting:
+            keep(made, np.abs(factor) * np.sqrt(variance_of_one))
+    return made
+
+
+def keep(made: Rounded, carried: Array) -> None:
+    """Let the error that a number carried through time had already (its standard deviation) add up with the new one.
+
+    The errors of its steps may be the same at every step, where the data are, so that independence must not be assumed.
+    """
+    new = np.sqrt(np.fmax(made.variance - carried * carried, 0))
+    made.variance = (carried + new) ** 2
+    made.lasting = True
 
 
 @handles(np.divide)
@@ -335,11 +380,9 @@ def logaddexp(p: Precision, x: Any, y: Any) -> Rounded:
 def monotone(function: Callable[[Array], Array], x: Rounded) -> Rounded:
     """A function that never falls, rises no faster than its argument, and does not round: max, min, clip."""
     value = function(x.value)
-    reach = x.bound + 2 * np.finfo(np.float64).eps * np.abs(
-        x.value
-    )  # so far that x +- reach rounds to no less than x + bound
-    rise, fall = function(x.value + reach) - value, value - function(x.value - reach)
-    bound = np.fmin(np.fmax(rise, fall), x.bound)
+    reach = x.bound + EPSILON * np.abs(x.value)  # no less than the bound after the rounding of x.value +- reach
+    highest, lowest = np.fmin(x.value + reach, np.inf), np.fmax(x.value - reach, -np.inf)  # inf - inf: anything
+    bound = np.fmin(np.fmax(function(highest) - value, value - function(lowest)), x.bound)
     likely = LIKELY * np.sqrt(x.variance)
     flat = (function(x.value + likely) == value) & (function(x.value - likely) == value)
     return known(value, bound, np.where(flat, 0, x.variance), x.precision)
@@ -348,9 +391,9 @@ def monotone(function: Callable[[Array], Array], x: Rounded) -> Rounded:
 def extremum_of(ufunc: np.ufunc) -> Handler:
     def handler(p: Precision, x: Any, y: Any) -> Rounded:
         (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
-        if isinstance(x, Rounded) and not isinstance(y, Rounded):
+        if not isinstance(y, Rounded) and yb == 0:
             return monotone(lambda part: ufunc(part, yv), x)
-        if isinstance(y, Rounded) and not isinstance(x, Rounded):
+        if not isinstance(x, Rounded) and xb == 0:
             return monotone(lambda part: ufunc(xv, part), y)
         return Rounded(ufunc(xv, yv), np.maximum(xb, yb), np.maximum(xs, ys), p)
 
@@ -387,7 +430,9 @@ def where(condition: Any, x: Any, y: Any) -> Rounded:
     p = precision_of([x, y])
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     if not isinstance(condition, Unsure):
-        return known(np.where(condition, xv, yv), np.where(condition, xb, yb), np.where(condition, xs, ys), p)
+        made = known(np.where(condition, xv, yv), np.where(condition, xb, yb), np.where(condition, xs, ys), p)
+        made.lasting = any(isinstance(one, Rounded) and one.lasting for one in (x, y))
+        return made
     chosen = condition.value
     gap = np.abs(np.subtract(xv, yv))
     bound = np.where(condition.unsure, gap + np.maximum(xb, yb), np.where(chosen, xb, yb))

@@ -1,0 +1,127 @@
+"""Does the verdict ever call a right model wrong? Random right models of all kinds; every one must match.
+
+    python -m benchmarks.soundness 10000 --seed 1
+
+An architecture is built and traced once, and then given several sets of weights and data, each of which is a model of its
+own: kernels scaled from 0.01 to 16, biases from none to saturating, data normal, tiny, subnormal, huge, one-hot, constant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from benchmarks.random_specs import random_spec
+from rnnverify.keras_model import Built, load_keras, precision, quiet
+from rnnverify.replay.graph import Graph
+from rnnverify.spec import spec_from_mapping
+from rnnverify.stepwise import LIMIT, check_nodes
+
+DRAWS = 8  # models an architecture
+
+
+def drawn_weights(layer: Any, rng: np.random.Generator) -> list[Any]:
+    """Weights for one layer: kernels of one scale, biases of another."""
+    scale = np.exp(rng.uniform(np.log(0.01), np.log(16)))
+    bias = rng.choice([0.0, 0.5, 0.5, 0.5, 5.0, 30.0])
+    weights = []
+    for weight in layer.get_weights():
+        if weight.ndim == 1 or (weight.ndim == 2 and len(weight) == 2 and type(layer).__name__ == "GRU"):
+            drawn = bias * rng.standard_normal(weight.shape)
+        else:
+            drawn = scale / np.sqrt(weight.shape[0]) * rng.standard_normal(weight.shape)
+            if rng.random() < 0.1:
+                drawn = np.abs(drawn)
+            if rng.random() < 0.05:
+                drawn = drawn * 1e-38
+        weights.append(drawn.astype(weight.dtype))
+    return weights
+
+
+def drawn_input(
+    shape: tuple[int, ...], given: Any, vocabulary: int | None, dtype: str, rng: np.random.Generator
+) -> Any:
+    """One input: ids with padding on either side or none, or numbers of one of many kinds."""
+    if given.role == "ids":
+        ids = rng.integers(1, vocabulary, shape)
+        lengths = rng.integers(1, shape[-1] + 1, (shape[0], 1))
+        position = np.arange(shape[-1])
+        kept = [position < lengths, position >= shape[-1] - lengths, rng.random(shape) < 0.7, np.ones(shape, bool)]
+        return np.where(kept[rng.integers(len(kept))], ids, 0).astype(np.int32)
+    kind = rng.choice(["normal", "uniform", "one_hot", "large", "tiny", "subnormal", "huge", "constant", "sparse"])
+    x = rng.standard_normal(shape)
+    if given.role == "state":
+        return (0.5 * x).astype(np.float64 if dtype == "float64" else np.float32)
+    largest = 1e3 if "float16" == dtype or dtype == "mixed_float16" else 1e15
+    made = {
+        "normal": x,
+        "uniform": rng.random(shape),
+        "one_hot": np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])],
+        "large": 100 * x,
+        "tiny": 1e-20 * x,
+        "subnormal": 1e-40 * x,
+        "huge": largest * x,
+        "constant": np.full(shape, 0.7),
+        "sparse": np.where(rng.random((*shape[:-1], 1)) < 0.5, x, 0),
+    }[kind]
+    return made.astype(np.float64 if dtype == "float64" else np.float32)
+
+
+def main(models: int, seed: int, largest: int, longest: int) -> int:
+    rng = np.random.default_rng(seed)
+    worst: dict[tuple[str, str], float] = defaultdict(float)
+    count: dict[tuple[str, str], int] = defaultdict(int)
+    alarms, done, started = 0, 0, time.perf_counter()
+    with quiet():
+        keras = load_keras()
+    while done < models:
+        big = rng.random() < 0.02
+        mapping = random_spec(rng, largest if big else 64, longest if big else 60)
+        spec = spec_from_mapping(mapping)
+        with quiet(), precision(keras, spec.dtype):
+            keras.utils.clear_session(free_memory=False)
+            keras.utils.set_random_seed(spec.seed % 2**32)
+            built = Built.of_spec(keras, spec)
+            for draw in range(1 if big else DRAWS):
+                for layer in built.layers.values():
+                    layer.set_weights(drawn_weights(layer, rng))
+                vocabularies = built.vocabularies()
+                x = {
+                    given.name: drawn_input(
+                        (spec.N or 1, *given.shape), given, vocabularies.get(given.name), spec.dtype, rng
+                    )
+                    for given in spec.inputs
+                }
+                observed = built.observe(x, {})
+                tallies = check_nodes(observed, Graph(observed.nodes))
+                done += 1
+                for node in observed.nodes:
+                    key = (spec.dtype, node.class_name)
+                    count[key] += 1
+                    worst[key] = max(worst[key], tallies[node.name].worst_deviation)
+                    if tallies[node.name].first is not None:
+                        alarms += 1
+                        print(f"ALARM model {done}, draw {draw}: {tallies[node.name]}: {mapping}", flush=True)
+        if done % 400 < DRAWS:
+            print(f"{done} models, {alarms} alarms, {time.perf_counter() - started:.0f} s", flush=True)
+    print(
+        f"{done} models, seed {seed}, limit {LIMIT:g} sd: {alarms} false alarms; the worst residual in sd (and how many):"
+    )
+    kinds = sorted({kind for _, kind in worst})
+    for dtype in sorted({dtype for dtype, _ in worst}):
+        cells = (f"{kind} {worst[dtype, kind]:.2f} ({count[dtype, kind]})" for kind in kinds if count[dtype, kind])
+        print(f"  {dtype:<14} " + ", ".join(cells))
+    return 1 if alarms else 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", type=int, nargs="?", default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--largest", type=int, default=1024)
+    parser.add_argument("--longest", type=int, default=2000)
+    raise SystemExit(main(**vars(parser.parse_args())))
