@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from rnnverify.errors import RequestError
 from rnnverify.keras_model import describe_model, observe, observe_model
+from rnnverify.observation_file import load_observation, save_observation
 from rnnverify.replay.graph import Graph
 from rnnverify.saved_model import check_saved_classes
 from rnnverify.spec.loading import is_function
@@ -16,12 +17,20 @@ from rnnverify.spec.model import Spec, Tolerance
 from rnnverify.verification import Verification, verify_observation
 
 
-def verify(target: Any, x: Any = None, *, atol: float | None = None, rtol: float | None = None) -> Verification:
+def verify(
+    target: Any,
+    x: Any = None,
+    *,
+    atol: float | None = None,
+    rtol: float | None = None,
+    save_to: str | None = None,
+) -> Verification:
     """Verify that plain arithmetic computes what Keras computes.
 
     Args:
         target: a Spec, a built keras.Model (Sequential or functional), or one built Keras layer.
         x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        save_to: for a Spec, a .npz file to keep what Keras was observed to do; see `verify_file`.
         atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|.
 
     Raises:
@@ -35,12 +44,31 @@ def verify(target: Any, x: Any = None, *, atol: float | None = None, rtol: float
         tolerance = Tolerance(
             target.tolerance.atol if atol is None else atol, target.tolerance.rtol if rtol is None else rtol
         )
-        return verify_observation(observe(target), target.path, target.seed, target.dtype, tolerance)
+        observed = observe(target)
+        if save_to is not None:
+            about = {"spec": target.path, "seed": target.seed, "dtype": target.dtype, "tolerance": asdict(tolerance)}
+            save_observation(observed, save_to, about)
+        return verify_observation(observed, target.path, target.seed, target.dtype, tolerance)
     if x is None:
         raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
     observed = observe_model(target, x)
     name = str(getattr(target, "name", type(target).__name__))
     return verify_observation(observed, name, 0, "float32", Tolerance(atol, rtol))
+
+
+def verify_file(path: str, *, atol: float | None = None, rtol: float | None = None) -> Verification:
+    """Verify a saved observation. TensorFlow is not needed.
+
+    Raises:
+        RequestError: the file is damaged, no observation, or of another version.
+    """
+    observed, about = load_observation(path)
+    try:
+        kept = Tolerance(**about["tolerance"])
+        tolerance = Tolerance(kept.atol if atol is None else atol, kept.rtol if rtol is None else rtol)
+        return verify_observation(observed, about["spec"], about["seed"], about["dtype"], tolerance)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise RequestError(f"{path}: not a saved observation, or damaged: {error!r}; save it anew") from None
 
 
 def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = None) -> Any:

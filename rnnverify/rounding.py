@@ -75,7 +75,7 @@ class Rounded(NDArrayOperatorsMixin):
         self.bound = bound
         self.variance = variance
         self.precision = precision
-        self.terms: Array | None = None  # of a sum: how large its terms are, all together
+        self.terms: tuple[int, Array] | None = None  # of a sum: how many terms it has, and how large they are together
         self.lasting = False  # whether it is carried through time, so that the errors of its steps add up: see `keep`
 
     @classmethod
@@ -130,7 +130,7 @@ class Rounded(NDArrayOperatorsMixin):
     def mapped(self, function: Callable[[Array], Array]) -> Rounded:
         """The same rearrangement of all parts."""
         made = Rounded(function(self.value), function(self.bound), function(self.variance), self.precision)
-        made.terms = None if self.terms is None else function(self.terms)
+        made.terms = None if self.terms is None else (self.terms[0], function(self.terms[1]))
         made.lasting = self.lasting
         return made
 
@@ -159,13 +159,20 @@ class Unsure:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         return self.value
 
+    def sum(self, axis: int, out: None = None, keepdims: bool = False) -> Unsure:
+        """How many are true; and how many of those counted may turn out otherwise. NumPy's sum comes here."""
+        return Unsure(*(np.sum(part, axis=axis, keepdims=keepdims) for part in (self.value, self.unsure, self.likely)))
+
+    def __sub__(self, number: int) -> Unsure:
+        return Unsure(self.value - number, self.unsure, self.likely)
+
 
 Handler = Callable[..., Any]
 UFUNCS: dict[tuple[Any, str], Handler] = {}
 FUNCTIONS: dict[Any, Handler] = {}
 
 # Functions that only move elements: they are applied to the three parts alike.
-REARRANGEMENTS = {np.concatenate, np.stack, np.split, np.repeat, np.swapaxes, np.reshape, np.take_along_axis}
+REARRANGEMENTS = {np.concatenate, np.stack, np.split, np.repeat, np.swapaxes, np.reshape}
 
 
 def handles(*ufuncs: Any, method: str = "__call__") -> Callable[[Handler], Handler]:
@@ -236,25 +243,26 @@ def is_power_of_two(x: Any) -> bool:
 
 @handles(np.add)
 def add(p: Precision, x: Any, y: Any) -> Rounded:
-    """A sum. Of three terms or more the other side may add others first: a partial sum may be as large as all of them."""
+    """A sum. Of n terms the other side may add others first: n - 2 partial sums, each perhaps as large as all of them."""
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
-    made = stored(xv + yv, xb + yb, xs + ys, p)
-    made.terms = terms(x) + terms(y)
-    if any(isinstance(one, Rounded) and one.terms is not None for one in (x, y)):
-        noise = p.unit * made.terms
-        made.bound += noise
-        made.variance += noise * noise / 3
+    (m, x_size), (n, y_size) = terms(x), terms(y)
+    size, bound, variance = x_size + y_size, xb + yb, xs + ys
+    if m + n > 2:
+        noise = growth(m + n - 2, p.unit) * size
+        bound, variance = bound + noise, variance + noise * noise / 3
+    made = stored(xv + yv, bound, variance, p)
+    made.terms = m + n, size
     for one, variance in ((x, xs), (y, ys)):
         if isinstance(one, Rounded) and one.lasting:
             keep(made, np.sqrt(variance))
     return made
 
 
-def terms(x: Any) -> Any:
-    """How large the terms of a sum are together; a number that is no sum is its own term."""
+def terms(x: Any) -> tuple[int, Any]:
+    """How many terms a sum has, and how large they are together; a number that is no sum is its own term."""
     if isinstance(x, Rounded):
-        return np.abs(x.value) if x.terms is None else x.terms
-    return np.abs(x)
+        return (1, np.abs(x.value)) if x.terms is None else x.terms
+    return 1, np.abs(x)
 
 
 @handles(np.subtract)
@@ -286,7 +294,7 @@ def keep(made: Rounded, carried: Array) -> None:
     The errors of its steps may be the same at every step, where the data are, so that independence must not be assumed.
     """
     new = np.sqrt(np.fmax(made.variance - carried * carried, 0))
-    made.variance = (carried + new) ** 2
+    made.variance = np.fmin((carried + new) ** 2, made.bound * made.bound)
     made.lasting = True
 
 
@@ -299,7 +307,9 @@ def divide(p: Precision, x: Any, y: Any) -> Rounded:
     finite = np.isfinite(yv)
     bound = (xb + np.where(finite, np.abs(value) * yb, np.abs(xv))) / nearest  # by infinity our own quotient is zero
     variance = np.where(finite, (xs + value * (value * ys)) / size / size, 0)
-    return stored(value, bound, variance, p)
+    return stored(
+        value, bound, np.fmin(variance, bound * bound), p
+    )  # where squares overflow, the bound is what is known
 
 
 @handles(np.power)
@@ -523,6 +533,16 @@ def cumulate(x: Rounded, axis: int) -> Rounded:
     worst = growth(n, p.unit)
     bound = np.cumsum((x.bound + p.smallest) * (1 + worst) + worst * np.abs(x.value), axis=axis)
     return known(value, bound, np.cumsum(x.variance + (p.unit * value) ** 2, axis=axis), p)
+
+
+@replaces(np.take_along_axis)
+def take(x: Rounded, index: Unsure, axis: int) -> Rounded:
+    """The elements at places that were counted; where the other side may count otherwise, its elements' distance counts."""
+    value = np.take_along_axis(x.value, index.value, axis)
+    gap, away = np.abs(x.value - value), np.abs(np.arange(x.shape[axis]) - index.value)  # the axis is the last
+    bound = np.max(np.where(away <= index.unsure, gap + x.bound, 0), axis=axis, keepdims=True)
+    variance = np.max(np.where(away <= index.likely, gap * gap + x.variance, 0), axis=axis, keepdims=True)
+    return known(value, bound, variance, x.precision)
 
 
 @replaces(np.zeros_like)

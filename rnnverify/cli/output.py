@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rnnverify.checking import Outcome
 
 
-def refuse_unwritable(path: str | None) -> None:
+def refuse_unwritable(path: str | None, option: str = "--output") -> None:
     """Find out before the work is done, not after.
 
     Raises:
@@ -23,12 +23,12 @@ def refuse_unwritable(path: str | None) -> None:
     if path is None:
         return
     if not path:
-        raise RequestError("--output: expected the path of a file, got nothing")
+        raise RequestError(f"{option}: expected the path of a file, got nothing")
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
-        raise RequestError(f"--output {path}: the folder {folder} does not exist; make it first")
+        raise RequestError(f"{option} {path}: the folder {folder} does not exist; make it first")
     if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
-        raise RequestError(f"--output {path}: cannot be written; give the path of a file")
+        raise RequestError(f"{option} {path}: cannot be written; give the path of a file")
 
 
 def write_report(outcomes: Sequence[Outcome], form: str, path: str | None) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from rnnverify.cli.options import console, overrides, show, spec_options
+from rnnverify.errors import RequestError
 
 
 @click.command()
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--save-observation", metavar="FILE.npz", help="Keep what Keras did, to verify it without TensorFlow.")
 @spec_options
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdicts only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print every row, residuals, versions and times.")
@@ -18,6 +20,7 @@ def run(
     ctx: click.Context,
     specs: tuple[str, ...],
     form: str,
+    save_observation: str | None,
     settings: tuple[str, ...],
     seed: int | None,
     atol: float | None,
@@ -27,7 +30,7 @@ def run(
 ) -> None:
     """Build, predict, extract the weights, replay, and print the table of differences.
 
-    SPEC is a YAML spec, or a saved model (.keras, .h5).
+    SPEC is a YAML spec, a saved model (.keras, .h5), or a saved observation (.npz).
 
     \b
     Examples:
@@ -35,20 +38,36 @@ def run(
       rnnverify run configs/lstm.yaml --set M=64 --set data.uniform.high=2 --seed 3
       rnnverify run model.keras --set N=8 --atol 1e-5
       rnnverify run a.yaml b.yaml --format json > report.json
+      rnnverify run configs/lstm.yaml --save-observation lstm.npz
+      rnnverify run lstm.npz
     """
+    from rnnverify.cli.output import refuse_unwritable
     from rnnverify.spec import load_spec
 
     replaced = overrides(settings, seed, atol, rtol)
-    loaded = [load_spec(path, replaced) for path in specs]  # a wrong one is refused before any is built
+    refuse_unwritable(save_observation, "--save-observation")
+    if save_observation is not None and (len(specs) > 1 or is_observation(specs[0])):
+        raise RequestError("--save-observation: expected one spec, which Keras is to run")
+    if any(map(is_observation, specs)) and (settings or seed is not None):
+        raise RequestError("--set, --seed: a saved observation is what it is; they need a spec")
+    # A wrong spec is refused before any is built.
+    loaded = [path if is_observation(path) else load_spec(path, replaced) for path in specs]
 
-    from rnnverify.library import verify
+    from rnnverify import library
     from rnnverify.report import records, table
 
     results = []
     for spec in loaded:
-        results.append(verify(spec))
+        if isinstance(spec, str):
+            results.append(library.verify_file(spec, atol=atol, rtol=rtol))
+        else:
+            results.append(library.verify(spec, save_to=save_observation))
         if form == "table":
             show(console(), *([table.quiet_line(results[-1])] if quiet else table.render(results[-1], verbose)))
     if form == "json":
         click.echo(records.report_json(results))
     ctx.exit(0 if all(result.passed for result in results) else 1)
+
+
+def is_observation(path: str) -> bool:
+    return path.lower().endswith(".npz")

@@ -73,7 +73,7 @@ def sparsemax(x: Array) -> Array:
     k = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
     cumulated = np.cumsum(z, axis=-1)
     support = np.sum(1 + k * z > cumulated, axis=-1, keepdims=True)
-    threshold = (np.take_along_axis(cumulated, support - 1, axis=-1) - 1) / support.astype(x.dtype)
+    threshold = np.take_along_axis((cumulated - 1) / k, support - 1, axis=-1)
     return np.maximum(x - threshold, 0)
 
 

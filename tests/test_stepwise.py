@@ -1,0 +1,155 @@
+"""Faults patched into Keras's own cells are seen, and placed in the right layer, timestep and unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from rnnverify import verify
+from rnnverify.keras_model import observe
+from rnnverify.rounding import PRECISIONS, Rounded
+from rnnverify.spec import spec_from_mapping
+from rnnverify.spec.model import Tolerance
+from rnnverify.stepwise import LIMIT, Tally
+from rnnverify.verification import Verification, verify_observation
+
+SIZES = {"N": 5, "T": 40, "D": 6, "M": 24, "K": 3}
+CELLS = ("SimpleRNN", "LSTM", "GRU")
+UNIT = 7
+
+Patch = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+@pytest.fixture
+def patched(keras: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Patch], None]:
+    """Replace what a Keras class does when it is called."""
+
+    def patch(class_name: str, change: Patch) -> None:
+        found = getattr(keras.layers, class_name)
+        monkeypatch.setattr(found, "call", change(found.call))
+
+    return patch
+
+
+def one_unit_off(relative: float) -> Patch:
+    """A cell whose unit 7 comes out larger than it should."""
+    factors = np.ones(SIZES["M"], dtype=np.float32)
+    factors[UNIT] += relative
+
+    def change(call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrong(self: Any, *arguments: Any, **options: Any) -> Any:
+            h, states = call(self, *arguments, **options)
+            states = list(states) if isinstance(states, list | tuple) else [states]
+            return h * factors, [states[0] * factors, *states[1:]]
+
+        return wrong
+
+    return change
+
+
+def checked(cell: str, **keys: Any) -> Verification:
+    layers = [{"SimpleRNN": {"units": 9, "return_sequences": True, "name": "before"}}] if cell != "SimpleRNN" else []
+    layers += [{cell: {"units": "M", "return_sequences": True, "name": "tested"}}, {"Dense": {"units": "K"}}]
+    return verify(spec_from_mapping({**SIZES, "layers": layers, **keys}))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_unpatched_cell_is_right(cell: str) -> None:
+    assert checked(cell).passed
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_unit_off_by_a_hundred_thousandth_is_seen_and_placed(cell: str, patched: Any) -> None:
+    patched(f"{cell}Cell", one_unit_off(1e-5))
+    result = checked(cell)
+    assert result.verdict == "mismatch"
+    assert result.first_divergence is not None
+    assert (result.first_divergence.layer, result.first_divergence.unit) == ("tested", UNIT)
+    assert result.first_divergence.timestep is not None
+    assert result.first_divergence.timestep <= 3  # as soon as that unit of one sample is not near zero
+    assert [layer.layer for layer in result.layers if not layer.passed] == ["tested"]
+
+
+def test_a_recurrent_term_that_is_lost_shows_at_the_second_timestep(patched: Any) -> None:
+    def change(call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrong(self: Any, sequence: Any, states: Any, training: bool = False) -> Any:
+            kept = states if isinstance(states, list | tuple) else [states]
+            return call(self, sequence, [0 * kept[0], *kept[1:]], training=training)
+
+        return wrong
+
+    patched("LSTMCell", change)
+    first = checked("LSTM").first_divergence
+    assert first is not None
+    assert (first.layer, first.timestep) == ("tested", 1)
+    assert first.certain
+
+
+def test_a_dense_output_off_by_a_fifty_thousandth_is_placed_in_that_dense(patched: Any) -> None:
+    patched("Dense", lambda call: lambda self, x, training=None: call(self, x) * np.float32(1 + 2e-5))
+    result = checked("GRU")
+    assert result.first_divergence is not None
+    assert result.first_divergence.layer == "dense"
+    assert [layer.layer for layer in result.layers if not layer.passed] == ["dense"]
+
+
+def test_weights_cut_to_bfloat16_are_a_mismatch() -> None:
+    observed = observe(spec_from_mapping({**SIZES, "layer": "LSTM"}))
+    lstm, dense = observed.nodes
+    cut = {name: weight.astype(ml_dtypes.bfloat16).astype(np.float32) for name, weight in lstm.weights.items()}
+    ported = replace(observed, nodes=(replace(lstm, weights=cut), dense))
+    first = verify_observation(ported, "cut", 0, "float32", Tolerance()).first_divergence
+    assert first is not None
+    assert (first.layer, first.timestep) == ("lstm", 0)
+
+
+def test_a_wrong_merge_is_placed_in_the_bidirectional() -> None:
+    layers = [{"Bidirectional": {"layer": {"GRU": {"units": 4, "return_sequences": True}}, "merge_mode": "sum"}}]
+    observed = observe(spec_from_mapping({"N": 3, "T": 7, "D": 2, "layers": layers}))
+    (node,) = observed.nodes
+    wrong = replace(observed, nodes=(replace(node, config={**node.config, "merge_mode": "ave"}),))
+    assert verify_observation(observed, "right", 0, "float32", Tolerance()).passed
+    assert not verify_observation(wrong, "wrong", 0, "float32", Tolerance()).passed
+
+
+def tally(keras: Any, value: float, bound: float, deviation: float) -> Tally:
+    found = Tally("layer", 3.4e38)
+    parts = (np.array([[part]]) for part in (value, bound, deviation**2))
+    found.add(np.array([[keras]]), Rounded(*parts, PRECISIONS["float32"]))
+    return found
+
+
+def test_a_residual_up_to_the_limit_passes_and_beyond_it_does_not() -> None:
+    assert tally(1.0 + 0.99 * LIMIT * 2**-20, 1.0, 1.0, 2**-20).first is None
+    beyond = tally(1.0 + 1.01 * LIMIT * 2**-20, 1.0, 1.0, 2**-20).first
+    assert beyond is not None
+    assert not beyond.certain
+
+
+def test_the_limit_never_exceeds_the_worst_case() -> None:
+    first = tally(1.0 + 2**-18, 1.0, 2**-19, 1.0).first
+    assert first is not None
+    assert (first.allowed, first.certain) == (2**-19, True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_only_the_same_infinity_or_nan_is_no_residual(value: float) -> None:
+    assert tally(value, value, 0.0, 0.0).first is None
+    assert tally(value, 1.0, 0.1, 0.1).first is not None
+    assert tally(1.0, value, 0.1, 0.1).first is not None
+
+
+def test_what_is_beyond_the_largest_number_may_be_infinite() -> None:
+    assert tally(np.inf, 3.5e38, 1e30, 1e30).first is None
+    assert tally(-np.inf, 3.5e38, 1e30, 1e30).first is not None
+
+
+def test_shapes_that_differ_are_a_mismatch() -> None:
+    found = Tally("layer", 3.4e38)
+    found.add(np.zeros((3, 2)), np.zeros((3, 3, 2)))
+    assert found.first is not None
