@@ -56,7 +56,7 @@ def drawn_input(
     x = rng.standard_normal(shape)
     if given.role == "state":
         return (0.5 * x).astype(np.float64 if dtype == "float64" else np.float32)
-    largest = 1e3 if "float16" == dtype or dtype == "mixed_float16" else 1e15
+    largest = 1e3 if dtype == "float16" or dtype == "mixed_float16" else 1e15
     made = {
         "normal": x,
         "uniform": rng.random(shape),

@@ -148,6 +148,17 @@ class Rounded(NDArrayOperatorsMixin):
         return NotImplemented
 
 
+class Matrix(Rounded):
+    """An exact matrix of weights. What a product with it needs to know of its columns is computed once."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self, value: Array, precision: Precision) -> None:
+        exact = Rounded.exact(value, precision)
+        super().__init__(exact.value, exact.bound, exact.variance, precision)
+        self.columns = columns_of(exact)
+
+
 @dataclass(frozen=True)
 class Unsure:
     """The outcome of a comparison: true or false, and where the other side may find the opposite."""
@@ -465,15 +476,12 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     the products' own roundings.
     """
     (xv, xb, xs), (wv, *_) = parts(x, p), parts(w, p)
-    if isinstance(w, Rounded):
-        raise NotImplementedError("a product with a matrix that is not exact")
     n = xv.shape[-1]
     value = xv @ wv
-    length, width = norm(xv, -1), norm(wv, 0)
-    size = length[..., np.newaxis] * width
-    # Rows and columns of length one: their squares fit into float32, which is precise enough for a variance.
-    rows, columns = xv / length[..., np.newaxis], wv / width
-    spread = np.square(rows, dtype=np.float32) @ np.square(columns, dtype=np.float32)
+    length = norm(xv, -1)[..., np.newaxis]
+    width, column_squares, unread = w.columns if isinstance(w, Matrix) else columns_of(w)
+    size = length * width
+    spread = np.square(xv / length, dtype=np.float32) @ column_squares
     squares = (spread + SPREAD_FLOOR) * (size * size)
     u, d = p.accumulation, p.operands
     summed = growth(n, u)
@@ -481,12 +489,27 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     bound = worst * size + 2 * n * p.smallest * (1 + summed)  # n products and n sums may underflow
     own, others = (n / 3 + 1) * u * u / 3, ((n / 6 + 1) * u * u + 2 * d * d) / 3
     variance = own * (value * value) + others * squares + 2 * n * p.smallest**2
+    if unread is not None:
+        lost = length * unread
+        bound += lost * (1 + worst)
+        variance += lost * lost
     if isinstance(x, Rounded) and x.inexact:
         bound += norm(xb, -1)[..., np.newaxis] * width * (1 + worst)
         variance += xs @ (wv * wv)
     if p.accumulation == p.unit:
         return known(value, bound, variance, p)
     return stored(value, bound, variance, p)
+
+
+def columns_of(w: Any) -> tuple[Array, Array, Array | None]:
+    """Of a matrix's columns the lengths, the squares at length one, and the lengths of what may be read as zero.
+
+    The squares fit into float32, whatever the columns' scale, and float32 is precise enough for a variance.
+    """
+    value = w.value if isinstance(w, Rounded) else w
+    width = norm(value, 0)
+    inexact = isinstance(w, Rounded) and w.inexact
+    return width, np.square(value / width, dtype=np.float32), norm(w.bound, 0) if inexact else None
 
 
 def norm(x: Array, axis: int) -> Any:

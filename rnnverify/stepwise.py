@@ -22,7 +22,7 @@ from rnnverify.replay.bidirectional import MERGES, Bidirectional
 from rnnverify.replay.graph import Graph, cast
 from rnnverify.replay.layer import Call, Masked
 from rnnverify.replay.recurrence import Recurrent, states_before, steps
-from rnnverify.rounding import PRECISIONS, Precision, Rounded
+from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded
 
 # The limit in standard deviations; see benchmarks/soundness.py for how it was chosen.
 LIMIT = 12.0
@@ -31,7 +31,7 @@ LIMIT = 12.0
 FAINTEST = 1e-150
 
 # How many numbers of the widest intermediate array are worked on at once: they should stay in the processor's cache.
-STRETCH = 1 << 18
+STRETCH = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,8 @@ class NodeCheck:
         self.precision = precision
         self.values = [given[ref] for ref in node.inputs]
         self.input_masks = [masks.get(ref) for ref in node.inputs]
-        self.weights = [cast(weight, self.dtype, np.float64) for weight in node.weights.values()]
+        weights = [cast(weight, self.dtype, np.float64) for weight in node.weights.values()]
+        self.weights: list[Any] = [Matrix(weight, precision) if weight.ndim == 2 else weight for weight in weights]
         self.initial_state = [cast(given[ref], self.dtype, np.float64) for ref in node.initial_state]
         self.masks: dict[Ref, Array | None] = {}
 

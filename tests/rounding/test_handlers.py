@@ -1,0 +1,268 @@
+"""Each operation by hand, in a precision so coarse that every number can be checked: u = 1/8, nothing lost below 1/64."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify.replay.activations import ACTIVATIONS, ERF
+from rnnverify.rounding import FUNCTION_ULPS, PRECISIONS, Precision, Rounded, Unsure
+
+COARSE = Precision(unit=1 / 8, accumulation=1 / 8, smallest=1 / 64)
+SQUARE = (1 / 8) ** 2 / 3  # the variance of a rounding of 1
+LOST = 1 / 64**2
+INF, NAN = math.inf, math.nan
+
+
+def rounded(values: Any, bounds: Any = 0.0, variances: Any = 0.0) -> Rounded:
+    value = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    return Rounded(value, np.zeros_like(value) + bounds, np.zeros_like(value) + variances, COARSE)
+
+
+def is_about(x: Any, value: float, bound: float, variance: float | None = None) -> None:
+    np.testing.assert_allclose(x.value, [value], rtol=1e-14)
+    np.testing.assert_allclose(x.bound, [bound], rtol=1e-11)
+    if variance is not None:
+        np.testing.assert_allclose(x.variance, [variance], rtol=1e-11)
+
+
+def bound_of(function: Any, *operands: Any) -> float:
+    with np.errstate(all="ignore"):
+        made = function(*operands)
+    assert not np.isnan(made.bound).any()
+    assert (made.variance >= 0).all()
+    return float(made.bound.item())
+
+
+def test_a_sum_has_both_errors_and_the_rounding_of_their_sum() -> None:
+    # 3 +- 0.5 and 1 +- 0.25: 0.75 off, the rounding of up to 4.75 at 1/8 of it, and 1/64 of underflow.
+    is_about(rounded(3, 0.5, 0.1) + rounded(1, 0.25, 0.2), 4, 0.75 + 4.75 / 8 + 1 / 64, 0.3 + 16 * SQUARE + LOST)
+
+
+def test_a_difference_has_both_errors_too() -> None:
+    is_about(rounded(3, 0.5, 0.1) - rounded(1, 0.25, 0.2), 2, 0.75 + 2.75 / 8 + 1 / 64, 0.3 + 4 * SQUARE + LOST)
+
+
+def test_a_product_has_the_errors_of_either_times_the_other_and_their_product() -> None:
+    # 3.5 * 2.25 = 7.875 is the furthest from 6.
+    variance = 9 * 0.2 + 4 * 0.1 + 0.1 * 0.2 + 36 * SQUARE + LOST
+    is_about(rounded(3, 0.5, 0.1) * rounded(2, 0.25, 0.2), 6, 1.875 + 7.875 / 8 + 1 / 64, variance)
+
+
+def test_a_square_has_the_same_errors_in_both_factors() -> None:
+    x = rounded(3, 0.5, 0.1)
+    is_about(x * x, 9, 3.25 + 12.25 / 8 + 1 / 64, 4 * 9 * 0.1 + 2 * 0.1**2 + 81 * SQUARE + LOST)
+    is_about(x**2, 9, 3.25 + 12.25 / 8 + 1 / 64)
+
+
+def test_a_product_with_a_power_of_two_is_exact_unless_it_underflows() -> None:
+    is_about(rounded(3, 0.5, 0.1) * 2, 6, 1.0, 0.4)
+    is_about(rounded(3, 0.5, 0.1) * -0.5, -1.5, 0.25 + 1 / 64, 0.025 + LOST)
+
+
+def test_a_number_in_the_code_is_rounded_where_the_precision_does_not_hold_it() -> None:
+    # 0.6875 = 11/16 needs 4 bits, of which there are 3; 0.625 = 10/16 needs 3.
+    is_about(rounded(1) * 0.6875, 0.6875, 0.6875 * (1 / 8 + 9 / 64) + 1 / 64)
+    is_about(rounded(1) * 0.625, 0.625, 0.625 / 8 + 1 / 64)
+
+
+def test_a_quotient_is_off_most_where_the_divisor_is_nearest_to_zero() -> None:
+    # 3.5 / 1.75 = 2 is 0.5 from 1.5.
+    variance = (0.1 + 1.5**2 * 0.2) / 4 + 1.5**2 * SQUARE + LOST
+    is_about(rounded(3, 0.5, 0.1) / rounded(2, 0.25, 0.2), 1.5, 0.5 + 2 / 8 + 1 / 64, variance)
+
+
+def test_nothing_is_known_of_a_quotient_whose_divisor_may_be_zero() -> None:
+    assert bound_of(np.divide, rounded(1), rounded(0.5, 0.5)) == INF
+    assert bound_of(np.divide, rounded(0), rounded(0.5, 0.5)) == INF
+    assert bound_of(np.divide, rounded(0), rounded(0)) == INF
+
+
+def test_a_quotient_by_infinity_is_zero_only_where_the_divisor_is_surely_beyond_all_numbers() -> None:
+    assert bound_of(np.divide, rounded(1), rounded(INF)) == pytest.approx(1 / 64)
+    assert bound_of(np.divide, 1, exponential(800, 80)) < 1e-30
+    assert bound_of(np.divide, 1, exponential(800, 100)) == INF
+    with np.errstate(over="ignore"):
+        assert bound_of(np.divide, rounded(1e308), rounded(1e200) * rounded(1e109)) > 0.5
+
+
+def exponential(value: float, bound: float) -> Rounded:
+    with np.errstate(all="ignore"):
+        grown: Rounded = np.exp(Rounded(np.array([value]), np.array([bound]), np.zeros(1), PRECISIONS["float32"]))
+        result: Rounded = 1 + grown
+    return result
+
+
+def test_a_saturated_sigmoid_is_known() -> None:
+    for x in (-1e4, -800.0, -400.0, 400.0, 800.0, 1e4):
+        sigmoid = ACTIVATIONS["sigmoid"]
+        assert bound_of(sigmoid, Rounded.exact(np.array([x]), PRECISIONS["float32"])) < 1e-6
+
+
+def test_signs_and_sizes_keep_their_errors() -> None:
+    is_about(-rounded(3, 0.5, 0.1), -3, 0.5, 0.1)
+    is_about(np.abs(rounded(-3, 0.5, 0.1)), 3, 0.5, 0.1)
+
+
+def test_a_sign_is_unsure_only_within_the_bound_of_zero() -> None:
+    assert np.sign(rounded([3, 0.5, 0], [0.5, 0.5, 0])).bound.tolist() == [0, 2, 0]
+
+
+def test_tanh_has_its_slope_where_it_is_steepest_within_the_bound() -> None:
+    # |tanh| of anything within 0.1 of atanh 0.6 is above 0.6 - 0.1: the slope is at most 1 - 0.5^2.
+    k = FUNCTION_ULPS[np.tanh]
+    error = 0.75 * 0.1
+    is_about(np.tanh(rounded(math.atanh(0.6), 0.1, 0.01)), 0.6, error + k / 8 * (0.6 + error) + 1 / 64)
+    assert bound_of(np.tanh, rounded(1000, INF)) < 2 + k / 8 * 3 + 0.1
+
+
+def test_exp_grows_by_the_exponential_of_the_bound() -> None:
+    # Of log 4 +- log 2 the exponential lies between 2 and 8.
+    k = FUNCTION_ULPS[np.exp]
+    variance = 16 * 0.01 + 16 * (1 / 8) ** 2 + LOST
+    is_about(np.exp(rounded(math.log(4), math.log(2), 0.01)), 4, 4 + 8 * k / 8 + 1 / 64, variance)
+
+
+def test_exp_of_what_underflows_here_may_be_large_there() -> None:
+    assert bound_of(np.exp, rounded(-800, 799)) >= math.exp(-1)
+    assert bound_of(np.exp, rounded(-746, 740)) >= math.exp(-6)
+    assert bound_of(np.exp, rounded(-800, 1)) == pytest.approx(1 / 64)
+
+
+def test_log_is_off_by_the_bound_over_the_smallest_argument() -> None:
+    # log 2 = 0.69..: between log 1.5 and log 2.5, of which 0.5 / 1.5 is further.
+    k, error = FUNCTION_ULPS[np.log], 0.5 / 1.5
+    is_about(np.log(rounded(2, 0.5, 0.04)), math.log(2), error + k / 8 * (math.log(2) + error) + 1 / 64)
+    assert bound_of(np.log, rounded(2, 2)) == INF
+
+
+def test_sqrt_is_off_by_the_bound_over_the_root_and_near_zero_by_the_root_of_the_bound() -> None:
+    k = FUNCTION_ULPS[np.sqrt]
+    is_about(np.sqrt(rounded(4, 1, 0.16)), 2, 0.5 + k / 8 * 2.5 + 1 / 64, 0.01 + 4 * SQUARE + LOST)
+    assert bound_of(np.sqrt, rounded(0, 0.25)) == pytest.approx(0.5 + k / 8 * 0.5 + 1 / 64)
+    assert bound_of(np.sqrt, rounded(0)) == pytest.approx(1 / 64)
+
+
+def test_erf_is_steepest_at_zero() -> None:
+    error = 2 / math.sqrt(math.pi) * 0.1
+    is_about(ERF(rounded(0, 0.1)), 0, error * (1 + FUNCTION_ULPS[ERF] / 8) + 1 / 64)
+
+
+def test_softplus_is_off_by_its_argument_s_error_and_by_some_u_of_one() -> None:
+    # log(1 + e^0) = log 2; 0.1 off, 8 u of 1 and 8 u of the result.
+    is_about(np.logaddexp(rounded(0, 0.1), 0), math.log(2), 1.1 + math.log(2) + 1.1 + 1 / 64)
+
+
+def test_a_clipped_number_is_off_by_what_is_left_of_its_error() -> None:
+    x = rounded([2.0, 0.75, 0.5, -2.0], 0.5)
+    np.testing.assert_allclose(np.clip(x, 0, 1).bound, [0, 0.5, 0.5, 0], atol=1e-15)
+    np.testing.assert_allclose(np.maximum(x, 1.75).bound, [0.5, 0, 0, 0], atol=1e-15)
+    np.testing.assert_allclose(np.minimum(1.75, x).bound, [0.25, 0.5, 0.5, 0.5], atol=1e-15)
+
+
+def test_an_error_far_below_float64_s_spacing_is_not_lost_in_clipping() -> None:
+    assert np.clip(rounded(1, 1e-30), 0, 2).bound == [1e-30]
+
+
+@pytest.mark.parametrize("value", [INF, -INF])
+def test_what_may_be_infinite_or_not_may_be_anything_within_the_clipped_range(value: float) -> None:
+    assert bound_of(lambda x: np.clip(x, 0, 6), rounded(value, INF)) == 6
+    assert bound_of(lambda x: np.clip(x, 0, 6), rounded(value)) == 0
+
+
+def test_the_larger_of_two_is_off_by_the_larger_error() -> None:
+    is_about(np.maximum(rounded(1, 0.5, 0.1), rounded(2, 0.25, 0.2)), 2, 0.5, 0.2)
+    is_about(np.max(rounded([[1, 2]], [[0.5, 0.25]]), axis=-1), 2, 0.5)
+
+
+def test_a_comparison_is_unsure_within_the_bounds_and_sure_between_exact_equals() -> None:
+    outcome = rounded([3, 3, 3, NAN], [0.5, 1, 0, 1]) > rounded([4, 4, 3, 4], [0.25, 0, 0, 0])
+    assert isinstance(outcome, Unsure)
+    assert outcome.value.tolist() == [False] * 4
+    assert outcome.unsure.tolist() == [False, True, False, True]
+
+
+def test_a_choice_that_is_unsure_is_off_by_the_distance_to_the_other_candidate() -> None:
+    unsure = rounded([1, 3], 0.5) > 1.25
+    chosen = np.where(unsure, rounded([10, 10], 0.25), rounded([20, 20], 0.125))
+    assert chosen.value.tolist() == [20, 10]
+    assert chosen.bound.tolist() == [10.25, 0.25]
+    assert np.where([True, False], rounded([1, 2], 0.5), 7).bound.tolist() == [0.5, 0]
+
+
+def test_a_sure_choice_at_an_exact_tie_has_no_variance_of_the_other_candidate() -> None:
+    x = rounded(0.5)
+    assert np.where(np.abs(x) > 0.5, x, 0).variance == [0]
+
+
+def test_a_choice_that_may_fall_on_nan_is_unknown() -> None:
+    with np.errstate(all="ignore"):
+        assert np.where(rounded(1, 0.5) > 1.25, rounded(NAN), rounded(1)).bound == [INF]
+
+
+def test_an_inner_product_is_off_by_g_times_the_lengths_and_the_error_of_its_operand() -> None:
+    # Lengths 5 and 1, g(2) = (2/8) / (1 - 2/8) = 1/3; the operand's error has length 0.5; 4 results may underflow.
+    x = rounded([[3.0, 4.0]], [[0.3, 0.4]], [[0.1, 0.2]])
+    made = x @ np.array([[0.0], [1.0]])
+    assert made.value == [[4]]
+    np.testing.assert_allclose(made.bound, 5 / 3 + 0.5 * 4 / 3 + 4 / 64 * 4 / 3)
+    # (n/3 + 1) u^2/3 z^2 with z = 4, (n/6 + 1) u^2/3 times the products' squares 0 and 16, and the second operand's 0.2.
+    np.testing.assert_allclose(made.variance, SQUARE * (5 / 3 * 16 + 4 / 3 * 16) + 0.2 + 4 * LOST, rtol=1e-6)
+
+
+def test_inner_products_with_zeros_and_infinite_bounds_are_never_nan() -> None:
+    x = rounded([[0.0, 0.0], [1e300, 1e300], [1.0, 1.0], [5e-324, 0.0]], [[0, 0], [0, 0], [INF, 0], [0, 0]])
+    with np.errstate(all="ignore"):
+        made = x @ np.array([[0.0, 1.0, 1e-300], [0.0, 1.0, 1e-300]])
+    assert (made.bound >= 0).all()
+    assert (made.variance >= 0).all()
+    assert (made.bound[2] == INF).all()
+
+
+def test_a_sum_is_an_inner_product_with_ones() -> None:
+    made = np.sum(rounded([[3.0, -4.0]], [[0.3, 0.4]], [[0.1, 0.2]]), axis=-1)
+    # 0.7 of error, two sums that may underflow, all this grown by g(2) = 1/3; and 1/3 of 7.
+    is_about(made, -1, (0.7 + 2 / 64) * 4 / 3 + 7 / 3, 0.3 + 2 * LOST + SQUARE * (5 / 3 + 4 / 3 * 25))
+
+
+def test_a_running_sum_is_off_by_all_roundings_before_it_also_where_it_returns_to_zero() -> None:
+    made = np.cumsum(rounded([[3.0, -3.0]]), axis=-1)
+    np.testing.assert_allclose(made.bound, [[1 + 1 / 64 * 4 / 3, 2 + 2 / 64 * 4 / 3]])
+    assert made.variance[0, 1] >= made.variance[0, 0] > 0
+
+
+@pytest.mark.parametrize("terms", [7, 8, 9, 300])
+def test_a_sum_too_long_for_the_precision_is_unknown_not_negative(terms: int) -> None:
+    for made in (np.sum(rounded(np.ones((1, terms))), axis=-1), np.cumsum(rounded(np.ones((1, terms))), axis=-1)):
+        assert (made.bound > 0).all()
+        assert np.isinf(made.bound).all() == (terms >= 8)
+
+
+def test_a_sorted_number_is_off_by_the_largest_error() -> None:
+    made = np.sort(rounded([3.0, 1.0, 2.0], [0.1, 0.2, 0.5]))
+    assert made.value.tolist() == [1, 2, 3]
+    assert made.bound.tolist() == [0.5] * 3
+
+
+def test_zero_times_the_unknown_is_unknown_and_no_nan() -> None:
+    assert bound_of(np.multiply, rounded(0), rounded(1, INF)) == INF
+    assert bound_of(np.multiply, rounded(1e200), rounded(0)) > 0
+    assert bound_of(np.matmul, Rounded.exact(np.array([[1e200]]), PRECISIONS["float64"]), np.array([[1e-200]])) < 1
+
+
+def test_subnormal_numbers_may_be_read_as_zero() -> None:
+    for name, subnormal in (("float32", 1e-40), ("bfloat16", 1e-40), ("float64", 1e-310), ("float16", 0.0)):
+        x = Rounded.exact(np.array([subnormal, 1.0]), PRECISIONS[name])
+        assert x.bound.tolist() == [subnormal, 0]
+    assert not Rounded.exact(np.array([0.0, 6e-8]), PRECISIONS["float16"]).inexact
+
+
+def test_elements_that_move_take_their_errors_with_them() -> None:
+    x = rounded([[1.0, 2.0]], [[0.1, 0.2]], [[0.3, 0.4]])
+    both = np.concatenate([x, np.zeros((1, 2))], axis=0)
+    assert both.bound.tolist() == [[0.1, 0.2], [0, 0]]
+    assert np.swapaxes(x, 0, 1).variance.tolist() == [[0.3], [0.4]]
+    assert [part.bound.item() for part in np.split(x, 2, axis=-1)] == [0.1, 0.2]

@@ -1,0 +1,69 @@
+"""The variance is that of real arithmetic: inner products in real float32 and float16, summed in various orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify.rounding import PRECISIONS, Rounded
+
+SAMPLES = 2000
+
+
+def shuffled(products: Any, rng: np.random.Generator) -> Any:
+    """Summed one by one, each sample in an order of its own."""
+    order = np.argsort(rng.random(products.shape), axis=-1)
+    terms = np.take_along_axis(products, order, axis=-1)
+    return np.add.accumulate(terms, axis=-1, dtype=products.dtype)[:, -1]
+
+
+def pairwise(products: Any, rng: np.random.Generator) -> Any:
+    while products.shape[-1] > 1:
+        half = products.shape[-1] // 2
+        products = np.concatenate([products[:, :half] + products[:, half : 2 * half], products[:, 2 * half :]], axis=-1)
+    return products[:, 0]
+
+
+@pytest.mark.parametrize("order", [shuffled, pairwise])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("terms", [1, 2, 8, 64, 300])
+@pytest.mark.parametrize("biased", [False, True])
+def test_inner_products_in_real_arithmetic_are_off_by_about_their_standard_deviation(
+    order: Any, dtype: Any, terms: int, biased: bool
+) -> None:
+    rng = np.random.default_rng(terms)
+    x = rng.normal(0.5 if biased else 0, 1, (SAMPLES, terms)).astype(dtype)
+    w = rng.normal(0.3 if biased else 0, 1, terms).astype(dtype)
+    other = order(x * w, rng)
+    assert other.dtype == dtype
+    ours = Rounded.exact(x, PRECISIONS[np.dtype(dtype).name]) @ w.astype(np.float64)[:, np.newaxis]
+    deviation = np.sqrt(ours.variance[:, 0])
+    residuals = (other.astype(np.float64) - ours.value[:, 0]) / deviation
+    assert 0.15 < np.sqrt(np.mean(residuals**2)) < 1.3
+    assert np.max(np.abs(residuals)) < 8
+
+
+FORMULAS = {
+    "product": lambda x, y: x * y,
+    "square": lambda x, y: (x + y) ** 2,
+    "quotient": lambda x, y: x / (1 + np.abs(y)),
+    "polynomial": lambda x, y: (x + y) * (x - y) + 0.1 * x,
+    "root": lambda x, y: np.sqrt(x * x + y * y + 4),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formulas_in_real_arithmetic_are_off_by_about_their_standard_deviation(name: str, dtype: Any) -> None:
+    rng = np.random.default_rng(1)
+    x, y = (rng.normal(0, 1, SAMPLES).astype(dtype) for _ in range(2))
+    precision = PRECISIONS[np.dtype(dtype).name]
+    ours = FORMULAS[name](Rounded.exact(x, precision), Rounded.exact(y, precision))
+    other = FORMULAS[name](x, y)
+    assert other.dtype == dtype
+    residuals = (other.astype(np.float64) - ours.value) / np.sqrt(ours.variance)
+    assert 0.15 < np.sqrt(np.mean(residuals**2)) < 1.3
+    assert np.max(np.abs(residuals)) < 8
+    assert (np.abs(other.astype(np.float64) - ours.value) <= ours.bound).all()

@@ -1,0 +1,13 @@
+"""A share of benchmarks/soundness.py: right models of all kinds, none of which may be called wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.soundness import main
+
+
+@pytest.mark.parametrize("seed", [101, 102, 103, 104])
+def test_no_right_model_is_called_wrong(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    alarms = main(models=125, seed=seed, largest=256, longest=300)
+    assert alarms == 0, capsys.readouterr().out
