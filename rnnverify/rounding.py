@@ -318,9 +318,10 @@ def divide(p: Precision, x: Any, y: Any) -> Rounded:
     finite = np.isfinite(yv)
     bound = (xb + np.where(finite, np.abs(value) * yb, np.abs(xv))) / nearest  # by infinity our own quotient is zero
     variance = np.where(finite, (xs + value * (value * ys)) / size / size, 0)
-    return stored(
-        value, bound, np.fmin(variance, bound * bound), p
-    )  # where squares overflow, the bound is what is known
+    # By a constant the other side may multiply instead, by the reciprocal that it has rounded: TensorFlow's graphs do.
+    roundings = 2 + p.unit if isinstance(y, int | float) else 1.0
+    # Where squares overflow, the bound is what is known of the variance.
+    return stored(value, bound, np.fmin(variance, bound * bound), p, roundings, UNIFORM * math.sqrt(roundings))
 
 
 @handles(np.power)

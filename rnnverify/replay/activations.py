@@ -25,7 +25,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def hard_sigmoid(x: Array) -> Array:
-    return np.clip(x / 6 + 0.5, 0, 1)  # Keras 3; Keras 2 had clip(0.2 x + 0.5, 0, 1)
+    return np.clip(x + 3, 0, 6) / 6  # Keras 3; Keras 2 had clip(0.2 x + 0.5, 0, 1)
 
 
 def softplus(x: Array) -> Array:
