@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.random_specs import random_spec
-from rnnverify.keras_model import Built, load_keras, precision, quiet
+from rnnverify.built import Built
+from rnnverify.keras_model import load_keras, precision, quiet
 from rnnverify.replay.graph import Graph
 from rnnverify.spec import spec_from_mapping
-from rnnverify.stepwise import LIMIT, check_nodes
+from rnnverify.stepwise import check_nodes
+from rnnverify.tally import LIMIT
 
 DRAWS = 8  # models an architecture
 
@@ -96,7 +98,7 @@ def main(models: int, seed: int, largest: int, longest: int) -> int:
                     )
                     for given in spec.inputs
                 }
-                observed = built.observe(x, {})
+                observed = built.observe(x)
                 tallies = check_nodes(observed, Graph(observed.nodes))
                 done += 1
                 for node in observed.nodes:

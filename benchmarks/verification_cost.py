@@ -9,8 +9,9 @@ import statistics
 import sys
 import time
 
+from rnnverify.built import Built
 from rnnverify.inputs import draw_inputs
-from rnnverify.keras_model import Built, load_keras, precision, quiet
+from rnnverify.keras_model import load_keras, precision, quiet
 from rnnverify.replay.graph import Graph
 from rnnverify.spec import spec_from_mapping
 from rnnverify.stepwise import check_nodes
@@ -26,7 +27,7 @@ def main(rounds: int) -> None:
             with precision(keras, spec.dtype):
                 built = Built.of_spec(keras, spec)
                 x = draw_inputs(spec, built.inputs, {})
-                observed = built.observe(x, {})
+                observed = built.observe(x)
                 fed = x[built.inputs[0].name]
                 graph = Graph(observed.nodes)
                 pairs = []

@@ -24,7 +24,8 @@ from rnnverify.replay.graph import Graph
 from rnnverify.replay.layer import Masked
 from rnnverify.replay.recurrence import Recurrent
 from rnnverify.spec.model import Tolerance
-from rnnverify.stepwise import Divergence, Tally, check_nodes, unit_roundoff
+from rnnverify.stepwise import check_nodes, unit_roundoff
+from rnnverify.tally import Divergence, Tally
 
 Array = npt.NDArray[Any]
 

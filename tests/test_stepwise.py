@@ -15,7 +15,7 @@ from rnnverify.keras_model import observe
 from rnnverify.rounding import PRECISIONS, Rounded
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.model import Tolerance
-from rnnverify.stepwise import LIMIT, Tally
+from rnnverify.tally import LIMIT, Tally
 from rnnverify.verification import Verification, verify_observation
 
 SIZES = {"N": 5, "T": 40, "D": 6, "M": 24, "K": 3}

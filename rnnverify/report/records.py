@@ -10,7 +10,7 @@ from typing import Any
 
 from rnnverify import __version__
 from rnnverify.checking import Outcome
-from rnnverify.stepwise import Divergence
+from rnnverify.tally import Divergence
 from rnnverify.verification import LayerResult, OutputResult, Verification
 
 

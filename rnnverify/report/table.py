@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnverify.report.parameters import derivation
-from rnnverify.stepwise import Divergence
+from rnnverify.tally import Divergence
 from rnnverify.verification import OutputResult, Verification
 
 MOST_ROWS = 20

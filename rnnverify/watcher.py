@@ -1,0 +1,73 @@
+"""A second look at a Keras model: every tensor between its layers, and every step of its recurrent layers.
+
+Works on Keras's objects without importing Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnverify.observation import Ref, Walked
+
+Array = npt.NDArray[Any]
+
+BATCH = 32  # samples that predict feeds at once by default
+RECURRENT = ("SimpleRNN", "LSTM", "GRU")
+
+
+@dataclass(frozen=True)
+class Sibling:
+    """A recurrent layer once more, with the same weights, that emits every step and every state."""
+
+    original: Any
+    layer: Any
+    tensors: list[Any]  # the sequence, then the states
+
+
+def siblings_of(layer: Any, x: Any, states: Sequence[Any], name: str) -> list[Sibling]:
+    """For a recurrent layer one sibling, for a Bidirectional one for either direction, for others none."""
+    half = len(states) // 2
+    if hasattr(layer, "forward_layer"):
+        parts = [(layer.forward_layer, states[:half]), (layer.backward_layer, states[half:])]
+    else:
+        parts = [(layer, states)] if type(layer).__name__ in RECURRENT else []
+    siblings = []
+    for index, (original, start) in enumerate(parts):
+        config = {**original.get_config(), "return_sequences": True, "return_state": True}
+        walker = type(original).from_config({**config, "name": f"walk_{index}_of_{name.replace(':', '_')}"})
+        tensors = walker(x, **({"initial_state": list(start)} if start else {}))
+        siblings.append(Sibling(original, walker, list(tensors)))
+    return siblings
+
+
+class Watcher:
+    """A model that emits every tensor between the layers, and every step of the recurrent ones."""
+
+    def __init__(
+        self, keras: Any, inputs: list[Any], tensors: Mapping[Ref, Any], siblings: Mapping[str, list[Sibling]]
+    ) -> None:
+        self.keras = keras
+        self.refs = list(tensors)
+        self.siblings = {name: of_one for name, of_one in siblings.items() if of_one}
+        walked = [tensor for of_one in self.siblings.values() for one in of_one for tensor in one.tensors]
+        self.model = keras.Model(inputs, [*tensors.values(), *walked])
+
+    def look(self, x: Any, samples: int) -> tuple[dict[Ref, Array], dict[str, tuple[Walked, ...]]]:
+        """Every node's outputs, and the walk of every recurrent one."""
+        for of_one in self.siblings.values():
+            for one in of_one:
+                one.layer.set_weights(one.original.get_weights())
+        # predict makes a data set of batches first, which costs more than a small model
+        emitted = self.model.predict_on_batch(x) if samples <= BATCH else self.model.predict(x, verbose=0)
+        arrays = iter([np.asarray(array) for array in self.keras.tree.flatten(emitted)])
+        seen = {ref: next(arrays) for ref in self.refs}
+        walks = {
+            name: tuple(Walked(next(arrays), tuple(next(arrays) for _ in one.tensors[1:])) for one in of_one)
+            for name, of_one in self.siblings.items()
+        }
+        return seen, walks
