@@ -153,3 +153,30 @@ def test_shapes_that_differ_are_a_mismatch() -> None:
     found = Tally("layer", 3.4e38)
     found.add(np.zeros((3, 2)), np.zeros((3, 3, 2)))
     assert found.first is not None
+
+
+@pytest.mark.parametrize("stretch", [1, 200, 10_000])
+def test_the_check_in_stretches_of_time_finds_the_same(stretch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = [
+        {"Embedding": {"input_dim": 9, "output_dim": 5, "mask_zero": True}},
+        {"Bidirectional": {"layer": {"LSTM": {"units": 4, "return_sequences": True}}}},
+        {"GRU": {"units": 6, "return_sequences": True}},
+        {"Dense": {"units": 3}},
+    ]
+    data = {"tokens": {"lengths": "random", "padding": "pre"}}
+    observed = observe(spec_from_mapping({"N": 3, "T": 17, "layers": layers, "data": data}))
+    gru = observed.nodes[2]
+    wrong = replace(
+        gru, weights={**gru.weights, "recurrent_kernel": gru.weights["recurrent_kernel"] * np.float32(1.01)}
+    )
+    nodes = tuple(wrong if node is gru else node for node in observed.nodes)
+    whole = verify_observation(replace(observed, nodes=nodes), "wrong", 0, "float32", Tolerance())
+    monkeypatch.setattr("rnnverify.stepwise.STRETCH", stretch)
+    parts = verify_observation(replace(observed, nodes=nodes), "wrong", 0, "float32", Tolerance())
+    assert whole.first_divergence is not None
+    assert parts.first_divergence is not None
+    assert (whole.first_divergence.layer, whole.first_divergence.timestep) == ("gru", parts.first_divergence.timestep)
+    for one, other in zip(whole.layers, parts.layers, strict=True):
+        assert one.max_residual == pytest.approx(other.max_residual, rel=1e-6)
+        assert one.worst_ratio == pytest.approx(other.worst_ratio, rel=1e-6)
+    assert verify_observation(observed, "right", 0, "float32", Tolerance()).passed

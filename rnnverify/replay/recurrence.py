@@ -53,34 +53,42 @@ class Cell(ABC):
         return (self.output(gates, (h, *carried)), *carried)
 
 
+STRETCH = 1 << 20  # numbers of the input, or of the state, whose projection is computed at once
+
+
 class Walk(NamedTuple):
     """What a walk through time leaves behind."""
 
-    sequence: Array  # (N, T, M): the output at every step
+    sequence: Array  # the output at every step (N, T, M), or at the last one (N, 1, M)
     states: States  # after the last step
 
 
-def walk(cell: Cell, x: Array, states: States, mask: Array | None, zero_output_for_mask: bool) -> Walk:
+def walk(
+    cell: Cell, x: Array, states: States, mask: Array | None, zero_output_for_mask: bool, every_step: bool = True
+) -> Walk:
     """Run a cell over x (N, T, D) from the given states.
 
     A masked step (mask (N, T) False) leaves the states as they were. Its output repeats the one before it (zeros, if
-    there was none), or is zero under `zero_output_for_mask`.
+    there was none), or is zero under `zero_output_for_mask`. Without `every_step` only the last output is kept.
     """
     samples, timesteps, features = x.shape
-    by_time = np.swapaxes(x, 0, 1).reshape(timesteps * samples, features)
-    zx = cell.project(by_time).reshape(timesteps, samples, -1)
     output = np.zeros_like(states[0])
-    sequence = []
+    sequence: list[Array] = []
+    stretch = max(1, STRETCH // (samples * max(features, output.shape[-1])))
     for t in range(timesteps):
-        new = cell.step(zx[t], states)
+        if t % stretch == 0:  # the input's share, for as many timesteps at once as memory allows
+            by_time = np.swapaxes(x[:, t : t + stretch], 0, 1)
+            zx = cell.project(by_time.reshape(-1, features)).reshape(len(by_time), samples, -1)
+        new = cell.step(zx[t % stretch], states)
         if mask is None:
             states, output = new, new[0]
         else:
             awake = mask[:, t, np.newaxis]
             states = tuple(np.where(awake, after, before) for after, before in zip(new, states, strict=True))
             output = np.where(awake, new[0], np.zeros_like(output) if zero_output_for_mask else output)
-        sequence.append(output)
-    return Walk(np.stack(sequence, axis=1), states)
+        if every_step:
+            sequence.append(output)
+    return Walk(np.stack(sequence if every_step else [output], axis=1), states)
 
 
 def steps(cell: Cell, x: Array, before: Array, c: Sequence[Array], mask: Array | None) -> States:
@@ -173,7 +181,7 @@ class Recurrent(Layer):
         states = tuple(call.initial_state) or tuple(
             np.zeros((len(x), self.units), dtype=x.dtype) for _ in self.state_names
         )
-        done = walk(self.cell(call.weights), x, states, mask, self.zero_output_for_mask)
+        done = walk(self.cell(call.weights), x, states, mask, self.zero_output_for_mask, self.return_sequences)
         # Keras hands the mask on as it came, also where go_backwards has reversed the sequence under it.
         y = Masked(done.sequence, call.x.mask) if self.return_sequences else Masked(done.sequence[:, -1])
         return (y, *map(Masked, done.states)) if self.return_state else (y,)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rnnverify.errors import UnsupportedError
+from rnnverify.replay import recurrence
 from rnnverify.replay.activations import ACTIVATIONS
 from rnnverify.replay.layer import Call, Masked, Outputs
 from rnnverify.replay.recurrence import Recurrent
@@ -159,3 +160,15 @@ def test_unrolled_and_backwards_under_a_mask_that_zeroes_is_refused() -> None:
         running_sum([True, False, True, True], unroll=True, go_backwards=True, zero_output_for_mask=True)
     unmasked = running_sum(None, unroll=True, go_backwards=True, zero_output_for_mask=True)
     assert sums(unmasked) == sums(running_sum(None, go_backwards=True, zero_output_for_mask=True))
+
+
+@pytest.mark.parametrize("stretch", [1, 7, 30])
+@pytest.mark.parametrize("class_name", RECURRENT)
+def test_a_long_walk_taken_in_stretches_is_the_same(
+    keras: Any, class_name: str, stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = RecurrentCase(
+        (N, 11, D, M), 7, {"return_sequences": True, "return_state": True, "use_bias": True}, "holes", False
+    )
+    monkeypatch.setattr(recurrence, "STRETCH", stretch)
+    check_recurrent(keras, class_name, case)
