@@ -11,6 +11,7 @@ from rnnverify.errors import RequestError
 from rnnverify.keras_model import describe_model, observe, observe_model
 from rnnverify.observation_file import load_observation, save_observation
 from rnnverify.replay.graph import Graph
+from rnnverify.report.display import shown
 from rnnverify.saved_model import check_saved_classes
 from rnnverify.spec.loading import is_function
 from rnnverify.spec.model import Spec, Tolerance
@@ -48,12 +49,17 @@ def verify(
         if save_to is not None:
             about = {"spec": target.path, "seed": target.seed, "dtype": target.dtype, "tolerance": asdict(tolerance)}
             save_observation(observed, save_to, about)
-        return verify_observation(observed, target.path, target.seed, target.dtype, tolerance)
+        return shown(verify_observation(observed, target.path, target.seed, target.dtype, tolerance))
     if x is None:
         raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
     observed = observe_model(target, x)
     name = str(getattr(target, "name", type(target).__name__))
-    return verify_observation(observed, name, 0, "float32", Tolerance(atol, rtol))
+    return shown(verify_observation(observed, name, 0, policy_of(target), Tolerance(atol, rtol)))
+
+
+def policy_of(model: Any) -> str:
+    """The name of a Keras model's or layer's dtype policy."""
+    return str(model.dtype_policy.name)
 
 
 def verify_file(path: str, *, atol: float | None = None, rtol: float | None = None) -> Verification:
@@ -66,7 +72,7 @@ def verify_file(path: str, *, atol: float | None = None, rtol: float | None = No
     try:
         kept = Tolerance(**about["tolerance"])
         tolerance = Tolerance(kept.atol if atol is None else atol, kept.rtol if rtol is None else rtol)
-        return verify_observation(observed, about["spec"], about["seed"], about["dtype"], tolerance)
+        return shown(verify_observation(observed, about["spec"], about["seed"], about["dtype"], tolerance))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise RequestError(f"{path}: not a saved observation, or damaged: {error!r}; save it anew") from None
 

@@ -43,7 +43,7 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("keras_model.py", "import rnnverify.replay.lstm", "rnnverify.keras_model -> rnnverify.replay.lstm"),
         ("spec/model.py", "import rnnverify.verification", "rnnverify.spec.model -> rnnverify.verification"),
         ("verification.py", "import rnnverify.report.table", "rnnverify.verification -> rnnverify.report.table"),
-        ("library.py", "import click", "rnnverify.library -> click"),
+        ("weights.py", "import click", "rnnverify.weights -> click"),
     ],
 )
 def test_a_module_that_breaks_a_contract_is_named(copy: Path, module: str, line: str, named: str) -> None:
