@@ -116,9 +116,9 @@ def test_an_explicit_mask_is_refused_by_name(keras: Any, x: Array) -> None:
 
 
 def test_a_result_shows_itself_as_the_tables(keras: Any, x: Array) -> None:
-    model = keras.Sequential([keras.Input((6, 3)), keras.layers.GRU(5), keras.layers.Dense(2)])
+    model = keras.Sequential([keras.Input((6, 3)), keras.layers.GRU(5), keras.layers.Dense(2, name="out")])
     result = rnnverify.verify(model, x)
-    for text in ("3 x (3 + 5 + 2) x 5 = 150", "dense[1]", "every step is right within rounding"):
+    for text in ("3 x (3 + 5 + 2) x 5 = 150", "out[1]", "every step is right within rounding"):
         assert text in repr(result)
         assert text in result._repr_html_()
     assert result._repr_html_().startswith("<pre")
