@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,7 @@ def verify(
             raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
         if target.model is not None and not is_function(target.model):
             check_saved_classes(target.model)  # before Keras executes anything in the file
-        tolerance = Tolerance(
-            target.tolerance.atol if atol is None else atol, target.tolerance.rtol if rtol is None else rtol
-        )
+        tolerance = demanded(target.tolerance, atol, rtol)
         observed = observe(target)
         if save_to is not None:
             about = {"spec": target.path, "seed": target.seed, "dtype": target.dtype, "tolerance": asdict(tolerance)}
@@ -54,7 +53,19 @@ def verify(
         raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
     observed = observe_model(target, x)
     name = str(getattr(target, "name", type(target).__name__))
-    return shown(verify_observation(observed, name, 0, policy_of(target), Tolerance(atol, rtol)))
+    return shown(verify_observation(observed, name, 0, policy_of(target), demanded(Tolerance(), atol, rtol)))
+
+
+def demanded(kept: Tolerance, atol: float | None, rtol: float | None) -> Tolerance:
+    """The tolerance of a spec, with what the caller asks in its place.
+
+    Raises:
+        RequestError: a tolerance is negative, infinite or no number.
+    """
+    for name, value in (("atol", atol), ("rtol", rtol)):
+        if value is not None and not 0 <= value < inf:
+            raise RequestError(f"{name}: expected a finite number of at least 0, got {value}")
+    return Tolerance(kept.atol if atol is None else atol, kept.rtol if rtol is None else rtol)
 
 
 def policy_of(model: Any) -> str:
@@ -70,8 +81,7 @@ def verify_file(path: str, *, atol: float | None = None, rtol: float | None = No
     """
     observed, about = load_observation(path)
     try:
-        kept = Tolerance(**about["tolerance"])
-        tolerance = Tolerance(kept.atol if atol is None else atol, kept.rtol if rtol is None else rtol)
+        tolerance = demanded(Tolerance(**about["tolerance"]), atol, rtol)
         return shown(verify_observation(observed, about["spec"], about["seed"], about["dtype"], tolerance))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise RequestError(f"{path}: not a saved observation, or damaged: {error!r}; save it anew") from None

@@ -34,10 +34,9 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Tally]:
     found: dict[str, Tally] = {}
     claims = {ref: [array] for ref, array in observed.emitted.items()}
     for ref, prediction in zip(observed.outputs, observed.predictions, strict=True):
+        # What the model returned is checked too, where it is not what was seen inside.
         if ref in claims and not np.array_equal(prediction, claims[ref][0], equal_nan=True):
-            claims[ref].append(
-                prediction
-            )  # what the model returned is checked too where it is not what was seen inside
+            claims[ref].append(prediction)
     for node in observed.nodes:
         check = NodeCheck(node, graph, given, masks, precision_of(node.config, observed.tf32))
         tally = Tally(node.name, LARGEST[graph.precisions[node.name]])

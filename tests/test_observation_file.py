@@ -117,3 +117,5 @@ def test_options_that_need_a_spec_are_refused(spec: Path, tmp_path: Path) -> Non
     assert "expected one spec" in run(tmp_path / "o.npz", "--save-observation", tmp_path / "p.npz").stderr
     assert "expected one spec" in run(spec, spec, "--save-observation", tmp_path / "p.npz").stderr
     assert run(tmp_path / "o.npz", "--atol", "0").exit_code == 1
+    for wrong in ("-1", "nan", "inf"):
+        assert run(tmp_path / "o.npz", "--rtol", wrong).stderr.startswith("rtol: expected a finite number")

@@ -59,8 +59,8 @@ def main() -> None:
 
     \b
     Examples:
-      rnnverify run configs/lstm.yaml
-      rnnverify run configs/lstm.yaml --set T=50 --format json
+      rnnverify run configs/lstm_softmax.yaml
+      rnnverify run configs/lstm_softmax.yaml --set T=50 --format json
       rnnverify check configs/ --format junit --output report.xml
       rnnverify schema spec > spec.schema.json
     """

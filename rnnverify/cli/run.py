@@ -35,10 +35,10 @@ def run(
     \b
     Examples:
       rnnverify run configs/simple_rnn.yaml
-      rnnverify run configs/lstm.yaml --set M=64 --set data.uniform.high=2 --seed 3
+      rnnverify run configs/lstm_softmax.yaml --set M=64 --set data.uniform.high=2 --seed 3
       rnnverify run model.keras --set N=8 --atol 1e-5
       rnnverify run a.yaml b.yaml --format json > report.json
-      rnnverify run configs/lstm.yaml --save-observation lstm.npz
+      rnnverify run configs/lstm_softmax.yaml --save-observation lstm.npz
       rnnverify run lstm.npz
     """
     from rnnverify.cli.output import refuse_unwritable
