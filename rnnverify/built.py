@@ -47,14 +47,14 @@ class Built:
             for given in spec.inputs
         }
         self = cls(keras, spec.inputs, tensors)
+        pairs = []
         for layer in spec.layers:
             try:
                 made = keras_layer(keras, layer.class_name, layer.arguments, layer.name, spec.dtype)
-                self.call(Call(layer.name, layer.name, layer.inputs, layer.initial_state), made)
-            except Exception as error:  # Keras raises all kinds; each means that this spec cannot be built
-                raise SpecError(
-                    f"{spec.path}: layer {layer.name!r}: Keras refuses to build it: {first_line(error)}"
-                ) from None
+            except Exception as error:  # Keras raises all kinds; each means that this layer cannot be built
+                raise SpecError(refusal(spec.path, layer.name, error)) from None
+            pairs.append((Call(layer.name, layer.name, layer.inputs, layer.initial_state), made))
+        self.connect(pairs, spec.path)
         self.outputs = spec.outputs
         self.feed = [given.name for given in spec.inputs]
         self.model = keras.Model([tensors[name] for name in self.feed], [self.tensors[ref] for ref in self.outputs])
@@ -85,14 +85,35 @@ class Built:
             for given in inputs
         }
         self = cls(keras, inputs, tensors)
-        for call in calls:
-            self.call(call, functional.get_layer(call.layer))
+        self.connect([(call, functional.get_layer(call.layer)) for call in calls], model.name)
         self.outputs = output_refs(config["output_layers"])
         self.model = model
         self.feed = (
             {key: output_refs(value)[0].node for key, value in feed.items()} if isinstance(feed, dict) else names
         )
         return self
+
+    def connect(self, pairs: Sequence[tuple[Call, Any]], origin: str) -> None:
+        """Call every layer in turn.
+
+        Keras names the operations that make its masks by itself, such as `concatenate`, and refuses a graph in which a
+        layer has the same name. Called once more, they get other names.
+        """
+        given = dict(self.tensors)
+        for attempt in range(len(pairs) + 2):
+            self.tensors, self.calls = dict(given), []
+            for call, layer in pairs:
+                try:
+                    self.call(call, layer)
+                except Exception as error:  # as above: this layer cannot be called on these inputs
+                    raise SpecError(refusal(origin, call.layer, error)) from None
+            try:
+                self.keras.Model(list(given.values()), list(self.tensors.values()))
+            except ValueError as error:
+                if "names should be unique" in str(error) and attempt <= len(pairs):
+                    continue
+                raise SpecError(f"{origin}: Keras refuses to build the model: {first_line(error)}") from None
+            return
 
     def call(self, call: Call, layer: Any) -> None:
         """Call a layer on tensors in hand, and keep what it gives."""
@@ -219,6 +240,10 @@ def described_input(name: str, model: Any, classes: Mapping[str, set[str]], spec
             )
         shape = tuple(free_timesteps)
     return Input(name, tuple(shape), "ids" if "Embedding" in classes.get(name, ()) else "features")
+
+
+def refusal(origin: str, layer: str, error: BaseException) -> str:
+    return f"{origin}: layer {layer!r}: Keras refuses to build it: {first_line(error)}"
 
 
 def first_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import rnnverify
 from rnnverify.errors import RequestError
 from rnnverify.replay.arrays import Array
+from rnnverify.spec import spec_from_mapping
 
 
 @pytest.fixture
@@ -122,3 +124,20 @@ def test_a_result_shows_itself_as_the_tables(keras: Any, x: Array) -> None:
         assert text in repr(result)
         assert text in result._repr_html_()
     assert result._repr_html_().startswith("<pre")
+
+
+def test_a_mask_of_keras_named_like_a_layer_is_no_obstacle(keras: Any, tmp_path: Path) -> None:
+    layers = [
+        {"Embedding": {"input_dim": 9, "output_dim": 4, "mask_zero": True}},
+        {"GRU": {"units": 3, "return_sequences": True}},
+        {"Concatenate": {"inputs": ["embedding", "gru"]}},
+        {"Concatenate": {"inputs": ["concatenate", "gru"]}},
+        {"LSTM": {"units": 2, "name": "any"}},
+    ]
+    spec = spec_from_mapping({"N": 3, "T": 5, "layers": layers, "data": {"tokens": {"lengths": "random"}}})
+    assert rnnverify.verify(spec).passed
+    ids = keras.Input((5,), dtype="int32")
+    x = keras.layers.Embedding(9, 4, mask_zero=True)(ids)
+    joined = keras.layers.Concatenate(name="concatenate")([x, keras.layers.GRU(3, return_sequences=True)(x)])
+    keras.Model(ids, keras.layers.LSTM(2)(joined)).save(tmp_path / "m.keras")
+    assert rnnverify.verify(rnnverify.load_spec(str(tmp_path / "m.keras"))).passed
