@@ -155,15 +155,18 @@ def test_shapes_that_differ_are_a_mismatch() -> None:
     assert found.first is not None
 
 
+@pytest.mark.parametrize("padding", ["pre", "post"])
 @pytest.mark.parametrize("stretch", [1, 200, 10_000])
-def test_the_check_in_stretches_of_time_finds_the_same(stretch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_in_stretches_of_time_finds_the_same(
+    stretch: int, padding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layers = [
         {"Embedding": {"input_dim": 9, "output_dim": 5, "mask_zero": True}},
         {"Bidirectional": {"layer": {"LSTM": {"units": 4, "return_sequences": True}}}},
         {"GRU": {"units": 6, "return_sequences": True}},
         {"Dense": {"units": 3}},
     ]
-    data = {"tokens": {"lengths": "random", "padding": "pre"}}
+    data = {"tokens": {"lengths": "random", "padding": padding}}
     observed = observe(spec_from_mapping({"N": 3, "T": 17, "layers": layers, "data": data}))
     gru = observed.nodes[2]
     wrong = replace(

@@ -172,3 +172,11 @@ def test_a_long_walk_taken_in_stretches_is_the_same(
     )
     monkeypatch.setattr(recurrence, "STRETCH", stretch)
     check_recurrent(keras, class_name, case)
+
+
+def test_the_state_before_a_step_is_the_output_of_the_last_step_that_was_not_masked() -> None:
+    outputs = np.array([[[9.0], [1.0], [1.0], [2.0]], [[5.0], [6.0], [7.0], [8.0]]])  # the first 9 is of a masked step
+    initial = np.array([[-1.0], [-2.0]])
+    mask = np.array([[False, True, False, True], [True, True, True, True]])
+    assert recurrence.states_before(outputs, initial, mask)[..., 0].tolist() == [[-1, -1, 1, 1], [-2, 5, 6, 7]]
+    assert recurrence.states_before(outputs, initial, None)[..., 0].tolist() == [[-1, 9, 1, 1], [-2, 5, 6, 7]]
