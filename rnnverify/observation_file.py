@@ -70,7 +70,10 @@ def load_observation(path: str) -> tuple[Observation, dict[str, Any]]:
         RequestError: the file is missing, damaged, no observation, or of another version.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with (
+            open(path, "rb") as stream,
+            np.load(stream, allow_pickle=False) as file,
+        ):  # np.load leaves a damaged one open
             content = json.loads(file["content"].tobytes())
             if not isinstance(content, dict) or content.get("format") != FORMAT:
                 found = content.get("format") if isinstance(content, dict) else None
