@@ -50,18 +50,23 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Tally]:
 
 
 def precision_of(config: Mapping[str, Any], tf32: bool) -> Precision:
-    """What a layer computes in: the coarsest precision in it, since those inside a wrapper may have policies of their own."""
-    inner = [config[key]["config"] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
-    own = PRECISIONS[compute_dtype(config["dtype"])]
-    if tf32 and compute_dtype(config["dtype"]) == "float32":
-        own = dataclasses.replace(own, operands=2.0**-11)
-    return max([own, *(precision_of(part, tf32) for part in inner)], key=lambda precision: precision.unit)
+    """What a layer computes in: the coarsest precision in it."""
+    found = [
+        dataclasses.replace(PRECISIONS[dtype], operands=2.0**-11) if tf32 and dtype == "float32" else PRECISIONS[dtype]
+        for dtype in dtypes_in(config)
+    ]
+    return max(found, key=lambda precision: precision.unit)
 
 
 def unit_roundoff(config: Mapping[str, Any]) -> float:
     """The unit roundoff of the coarsest precision in a layer."""
+    return max(UNIT_ROUNDOFF[dtype] for dtype in dtypes_in(config))
+
+
+def dtypes_in(config: Mapping[str, Any]) -> list[str]:
+    """The precisions that a layer and those inside it compute in: inside a wrapper they may have policies of their own."""
     inner = [config[key]["config"] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
-    return max([UNIT_ROUNDOFF[compute_dtype(config["dtype"])], *map(unit_roundoff, inner)])
+    return [compute_dtype(config["dtype"]), *(dtype for part in inner for dtype in dtypes_in(part))]
 
 
 Comparisons = Iterator[tuple[Array, Any, int]]  # what Keras emitted, what was expected of it, from which timestep on

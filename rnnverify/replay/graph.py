@@ -18,8 +18,6 @@ from rnnverify.replay.layer import Call, Layer, Masked
 from rnnverify.replay.recurrence import Recurrent
 from rnnverify.replay.registry import replay_of
 
-Values = Mapping[Ref, Array]
-
 
 class Graph:
     """A model's nodes with their replays.
@@ -52,7 +50,8 @@ class Graph:
         done = {Ref(name): Masked(cast(x, "float64", dtype), masks.get(name)) for name, x in inputs.items()}
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
             for node in self.nodes:
-                self.apply(node, done, done, dtype)
+                for index, output in enumerate(self.layers[node.name](self.call(node, done, dtype))):
+                    done[Ref(node.name, index)] = output
         return done
 
     def free_walks(self, node: Node, values: Mapping[Ref, Masked]) -> list[Array]:
@@ -64,13 +63,6 @@ class Graph:
             if isinstance(layer, Bidirectional):
                 return [whole(direction, part) for direction, part in layer.parts(call)]
         return []
-
-    def apply(
-        self, node: Node, sources: Mapping[Ref, Masked], results: dict[Ref, Masked], dtype: type[np.floating[Any]]
-    ) -> None:
-        """Replay one node on `sources`, and add what it gives to `results`."""
-        for index, output in enumerate(self.layers[node.name](self.call(node, sources, dtype))):
-            results[Ref(node.name, index)] = output
 
     def call(self, node: Node, sources: Mapping[Ref, Masked], dtype: type[np.floating[Any]]) -> Call:
         """What a node is given: its inputs from `sources`, its weights as it sees them."""
