@@ -54,8 +54,11 @@ def drawn_input(
         position = np.arange(shape[-1])
         kept = [position < lengths, position >= shape[-1] - lengths, rng.random(shape) < 0.7, np.ones(shape, bool)]
         return np.where(kept[rng.integers(len(kept))], ids, 0).astype(np.int32)
-    kind = rng.choice(["normal", "uniform", "one_hot", "large", "tiny", "subnormal", "huge", "constant", "sparse"])
+    kind = rng.choice(
+        ["normal", "uniform", "one_hot", "large", "tiny", "subnormal", "huge", "constant", "sparse", "wave"]
+    )
     x = rng.standard_normal(shape)
+    steps = np.linspace(0, rng.uniform(1, 20), shape[1] if len(shape) > 2 else 1)[:, np.newaxis]
     if given.role == "state":
         return (0.5 * x).astype(np.float64 if dtype == "float64" else np.float32)
     largest = 1e3 if dtype == "float16" or dtype == "mixed_float16" else 1e15
@@ -68,6 +71,7 @@ def drawn_input(
         "subnormal": 1e-40 * x,
         "huge": largest * x,
         "constant": np.full(shape, 0.7),
+        "wave": np.sin(steps + x[:, :1] if len(shape) > 2 else x),  # smooth in time: one step is much like the next
         "sparse": np.where(rng.random((*shape[:-1], 1)) < 0.5, x, 0),
     }[kind]
     return made.astype(np.float64 if dtype == "float64" else np.float32)

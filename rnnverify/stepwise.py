@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +18,17 @@ from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.precision import LARGEST, UNIT_ROUNDOFF, compute_dtype
 from rnnverify.replay.arrays import Array
 from rnnverify.replay.bidirectional import MERGES, Bidirectional
+from rnnverify.replay.dense import Dense
 from rnnverify.replay.graph import Graph, cast
-from rnnverify.replay.layer import Call, Masked
-from rnnverify.replay.recurrence import Recurrent, states_before, steps
+from rnnverify.replay.layer import Call, Masked, Outputs
+from rnnverify.replay.recurrence import Gates, Recurrent, gates_of_steps, states_before, steps
 from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded
-from rnnverify.tally import Tally
+from rnnverify.suspects import Suspect, elements_for, of_dense, of_recurrent, suspects
+from rnnverify.tally import Divergence, Tally
+from rnnverify.threads import in_order
 
 # How many numbers of the widest intermediate array are worked on at once: they should stay in the processor's cache.
-STRETCH = 1 << 17
+STRETCH = 1 << 18
 
 
 def check_nodes(observed: Observation, graph: Graph) -> dict[str, Tally]:
@@ -42,8 +46,12 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Tally]:
         tally = Tally(node.name, LARGEST[graph.precisions[node.name]])
         outputs = [claims[ref] for ref in sorted(claims) if ref.node == node.name]
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
-            for keras, expected, start in check.comparisons(outputs, observed.walks.get(node.name, ())):
-                tally.add(keras, expected, start)
+            walks = check.directions(observed.walks.get(node.name, ()))
+            for comparison in check.comparisons(outputs, walks):
+                tally.add(*comparison)
+            if tally.first is not None:
+                tally.suspects, gate = check.suspicion(walks, outputs[0][0], tally.first, tally.walk)
+                tally.first = dataclasses.replace(tally.first, gate=gate)
         masks.update(check.masks)
         found[node.name] = tally
     return found
@@ -69,7 +77,40 @@ def dtypes_in(config: Mapping[str, Any]) -> list[str]:
     return [compute_dtype(config["dtype"]), *(dtype for part in inner for dtype in dtypes_in(part))]
 
 
-Comparisons = Iterator[tuple[Array, Any, int]]  # what Keras emitted, what was expected of it, from which timestep on
+def stretches_of(timesteps: int, length: int) -> list[slice]:
+    """The time axis in parts of that length."""
+    return [slice(start, min(start + length, timesteps)) for start in range(0, timesteps, length)]
+
+
+class Comparison(NamedTuple):
+    """What Keras emitted beside what was expected of it."""
+
+    keras: Array
+    expected: Any
+    start: int = 0  # the timestep that the first one given here is
+    walk: int | None = None  # which walk through time it belongs to: a Bidirectional has two
+
+
+Comparisons = Iterator[Comparison]
+Suspicion = tuple[tuple[Suspect, ...], str | None]  # weights, and a gate
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One walk through time as Keras took it, with all that stood before each of its steps."""
+
+    layer: Recurrent
+    weights: Sequence[Any]
+    x: Array  # (N, T, D), in the order of the walk, as are the others
+    mask: Array | None  # (N, T)
+    walked: Walked
+    before: Array  # h before each step, (N, T, M)
+    c: Sequence[Array]  # c before the first, (N, M), for a cell that has one
+
+    @property
+    def sequence(self) -> Array:
+        """What Keras emitted, (N, T, M)."""
+        return self.walked.sequence
 
 
 class NodeCheck:
@@ -108,7 +149,31 @@ class NodeCheck:
             made.append(Masked(x, mask if mask is None or part == slice(None) else mask[:, part]))
         return made
 
-    def comparisons(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Walked]) -> Comparisons:
+    def directions(self, walks: Sequence[Walked]) -> list[Direction]:
+        """The walks through time that were observed: one of a recurrent layer, two of a Bidirectional."""
+        if not walks:
+            return []
+        if isinstance(self.layer, Bidirectional):
+            call = Call((), self.weights, self.initial_state)
+            parts = [(layer, part.weights, part.initial_state) for layer, part in self.layer.parts(call)]
+        else:
+            assert isinstance(self.layer, Recurrent)
+            parts = [(self.layer, self.weights, self.initial_state)]
+        return [self.direction(*part, walked) for part, walked in zip(parts, walks, strict=True)]
+
+    def direction(
+        self, layer: Recurrent, weights: Sequence[Any], initial_state: Sequence[Array], walked: Walked
+    ) -> Direction:
+        (x,) = self.values
+        mask = self.input_masks[0] if self.node.masked else None
+        samples, _, units = walked.sequence.shape
+        if layer.go_backwards:
+            x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
+        h, *c = initial_state or [np.zeros((samples, units)) for _ in layer.state_names]
+        before = states_before(walked.sequence, h.astype(walked.sequence.dtype), mask)
+        return Direction(layer, weights, x, mask, walked, before, c)
+
+    def comparisons(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Direction]) -> Comparisons:
         """Everything to compare: for each output, what Keras emitted (once or twice) beside what was expected."""
         if isinstance(self.layer, Recurrent) and walks:
             yield from self.recurrent(outputs, walks[0])
@@ -119,11 +184,14 @@ class NodeCheck:
 
     def plain(self, outputs: Sequence[Sequence[Array]]) -> Comparisons:
         """One application of the layer; stretch by stretch where it treats every timestep alike."""
-        for part in self.stretches(outputs):
-            call = Call(self.inputs(part), self.weights, self.initial_state, self.node.masked)
-            for index, (claims, made) in enumerate(zip(outputs, self.layer(call), strict=True)):
+
+        def replayed(part: slice) -> tuple[slice, Outputs]:
+            return part, self.layer(Call(self.inputs(part), self.weights, self.initial_state, self.node.masked))
+
+        for part, results in in_order(replayed, self.stretches(outputs)):
+            for index, (claims, made) in enumerate(zip(outputs, results, strict=True)):
                 for claim in claims:
-                    yield claim if part == slice(None) else claim[:, part], made.values, part.start or 0
+                    yield Comparison(claim if part == slice(None) else claim[:, part], made.values, part.start or 0)
                 self.note_mask(index, made.mask, part)
 
     def note_mask(self, index: int, mask: Array | None, part: slice) -> None:
@@ -131,32 +199,26 @@ class NodeCheck:
         before = self.masks.get(ref)
         self.masks[ref] = mask if before is None or mask is None else np.concatenate([before, mask], axis=1)
 
-    def stretches(self, outputs: Sequence[Sequence[Array]]) -> Iterator[slice]:
+    def stretches(self, outputs: Sequence[Sequence[Array]]) -> list[slice]:
         """Parts of the time axis, each small enough; all at once for layers that mix timesteps."""
         widest = max(array.size // max(len(array), 1) for array in [*self.values, outputs[0][0]])
         samples, timesteps = len(self.values[0]), self.values[0].shape[1] if self.values[0].ndim > 1 else 1
         if not self.layer.pointwise or outputs[0][0].ndim < 3 or samples * widest <= STRETCH:
-            yield slice(None)
-            return
-        length = max(1, STRETCH * timesteps // (samples * widest))
-        for start in range(0, timesteps, length):
-            yield slice(start, min(start + length, timesteps))
+            return [slice(None)]
+        return stretches_of(timesteps, max(1, STRETCH * timesteps // (samples * widest)))
 
-    def recurrent(self, outputs: Sequence[Sequence[Array]], walked: Walked) -> Comparisons:
+    def recurrent(self, outputs: Sequence[Sequence[Array]], taken: Direction) -> Comparisons:
         """A recurrent layer: every step, then what the layer itself put out, then its last states."""
-        layer = self.layer
-        assert isinstance(layer, Recurrent)
-        (x,) = self.values
-        mask = self.input_masks[0] if self.node.masked else None
+        layer = taken.layer
         last: tuple[Any, ...] = ()
-        for keras, made, start in self.walk(layer, x, mask, walked, self.weights, self.initial_state):
-            yield keras, made[0], start
+        for keras, made, start in self.walk(taken):
+            yield Comparison(keras, made[0], start, 0)
             if layer.return_sequences:  # its own sequence, where it is not what the sibling emitted
                 yield from self.own(outputs[0], keras, made[0], start)
             last = made
         if not layer.return_sequences:
-            yield from self.own(outputs[0], walked.sequence[:, -1], last[0][:, -1], 0)
-        yield from self.last_states(outputs[1:], walked, last)
+            yield from self.own(outputs[0], taken.sequence[:, -1], last[0][:, -1], 0)
+        yield from self.last_states(outputs[1:], taken.walked, last)
         self.masks[Ref(self.node.name)] = self.input_masks[0] if layer.return_sequences else None
 
     def own(self, claims: Sequence[Array], walked: Array, expected: Any, start: int) -> Comparisons:
@@ -164,87 +226,117 @@ class NodeCheck:
         for claim in claims:
             part = claim[:, start : start + walked.shape[1]] if claim.ndim == 3 else claim
             if not np.array_equal(part, walked, equal_nan=True):
-                yield part, expected, start
+                yield Comparison(part, expected, start)
 
     def last_states(self, outputs: Sequence[Sequence[Array]], walked: Walked, last: Sequence[Any]) -> Comparisons:
         """c after the last step; and states that the layer itself returned, which must be those of the walk."""
         for keras, carried in zip(walked.states[1:], last[1:], strict=True):
-            yield keras, carried[:, -1], 0
+            yield Comparison(keras, carried[:, -1])
         for claims, keras in zip(outputs, walked.states, strict=False):
             for claim in claims:
-                yield claim, keras, 0
+                yield Comparison(claim, keras)
 
-    def bidirectional(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Walked]) -> Comparisons:
+    def bidirectional(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Direction]) -> Comparisons:
         """Either direction step by step, then their merging."""
         layer = self.layer
         assert isinstance(layer, Bidirectional)
-        (x,) = self.values
-        mask = self.input_masks[0] if self.node.masked else None
-        half, split = len(self.initial_state) // 2, layer.layer.weight_count
-        shares = [
-            (layer.layer, slice(half), slice(split)),
-            (layer.backward_layer, slice(half, None), slice(split, None)),
-        ]
         states: list[Array] = []
-        for (direction, of_states, of_weights), walked in zip(shares, walks, strict=True):
+        for index, taken in enumerate(walks):
             last: tuple[Any, ...] = ()
-            for keras, made, start in self.walk(
-                direction, x, mask, walked, self.weights[of_weights], self.initial_state[of_states]
-            ):
-                yield keras, made[0], start
+            for keras, made, start in self.walk(taken):
+                yield Comparison(keras, made[0], start, index)
                 last = made
-            yield from self.last_states((), walked, last)
-            states += walked.states
+            yield from self.last_states((), taken.walked, last)
+            states += taken.walked.states
         sequences = layer.layer.return_sequences
-        forward, backward = (walked.sequence if sequences else walked.sequence[:, -1] for walked in walks)
+        forward, backward = (taken.sequence if sequences else taken.sequence[:, -1] for taken in walks)
         ys = [Rounded.exact(y, self.precision) for y in (forward, backward[:, ::-1] if sequences else backward)]
         merged = ys if layer.merge_mode is None else [MERGES[layer.merge_mode](*ys)]
         for claims, y in zip(outputs, [*merged, *states], strict=False):
             for claim in claims:
-                yield claim, y, 0
+                yield Comparison(claim, y)
         for index in range(len(merged)):
             self.masks[Ref(self.node.name, index)] = self.input_masks[0] if sequences else None
 
-    def walk(
-        self,
-        layer: Recurrent,
-        x: Array,
-        mask: Array | None,
-        walked: Walked,
-        weights: Sequence[Any],
-        initial_state: Sequence[Array],
-    ) -> Iterator[tuple[Array, tuple[Any, ...], int]]:
+    def walk(self, taken: Direction) -> Iterator[tuple[Array, tuple[Any, ...], int]]:
         """Stretch by stretch: the outputs that Keras emitted, the states expected, and where the stretch begins."""
-        cell = layer.cell(weights)
-        samples, timesteps, units = walked.sequence.shape
-        if layer.go_backwards:
-            x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
-        h, *c = initial_state or [np.zeros((samples, units)) for _ in layer.state_names]
-        before = states_before(walked.sequence, h.astype(walked.sequence.dtype), mask)
-        carried: list[Any] = [Rounded.exact(one, self.precision) for one in c]
-        own = self.dtype if self.fed_by_user[0] else "float64"
-        width = max(self.weights[0].shape[-1], x.shape[-1])
-        length = max(1, STRETCH // (samples * width))
-        for start in range(0, timesteps, length):
-            part = slice(start, min(start + length, timesteps))
-            awake = None if mask is None else mask[:, part]
-            made = steps(
-                cell,
-                Rounded.exact(cast(x[:, part], own, np.float64), self.precision),
-                Rounded.exact(before[:, part].astype(np.float64), self.precision),
-                [one.carried() for one in carried],
-                awake,
-            )
+        cell = taken.layer.cell(taken.weights)
+        samples, timesteps, _ = taken.sequence.shape
+        carried: list[Any] = [Rounded.exact(c, self.precision) for c in taken.c]
+        width = max(taken.weights[0].shape[-1], taken.x.shape[-1])
+
+        def gates(part: slice) -> tuple[slice, Any, Gates]:
+            now: Any = Rounded.exact(self.as_fed(taken.x[:, part]), self.precision)
+            then: Any = Rounded.exact(taken.before[:, part].astype(np.float64), self.precision)
+            return part, then, gates_of_steps(cell, now, then)
+
+        for part, then, made_of in in_order(gates, stretches_of(timesteps, max(1, STRETCH // (samples * width)))):
+            awake = None if taken.mask is None else taken.mask[:, part]
+            made = steps(cell, made_of, then, [one.carried() for one in carried], awake)
             carried = [one[:, -1] for one in made[1:]]
             if awake is not None:
-                made = (self.masked_outputs(layer, walked, part, awake, made[0]), *made[1:])
-            yield walked.sequence[:, part], made, start
+                made = (masked_outputs(taken, part, awake, made[0]), *made[1:])
+            yield taken.sequence[:, part], made, part.start
 
-    def masked_outputs(self, layer: Recurrent, walked: Walked, part: slice, awake: Array, h: Any) -> Any:
-        """The expected outputs of a stretch: at a masked step the output before it, or zero."""
-        held = np.zeros(h.shape)
-        if not layer.zero_output_for_mask:
-            held[:, 1:] = walked.sequence[:, part.start : part.stop - 1]
-            if part.start:
-                held[:, 0] = walked.sequence[:, part.start - 1]
-        return np.where(awake[..., np.newaxis], h, held)
+    def suspicion(self, walks: Sequence[Direction], output: Array, first: Divergence, walk: int | None) -> Suspicion:
+        """The weights, and the gate, that the residuals of the first unit that is wrong point at."""
+        units, unit, names = output.shape[-1], first.unit, list(self.node.weights)
+        evidence = None
+        if walk is not None and first.timestep is not None:
+            taken = walks[walk]
+            units = taken.sequence.shape[-1]
+            skipped = sum(before.layer.weight_count for before in walks[:walk])
+            names = names[skipped : skipped + taken.layer.weight_count]
+            weights = [plain(weight) for weight in taken.weights]
+            samples, timesteps = part_to_look_at(taken, first, sum(weight.size for weight in weights) // units)
+            evidence = of_recurrent(
+                taken.layer,
+                weights,
+                self.as_fed(taken.x[samples, timesteps]),
+                taken.before[samples, timesteps].astype(np.float64),
+                [c[samples] for c in taken.c],
+                None if taken.mask is None else taken.mask[samples, timesteps],
+                taken.sequence[samples, timesteps].astype(np.float64),
+                unit,
+            )
+        elif isinstance(self.layer, Dense):
+            (x,) = self.inputs()
+            weights = [plain(weight) for weight in self.weights]
+            most = elements_for(sum(weight.size for weight in weights) // units)
+            flat, keras = plain(x.values).reshape(-1, x.values.shape[-1]), output.reshape(-1, units)
+            evidence = of_dense(self.layer, weights, flat[:most], keras[:most].astype(np.float64), unit)
+        return ((), None) if evidence is None else suspects(evidence, names, units, unit, self.precision)
+
+    def as_fed(self, x: Array) -> Array:
+        """A recurrent layer's input as its cell sees it, in float64."""
+        return cast(x, self.dtype if self.fed_by_user[0] else "float64", np.float64)
+
+
+def plain(x: Any) -> Array:
+    """The values alone."""
+    made: Array = x.value if isinstance(x, Rounded) else x
+    return made
+
+
+def part_to_look_at(taken: Direction, first: Divergence, weights: int) -> tuple[slice, slice]:
+    """Samples and timesteps that hold a divergence and as many elements as can be looked at.
+
+    A cell with c is looked at from the first timestep on, for c is not known later.
+    """
+    samples, timesteps, _ = taken.sequence.shape
+    most = elements_for(weights)
+    assert first.timestep is not None
+    end = min(timesteps, max(first.timestep + 1, most // samples))
+    count = max(1, min(samples, most // end))
+    start = min(first.sample, samples - count)
+    return slice(start, start + count), slice(0 if taken.c else max(0, end - most), end)
+
+
+def masked_outputs(taken: Direction, part: slice, awake: Array, h: Any) -> Any:
+    """The expected outputs of a stretch: at a masked step the output before it, or zero."""
+    held = np.zeros(h.shape)
+    if not taken.layer.zero_output_for_mask:
+        held[:, 1:] = taken.sequence[:, part.start : part.stop - 1]
+        if part.start:
+            held[:, 0] = taken.sequence[:, part.start - 1]
+    return np.where(awake[..., np.newaxis], h, held)

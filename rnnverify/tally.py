@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnverify.replay.arrays import Array
 from rnnverify.rounding import Rounded
+from rnnverify.suspects import Suspect
 
 # The limit in standard deviations. Over 10,009 random right models (benchmarks/results/soundness.txt) the largest residual
 # was 5.4; 12 leaves room for twice that, and what it costs in sharpness is a factor of about two.
@@ -45,14 +46,17 @@ class Tally:
     worst_ratio: float = 0.0
     worst_deviation: float = 0.0  # the largest residual in standard deviations
     first: Divergence | None = None
+    walk: int | None = None  # in which walk through time that is
+    suspects: tuple[Suspect, ...] = ()  # the weights that it points at
 
-    def add(self, keras: Array, expected: Any, start: int = 0) -> None:
+    def add(self, keras: Array, expected: Any, start: int = 0, walk: int | None = None) -> None:
         """Compare what Keras emitted with what was expected of it.
 
         Args:
             keras: (N, ..., units); where there is time, its axis is the second.
             expected: the same as Rounded numbers, or as a plain array where nothing rounds.
             start: the timestep that the first one given here is.
+            walk: which walk through time they belong to.
         """
         keras = np.asarray(keras, dtype=np.float64)
         value, bound, variance = taken_apart(expected)
@@ -71,6 +75,7 @@ class Tally:
         self.max_residual = max(self.max_residual, float(residual.max(initial=0)))
         self.worst_ratio = max(self.worst_ratio, float(ratio.max(initial=0)))
         if wrong.any() and self.first is None:
+            self.walk = walk
             self.first = self.place(keras, value, residual, allowed, bound, np.where(wrong, ratio, -1.0), start)
 
     def beyond_numbers(self, keras: Array, value: Array, bound: Array, residual: Array) -> Array:

@@ -25,6 +25,7 @@ from rnnverify.replay.layer import Masked
 from rnnverify.replay.recurrence import Recurrent
 from rnnverify.spec.model import Tolerance
 from rnnverify.stepwise import check_nodes, unit_roundoff
+from rnnverify.suspects import Suspect
 from rnnverify.tally import Divergence, Tally
 
 Array = npt.NDArray[Any]
@@ -72,6 +73,7 @@ class LayerResult:
     max_residual: float
     worst_ratio: float  # the largest residual over its limit; up to 1 passes
     passed: bool
+    suspects: tuple[Suspect, ...] = ()  # of the first unit that is wrong: the weights that its residuals point at
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,7 @@ def summarise(node: Node, tally: Tally, shape: tuple[int, ...]) -> LayerResult:
         max_residual=tally.max_residual,
         worst_ratio=tally.worst_ratio,
         passed=tally.first is None,
+        suspects=tally.suspects,
     )
 
 

@@ -65,6 +65,8 @@ class GRU(Recurrent):
     recurrent_activation: Activation
     reset_after: bool
 
+    gate_names = ("update", "reset", "candidate")
+
     def cell(self, weights: Sequence[Array]) -> Cell:
         kernel, recurrent_kernel, *bias = weights
         activations = self.activation, self.recurrent_activation

@@ -31,11 +31,11 @@ class LSTMCell(Cell):
         f = self.recurrent_activation(f)
         candidate = self.activation(candidate)
         o = self.recurrent_activation(o)
-        return i, f, candidate, o
+        return f, i * candidate, o
 
     def carry(self, gates: Gates, c: Array) -> Array:
-        i, f, candidate, _ = gates
-        return f * c + i * candidate
+        f, let_in, _ = gates
+        return f * c + let_in
 
     def output(self, gates: Gates, states: States) -> Array:
         *_, o = gates
@@ -49,6 +49,7 @@ class LSTM(Recurrent):
 
     inert = Recurrent.inert | TRAINING | {"unit_forget_bias"}  # which only says how the bias is first drawn
     state_names = ("h", "c")
+    gate_names = ("input", "forget", "candidate", "output")
 
     def cell(self, weights: Sequence[Array]) -> Cell:
         kernel, recurrent_kernel, *bias = weights

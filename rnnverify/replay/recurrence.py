@@ -91,11 +91,18 @@ def walk(
     return Walk(np.stack(sequence if every_step else [output], axis=1), states)
 
 
-def steps(cell: Cell, x: Array, before: Array, c: Sequence[Array], mask: Array | None) -> States:
+def gates_of_steps(cell: Cell, x: Array, before: Array) -> Gates:
+    """The gates of every step, (N * T, M) each, from its input x (N, T, D) and the h known to stand before it (N, T, M)."""
+    samples, timesteps, features = x.shape
+    zx = cell.project(x.reshape(samples * timesteps, features))
+    return cell.gates(zx, before.reshape(samples * timesteps, -1))
+
+
+def steps(cell: Cell, gates: Gates, before: Array, c: Sequence[Array], mask: Array | None) -> States:
     """Every step by itself, from the h that is known to have stood before it. No loop but the one that carries c.
 
     Args:
-        x: the input, (N, T, D).
+        gates: of every step, (N * T, M) each.
         before: h before each step, (N, T, M).
         c: for a cell with two states, c before the first step, (N, M).
         mask: which steps change the state, (N, T).
@@ -104,10 +111,8 @@ def steps(cell: Cell, x: Array, before: Array, c: Sequence[Array], mask: Array |
         h and, for a cell with two states, c after each step, (N, T, M) each. Where a step is masked h is not that of
         the walk: it is what the step would have made of it.
     """
-    samples, timesteps, features = x.shape
-    units = before.shape[-1]
+    samples, timesteps, units = before.shape
     flat = before.reshape(samples * timesteps, units)
-    gates = cell.gates(cell.project(x.reshape(samples * timesteps, features)), flat)
     if not len(c):
         return (cell.output(gates, (flat,)).reshape(samples, timesteps, units),)
     by_step = [gate.reshape(samples, timesteps, units) for gate in gates]
@@ -150,6 +155,7 @@ class Recurrent(Layer):
     inert = TRAINING | {"dropout", "recurrent_dropout", "seed"}
     fixed = MappingProxyType({"stateful": False})
     state_names: ClassVar[tuple[str, ...]] = ("h",)
+    gate_names: ClassVar[tuple[str, ...]] = ()  # in Keras's order
 
     @abstractmethod
     def cell(self, weights: Sequence[Array]) -> Cell:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnverify.report.parameters import derivation
+from rnnverify.suspects import Suspect
 from rnnverify.tally import Divergence
 from rnnverify.verification import OutputResult, Verification
 
@@ -42,6 +43,9 @@ def render(result: Verification, verbose: bool = False) -> Iterator[RenderableTy
     for note in result.notes:
         yield Text(f"note: {note}", style="yellow")
     if verbose:
+        for layer in result.layers:
+            for suspect in layer.suspects:
+                yield Text(f"suspicious: {suspicion(layer.layer, suspect)}", style="yellow")
         yield Text(", ".join(f"{name} {value}" for name, value in result.environment.items()), style="dim")
         yield Text(", ".join(f"{name} {value:.3f} s" for name, value in result.seconds.items()), style="dim")
 
@@ -137,10 +141,22 @@ def reason_for_mismatch(result: Verification) -> str:
 
 def place_of(first: Divergence) -> str:
     when = "" if first.timestep is None else f", timestep {first.timestep}"
+    gate = "" if first.gate is None else f", {first.gate} gate"
     return (
-        f"layer {first.layer}{when}, sample {first.sample}, unit {first.unit}: Keras {first.keras:.9g},"
+        f"layer {first.layer}{when}, sample {first.sample}, unit {first.unit}{gate}: Keras {first.keras:.9g},"
         f" replay {first.replay:.9g}, a difference of {first.residual:.3g} where rounding gives at most {first.allowed:.3g}"
         f"{'; no order of summation can excuse it' if first.certain else ''}"
+    )
+
+
+def suspicion(layer: str, suspect: Suspect) -> str:
+    """What is wrong, if it is this one weight: `lstm recurrent_kernel[0, 37], forget gate: ...`."""
+    place = f"{suspect.weight}[{', '.join(map(str, suspect.index))}]"
+    gate = "" if suspect.gate is None else f", {suspect.gate} gate"
+    size = f"{abs(suspect.change):.3g} {'more' if suspect.change > 0 else 'less'}"
+    return (
+        f"{layer} {place}{gate}: Keras computes as if it were {size} than reported,"
+        f" which explains {suspect.explains:.1%} of what is wrong with this unit"
     )
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnverify import rounding
-from rnnverify.replay.activations import ACTIVATIONS
-from rnnverify.rounding import PRECISIONS, Rounded
+from rnnverify.replay.activations import ACTIVATIONS, ERF
+from rnnverify.rounding import PRECISIONS, Rounded, Unsure, arithmetic, functions, numbers, products
 from tests.rounding.expressions import (
     BINARY,
     ELEMENTWISE,
@@ -91,30 +90,30 @@ def escapes(function: Any, dtype: str = "float32") -> int:
 
 
 def test_without_the_rounding_of_results_there_are_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = rounding.stored
+    stored = numbers.stored
     assert escapes(lambda x, y, z: x * y + z) == 0
-    monkeypatch.setattr(rounding, "stored", lambda *args, **more: stored(*args[:4], worst=0.0, typical=0.0))
+    monkeypatch.setattr(arithmetic, "stored", lambda *args, **more: stored(*args[:4], worst=0.0, typical=0.0))
     assert escapes(lambda x, y, z: x * y + z) > 0
 
 
-@pytest.mark.parametrize("function", [np.tanh, np.exp, np.log, np.sqrt, rounding.ERF])
+@pytest.mark.parametrize("function", [np.tanh, np.exp, np.log, np.sqrt, ERF])
 def test_with_library_functions_taken_to_be_correctly_rounded_there_are_escapes(
     function: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert escapes(lambda x, y, z: function(x)) == 0
-    monkeypatch.setattr(rounding, "FUNCTION_ULPS", dict.fromkeys(rounding.FUNCTION_ULPS, 1.0))
+    monkeypatch.setattr(functions, "FUNCTION_ULPS", dict.fromkeys(functions.FUNCTION_ULPS, 1.0))
     assert escapes(lambda x, y, z: function(x)) > 0
 
 
 def test_without_softplus_s_own_error_there_are_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounding, "SOFTPLUS_ULPS", 1.0)
+    monkeypatch.setattr(functions, "SOFTPLUS_ULPS", 1.0)
     assert escapes(lambda x, y, z: np.logaddexp(x, y)) > 0
 
 
 @pytest.mark.parametrize("function", [lambda x: np.sum(x, axis=-1, keepdims=True), lambda x: x @ np.eye(3)])
 def test_without_the_growth_over_a_sum_there_are_escapes(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert escapes(lambda x, y, z: function(x)) == 0
-    monkeypatch.setattr(rounding, "growth", lambda n, u: u / 4)
+    monkeypatch.setattr(products, "growth", lambda n, u: u / 4)
     assert escapes(lambda x, y, z: function(x)) > 0
 
 
@@ -141,7 +140,7 @@ PROPAGATING = {
     np.exp: lambda x, y: np.exp(x),
     np.log: lambda x, y: np.log(x),
     np.sqrt: lambda x, y: np.sqrt(x),
-    rounding.ERF: lambda x, y: rounding.ERF(0.01 * x),
+    ERF: lambda x, y: ERF(0.01 * x),
     np.negative: lambda x, y: -x,
     np.absolute: lambda x, y: np.abs(x),
     np.matmul: lambda x, y: x @ np.eye(3),
@@ -156,9 +155,9 @@ def test_without_the_errors_of_its_operands_an_operation_has_escapes(
         return PROPAGATING[ufunc](sum_of_many(x, y), sum_of_many(y, z))
 
     assert escapes(function) == 0
-    handler = rounding.UFUNCS[ufunc, "__call__"]
+    handler = numbers.UFUNCS[ufunc, "__call__"]
     monkeypatch.setitem(
-        rounding.UFUNCS, (ufunc, "__call__"), lambda p, *inputs: handler(p, *(forgetful(x) for x in inputs))
+        numbers.UFUNCS, (ufunc, "__call__"), lambda p, *inputs: handler(p, *(forgetful(x) for x in inputs))
     )
     assert escapes(function) > 0
 
@@ -180,7 +179,7 @@ def test_where_a_comparison_may_turn_out_otherwise_the_distance_of_the_candidate
 
     assert escapes(torn) == 0
     monkeypatch.setattr(
-        rounding.Unsure,
+        Unsure,
         "__init__",
         lambda self, value, unsure, likely: self.__dict__.update(
             value=value, unsure=np.zeros_like(unsure), likely=likely

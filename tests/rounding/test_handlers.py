@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rnnverify.replay.activations import ACTIVATIONS, ERF
-from rnnverify.rounding import FUNCTION_ULPS, PRECISIONS, Precision, Rounded, Unsure
+from rnnverify.rounding import PRECISIONS, Precision, Rounded, Unsure
+from rnnverify.rounding.functions import FUNCTION_ULPS
 
 COARSE = Precision(unit=1 / 8, accumulation=1 / 8, smallest=1 / 64)
 SQUARE = (1 / 8) ** 2 / 3  # the variance of a rounding of 1

@@ -1,0 +1,23 @@
+"""Numbers that carry their rounding: a value, how far it can be off at worst, and how far it is off in practice.
+
+A `Rounded` array goes through the replay's own expressions in place of a plain one: NumPy's ufuncs and functions are
+dispatched here, so one piece of code computes the float64 value, a bound that no order of summation can exceed, and the
+variance of the rounding errors that the other implementation, in its own precision, makes on the way.
+
+The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2002, ch. 2 and 3): every
+operation returns its exact result times 1 + d, |d| <= u. An inner product of n terms, summed in any order, with or
+without fused multiply-adds, is off by at most g(n) |x|.|w|, g(n) = n u / (1 - n u). For the variance the d are
+independent and uniform on [-u, u], so that of one rounding is u^2/3 of the result's square; see `matmul`.
+
+The model knows underflow, but no overflow: a bound says nothing of another side whose own range ended on the way. Where
+float64's range ends, the value is infinite; a finite bound then means that the other side has at least LARGEST less that
+bound, so that a quotient by it is known. Where nothing is known the bound is infinite. Neither part is ever NaN.
+"""
+
+from __future__ import annotations
+
+from rnnverify.rounding import arithmetic, choices, functions, products
+from rnnverify.rounding.numbers import PRECISIONS, Precision, Rounded, Unsure
+from rnnverify.rounding.products import Matrix
+
+__all__ = ["PRECISIONS", "Matrix", "Precision", "Rounded", "Unsure", "arithmetic", "choices", "functions", "products"]

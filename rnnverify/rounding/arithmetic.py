@@ -1,0 +1,123 @@
+"""Sums, products and quotients of single numbers."""
+
+from __future__ import annotations
+
+import math
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from rnnverify.replay.arrays import Array
+from rnnverify.rounding.numbers import LARGEST, OWN_ROUNDING, UNIFORM, Precision, Rounded, handles, known, parts, stored
+
+
+def growth(n: int, u: float) -> float:
+    """g(n) = n u / (1 - n u): how far a sum of n terms, or a product of n factors, is off relatively."""
+    return n * u / (1 - n * u) if n * u < 1 else np.inf
+
+
+@handles(np.add)
+def add(p: Precision, x: Any, y: Any) -> Rounded:
+    """A sum. Of n terms the other side may add others first: n - 2 partial sums, each perhaps as large as all of them."""
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
+    value, bound, variance = np.asarray(xv + yv), plus(xb, yb), plus(xs, ys)
+    terms = *terms_of(x), *terms_of(y)
+    if len(terms) > 2:
+        noise = reduce(np.add, map(np.abs, terms)) * growth(len(terms) - 2, p.unit)
+        bound = bound + noise
+        noise *= noise
+        noise /= 3
+        variance = variance + noise
+    made = stored(value, bound, variance, p)
+    made.terms = tuple(np.broadcast_to(term, value.shape) if np.shape(term) != value.shape else term for term in terms)
+    for one, variance in ((x, xs), (y, ys)):
+        if isinstance(one, Rounded) and one.lasting:
+            keep(made, np.sqrt(variance))
+    return made
+
+
+def plus(x: Any, y: Any) -> Any:
+    """x + y, without a pass over an array to which nothing is added."""
+    if isinstance(x, float) and x == 0:
+        return y
+    return x if isinstance(y, float) and y == 0 else x + y
+
+
+def terms_of(x: Any) -> tuple[Any, ...]:
+    """What was added to make x; a number that is no sum is its own term."""
+    return (x.terms or (x.value,)) if isinstance(x, Rounded) else (x,)
+
+
+@handles(np.subtract)
+def subtract(p: Precision, x: Any, y: Any) -> Rounded:
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
+    return stored(xv - yv, plus(xb, yb), plus(xs, ys), p)
+
+
+@handles(np.multiply)
+def multiply(p: Precision, x: Any, y: Any) -> Rounded:
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
+    bound = (np.abs(xv) + xb) * yb + np.abs(yv) * xb
+    variance = xv * (xv * ys) + yv * (yv * xs) + xs * ys
+    if x is y:  # the same errors in both
+        variance *= 2
+    if is_power_of_two(x) or is_power_of_two(y):
+        lost = p.smallest if min(abs(k) for k in (x, y) if is_power_of_two(k)) < 1 else 0.0
+        return known(xv * yv, bound + lost, variance + lost**2, p)
+    made = stored(xv * yv, bound, variance, p)
+    for one, variance_of_one, factor in ((x, xs, yv), (y, ys, xv)):
+        if isinstance(one, Rounded) and one.lasting:
+            keep(made, np.abs(factor) * np.sqrt(variance_of_one))
+    return made
+
+
+def keep(made: Rounded, carried: Array) -> None:
+    """Let the error that a number carried through time had already (its standard deviation) add up with the new one.
+
+    The errors of its steps may be the same at every step, where the data are, so that independence must not be assumed.
+    """
+    new = np.sqrt(np.fmax(made.variance - carried * carried, 0))
+    made.variance = np.fmin((carried + new) ** 2, made.bound * made.bound)
+    made.lasting = True
+
+
+def is_power_of_two(x: Any) -> bool:
+    """Whether x is a number by which multiplying does not round."""
+    return isinstance(x, int | float) and bool(np.frexp(abs(x))[0] == 0.5)
+
+
+@handles(np.divide)
+def divide(p: Precision, x: Any, y: Any) -> Rounded:
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
+    value = np.asarray(xv / yv)
+    size = np.abs(yv)
+    bound = np.abs(value) * yb
+    variance = plus(xs, value * (value * ys))
+    infinite = size.max(initial=0) == np.inf
+    if infinite:  # our own quotient is zero there
+        finite = size <= LARGEST
+        bound, variance = np.where(finite, bound, np.abs(xv)), np.where(finite, variance, 0)
+        size = np.minimum(size, LARGEST)
+    nearest = np.maximum(size - OWN_ROUNDING * yb, 0)  # as near to zero as the other side's divisor may come
+    bound = plus(bound, xb) / nearest
+    variance = variance / size / size
+    # By a constant the other side may multiply instead, by the reciprocal that it has rounded: TensorFlow's graphs do.
+    roundings = 2 + p.unit if isinstance(y, int | float) else 1.0
+    # Where squares overflow, the bound is what is known of the variance.
+    return stored(value, bound, np.fmin(variance, bound * bound), p, roundings, UNIFORM * math.sqrt(roundings))
+
+
+@handles(np.power)
+def power(p: Precision, x: Any, exponent: Any) -> Any:
+    return multiply(p, x, x) if isinstance(exponent, int) and exponent == 2 else NotImplemented
+
+
+@handles(np.negative)
+def negative(p: Precision, x: Rounded) -> Rounded:
+    return Rounded(-x.value, x.bound, x.variance, p)
+
+
+@handles(np.absolute)
+def absolute(p: Precision, x: Rounded) -> Rounded:
+    return Rounded(np.abs(x.value), x.bound, x.variance, p)

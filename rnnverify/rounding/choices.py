@@ -1,0 +1,119 @@
+"""Operations that choose among numbers: extrema, comparisons, sorting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rnnverify.replay.arrays import Array
+from rnnverify.rounding.numbers import (
+    UFUNCS,
+    Handler,
+    Precision,
+    Rounded,
+    Unsure,
+    handles,
+    known,
+    parts,
+    precision_of,
+    replaces,
+)
+
+EPSILON = float(np.finfo(np.float64).eps)
+LIKELY = 8.0  # standard deviations within which a comparison may turn out otherwise in practice
+
+
+def monotone(function: Callable[[Array], Array], x: Rounded) -> Rounded:
+    """A function that never falls, rises no faster than its argument, and does not round: max, min, clip."""
+    value = function(x.value)
+    reach = x.bound + EPSILON * np.abs(x.value)  # no less than the bound after the rounding of x.value +- reach
+    highest, lowest = np.fmin(x.value + reach, np.inf), np.fmax(x.value - reach, -np.inf)  # inf - inf: anything
+    bound = np.fmin(np.fmax(function(highest) - value, value - function(lowest)), x.bound)
+    likely = LIKELY * np.sqrt(x.variance)
+    flat = (function(x.value + likely) == value) & (function(x.value - likely) == value)
+    return known(value, bound, np.where(flat, 0, x.variance), x.precision)
+
+
+def extremum_of(ufunc: np.ufunc) -> Handler:
+    def handler(p: Precision, x: Any, y: Any) -> Rounded:
+        (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
+        if not isinstance(y, Rounded) and yb == 0:
+            return monotone(lambda part: ufunc(part, yv), x)
+        if not isinstance(x, Rounded) and xb == 0:
+            return monotone(lambda part: ufunc(xv, part), y)
+        return Rounded(ufunc(xv, yv), np.maximum(xb, yb), np.maximum(xs, ys), p)
+
+    return handler
+
+
+UFUNCS[(np.maximum, "__call__")] = extremum_of(np.maximum)
+
+
+UFUNCS[(np.minimum, "__call__")] = extremum_of(np.minimum)
+
+
+@replaces(np.clip)
+def clip(x: Rounded, low: Any, high: Any) -> Rounded:
+    return monotone(lambda part: np.clip(part, low, high), x)
+
+
+@handles(np.sign)
+def sign(p: Precision, x: Rounded) -> Rounded:
+    unsure = np.abs(x.value) <= x.bound
+    likely = unsure & (np.abs(x.value) <= LIKELY * np.sqrt(x.variance))
+    return Rounded(np.sign(x.value), 2.0 * (unsure & (x.bound > 0)), 4.0 * likely, p)
+
+
+def comparison(ufunc: np.ufunc) -> Handler:
+    def handler(p: Precision, x: Any, y: Any) -> Unsure:
+        (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
+        gap = np.abs(xv - yv)
+        # Where both are exact a gap of zero is certain too; a gap that is NaN never is.
+        unsure = ~((gap > xb + yb) | (xb + yb == 0))
+        return Unsure(ufunc(xv, yv), unsure, unsure & ~(gap > LIKELY * np.sqrt(xs + ys)))
+
+    return handler
+
+
+for compare in (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal):
+    UFUNCS[(compare, "__call__")] = comparison(compare)
+
+
+@replaces(np.where)
+def where(condition: Any, x: Any, y: Any) -> Rounded:
+    """A choice; where the other side may choose otherwise, the two candidates' distance is part of the error."""
+    p = precision_of([x, y])
+    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
+    if not isinstance(condition, Unsure):
+        made = known(np.where(condition, xv, yv), np.where(condition, xb, yb), np.where(condition, xs, ys), p)
+        made.lasting = any(isinstance(one, Rounded) and one.lasting for one in (x, y))
+        return made
+    chosen = condition.value
+    gap = np.abs(np.subtract(xv, yv))
+    bound = np.where(condition.unsure, gap + np.maximum(xb, yb), np.where(chosen, xb, yb))
+    variance = np.where(condition.likely, gap * gap + np.maximum(xs, ys), np.where(chosen, xs, ys))
+    return known(np.where(chosen, xv, yv), bound, variance, p)
+
+
+@replaces(np.max)
+def largest(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
+    return x.mapped(lambda part: np.max(part, axis=axis, keepdims=keepdims))
+
+
+@replaces(np.sort)
+def sort(x: Rounded, axis: int = -1) -> Rounded:
+    worst, spread = (np.max(part, axis=axis, keepdims=True) for part in (x.bound, x.variance))
+    value = np.sort(x.value, axis=axis)
+    return Rounded(value, np.broadcast_to(worst, value.shape), np.broadcast_to(spread, value.shape), x.precision)
+
+
+@replaces(np.take_along_axis)
+def take(x: Rounded, index: Unsure, axis: int) -> Rounded:
+    """The elements at places that were counted; where the other side may count otherwise, its elements' distance counts."""
+    value = np.take_along_axis(x.value, index.value, axis)
+    gap, away = np.abs(x.value - value), np.abs(np.arange(x.shape[axis]) - index.value)  # the axis is the last
+    bound = np.max(np.where(away <= index.unsure, gap + x.bound, 0), axis=axis, keepdims=True)
+    variance = np.max(np.where(away <= index.likely, gap * gap + x.variance, 0), axis=axis, keepdims=True)
+    return known(value, bound, variance, x.precision)

@@ -1,0 +1,250 @@
+"""The array type, and what its operations are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from rnnverify.replay.arrays import Array
+
+LARGEST = float(np.finfo(np.float64).max)
+OWN_ROUNDING = 1 + 2.0**-40  # what a bound may have lost by being computed in float64: counts where two nearly cancel
+UNIFORM = 3.0**-0.5  # the standard deviation of one rounding, in u
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What the other side computes in."""
+
+    unit: float  # unit roundoff: half the spacing of numbers just above 1
+    accumulation: float  # the same for the sums inside an inner product
+    smallest: float  # results below it may be flushed to zero
+    unread: float = 0.0  # numbers below it may be read as zero, even where they are fed in
+    operands: float = 0.0  # how far the operands of an inner product are rounded before it, relatively (TF32)
+
+
+# Flushing subnormal results to zero, as TensorFlow does, makes an error of up to the smallest normal number. In float64
+# the replay's own rounding is as large as the other side's: one place where that counts, so its unit is twice as large.
+# It reads subnormal numbers as zero, too: as measured, relu(1e-40) is 0 on a CPU. Only those of float16 are left alone.
+PRECISIONS: Mapping[str, Precision] = {
+    "float64": Precision(unit=2.0**-52, accumulation=2.0**-52, smallest=2.0**-1022, unread=2.0**-1022),
+    "float32": Precision(unit=2.0**-24, accumulation=2.0**-24, smallest=2.0**-126, unread=2.0**-126),
+    "float16": Precision(unit=2.0**-11, accumulation=2.0**-11, smallest=2.0**-14),
+    "bfloat16": Precision(unit=2.0**-8, accumulation=2.0**-8, smallest=2.0**-126, unread=2.0**-126),
+}
+
+
+class Rounded(NDArrayOperatorsMixin):
+    """An array of values with, for each, a worst-case bound and a variance of its absolute error."""
+
+    __slots__ = ("bound", "lasting", "precision", "terms", "value", "variance")
+
+    def __init__(self, value: Array, bound: Array, variance: Array, precision: Precision) -> None:
+        self.value = value
+        self.bound = bound
+        self.variance = variance
+        self.precision = precision
+        self.terms: tuple[Array, ...] = ()  # of a sum: what was added, see `add`
+        self.lasting = False  # whether it is carried through time, so that the errors of its steps add up: see `keep`
+
+    @classmethod
+    def exact(cls, value: Array, precision: Precision) -> Any:
+        """Numbers that both sides have exactly: what was fed in, or what the other side emitted. But see `unread`.
+
+        They stand in for a plain array wherever the replay takes one, hence the type.
+        """
+        value = np.asarray(value, dtype=np.float64)
+        nothing = np.broadcast_to(np.float64(0), value.shape)
+        size = np.abs(value)
+        if np.any((size < precision.unread) & (size > 0)):
+            unread = np.where(size < precision.unread, size, 0)
+            return cls(value, unread, unread * unread, precision)
+        return cls(value, nothing, nothing, precision)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype
+
+    @property
+    def inexact(self) -> bool:
+        """Whether it may be off at all."""
+        return bool(self.bound.any())
+
+    def carried(self) -> Rounded:
+        """The same numbers, about to be carried through time."""
+        made = self.mapped(lambda part: part)
+        made.lasting = True
+        return made
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, index: Any) -> Rounded:
+        return self.mapped(lambda part: part[index])
+
+    def reshape(self, *shape: Any) -> Rounded:
+        return self.mapped(lambda part: part.reshape(*shape))
+
+    def astype(self, dtype: Any) -> Rounded:
+        return self  # the value stays float64: the other side's precision is in the error, not in the value
+
+    def mapped(self, function: Callable[[Array], Array]) -> Rounded:
+        """The same rearrangement of all parts."""
+        made = Rounded(function(self.value), function(self.bound), function(self.variance), self.precision)
+        made.terms = tuple(map(function, self.terms))
+        made.lasting = self.lasting
+        return made
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        handler = UFUNCS.get((ufunc, method))
+        if handler is None or options.get("out") is not None:
+            return NotImplemented
+        return handler(precision_of(inputs), *inputs, **options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in FUNCTIONS:
+            return FUNCTIONS[function](*args, **kwargs)
+        if function in REARRANGEMENTS:
+            return rearranged(function, args, kwargs)
+        return NotImplemented
+
+
+@dataclass(frozen=True)
+class Unsure:
+    """The outcome of a comparison: true or false, and where the other side may find the opposite."""
+
+    value: Array
+    unsure: Array  # where that is possible
+    likely: Array  # where a few standard deviations suffice for it
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return self.value
+
+    def sum(self, axis: int, out: None = None, keepdims: bool = False) -> Unsure:
+        """How many are true; and how many of those counted may turn out otherwise. NumPy's sum comes here."""
+        return Unsure(*(np.sum(part, axis=axis, keepdims=keepdims) for part in (self.value, self.unsure, self.likely)))
+
+    def __sub__(self, number: int) -> Unsure:
+        return Unsure(self.value - number, self.unsure, self.likely)
+
+
+Handler = Callable[..., Any]
+
+
+UFUNCS: dict[tuple[Any, str], Handler] = {}
+
+
+FUNCTIONS: dict[Any, Handler] = {}
+
+
+# Functions that only move elements: they are applied to the three parts alike.
+REARRANGEMENTS = {np.concatenate, np.stack, np.split, np.repeat, np.swapaxes, np.reshape}
+
+
+def handles(*ufuncs: Any, method: str = "__call__") -> Callable[[Handler], Handler]:
+    """Register what NumPy's ufuncs do to Rounded arrays."""
+
+    def register(handler: Handler) -> Handler:
+        UFUNCS.update({(ufunc, method): handler for ufunc in ufuncs})
+        return handler
+
+    return register
+
+
+def replaces(*functions: Any) -> Callable[[Handler], Handler]:
+    """Register what NumPy's functions do to Rounded arrays."""
+
+    def register(handler: Handler) -> Handler:
+        FUNCTIONS.update(dict.fromkeys(functions, handler))
+        return handler
+
+    return register
+
+
+def precision_of(inputs: Sequence[Any]) -> Precision:
+    return next(x.precision for x in inputs if isinstance(x, Rounded))
+
+
+def parts(x: Any, p: Precision) -> tuple[Any, Any, Any]:
+    """Value, bound and variance. A plain array is exact, and so is a number in the code that the other side can hold."""
+    if isinstance(x, Rounded):
+        return x.value, x.bound, x.variance
+    if type(x) is float and math.isfinite(x):
+        error = abs(x) if abs(x) < p.smallest else p.unit * abs(x)
+        if abs(x) < p.smallest or not (math.frexp(x)[0] / p.unit).is_integer():
+            return x, error, error**2 / 3
+    return x, 0.0, 0.0
+
+
+def known(value: Array, bound: Array, variance: Array, p: Precision) -> Rounded:
+    """A result whose bound and variance may have become NaN, as 0 times infinity: nothing is known then."""
+    return Rounded(value, without_nan(bound), without_nan(variance), p)
+
+
+def without_nan(errors: Array) -> Array:
+    """Infinity for NaN. To look for one costs a fifth of replacing it."""
+    return np.fmin(errors, np.inf) if np.isnan(errors.max(initial=0)) else errors
+
+
+def stored(
+    value: Array, bound: Any, variance: Any, p: Precision, worst: float = 1.0, typical: float = UNIFORM
+) -> Rounded:
+    """A result as the other side stores it: its error so far, and a rounding on top.
+
+    Args:
+        worst: how many u that rounding is at most.
+        typical: its standard deviation, in u.
+    """
+    noise = np.abs(value)
+    if noise.max(initial=0) == np.inf:
+        noise = np.minimum(noise, LARGEST)
+    noise *= p.unit
+    square = noise * noise
+    if typical != 1:
+        square *= typical * typical
+    square += variance
+    square += p.smallest**2
+    noise *= worst / (1 + worst * p.unit)
+    noise += bound
+    noise *= 1 + worst * p.unit
+    noise += p.smallest
+    return known(value, noise, square, p)
+
+
+@replaces(np.zeros_like)
+def zeros_like(x: Rounded) -> Array:
+    return np.zeros(x.shape)
+
+
+def rearranged(function: Any, args: Any, kwargs: Any) -> Any:
+    """Apply a function that moves elements to values, bounds and variances alike."""
+    found = [x for arg in args for x in (arg if isinstance(arg, list | tuple) else [arg]) if isinstance(x, Rounded)]
+
+    def part(index: int) -> Any:
+        def pick(x: Any) -> Any:
+            if isinstance(x, Rounded):
+                return (x.value, x.bound, x.variance)[index]
+            if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+                return x if index == 0 else np.zeros_like(x)
+            return [pick(item) for item in x] if isinstance(x, list | tuple) else x
+
+        return function(*map(pick, args), **kwargs)
+
+    values, bounds, variances = part(0), part(1), part(2)
+    p = found[0].precision
+    if isinstance(values, list):
+        return [Rounded(*three, p) for three in zip(values, bounds, variances, strict=True)]
+    return Rounded(values, bounds, variances, p)
