@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,11 +20,12 @@ from rnnverify.replay.bidirectional import MERGES, Bidirectional
 from rnnverify.replay.dense import Dense
 from rnnverify.replay.graph import Graph, cast
 from rnnverify.replay.layer import Call, Masked, Outputs
-from rnnverify.replay.recurrence import Gates, Recurrent, gates_of_steps, states_before, steps
+from rnnverify.replay.recurrence import Gates, Recurrent, gates_of_steps, steps
 from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded
 from rnnverify.suspects import Suspect, elements_for, of_dense, of_recurrent, suspects
 from rnnverify.tally import Divergence, Tally
 from rnnverify.threads import in_order
+from rnnverify.walks import Walk, stretches_of
 
 # How many numbers of the widest intermediate array are worked on at once: they should stay in the processor's cache.
 STRETCH = 1 << 18
@@ -46,7 +46,7 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Tally]:
         tally = Tally(node.name, LARGEST[graph.precisions[node.name]])
         outputs = [claims[ref] for ref in sorted(claims) if ref.node == node.name]
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
-            walks = check.directions(observed.walks.get(node.name, ()))
+            walks = check.walks_of(observed.walks.get(node.name, ()))
             for comparison in check.comparisons(outputs, walks):
                 tally.add(*comparison)
             if tally.first is not None:
@@ -77,11 +77,6 @@ def dtypes_in(config: Mapping[str, Any]) -> list[str]:
     return [compute_dtype(config["dtype"]), *(dtype for part in inner for dtype in dtypes_in(part))]
 
 
-def stretches_of(timesteps: int, length: int) -> list[slice]:
-    """The time axis in parts of that length."""
-    return [slice(start, min(start + length, timesteps)) for start in range(0, timesteps, length)]
-
-
 class Comparison(NamedTuple):
     """What Keras emitted beside what was expected of it."""
 
@@ -93,24 +88,6 @@ class Comparison(NamedTuple):
 
 Comparisons = Iterator[Comparison]
 Suspicion = tuple[tuple[Suspect, ...], str | None]  # weights, and a gate
-
-
-@dataclass(frozen=True)
-class Direction:
-    """One walk through time as Keras took it, with all that stood before each of its steps."""
-
-    layer: Recurrent
-    weights: Sequence[Any]
-    x: Array  # (N, T, D), in the order of the walk, as are the others
-    mask: Array | None  # (N, T)
-    walked: Walked
-    before: Array  # h before each step, (N, T, M)
-    c: Sequence[Array]  # c before the first, (N, M), for a cell that has one
-
-    @property
-    def sequence(self) -> Array:
-        """What Keras emitted, (N, T, M)."""
-        return self.walked.sequence
 
 
 class NodeCheck:
@@ -149,7 +126,7 @@ class NodeCheck:
             made.append(Masked(x, mask if mask is None or part == slice(None) else mask[:, part]))
         return made
 
-    def directions(self, walks: Sequence[Walked]) -> list[Direction]:
+    def walks_of(self, walks: Sequence[Walked]) -> list[Walk]:
         """The walks through time that were observed: one of a recurrent layer, two of a Bidirectional."""
         if not walks:
             return []
@@ -159,21 +136,18 @@ class NodeCheck:
         else:
             assert isinstance(self.layer, Recurrent)
             parts = [(self.layer, self.weights, self.initial_state)]
-        return [self.direction(*part, walked) for part, walked in zip(parts, walks, strict=True)]
+        return [self.walk_of(*part, walked) for part, walked in zip(parts, walks, strict=True)]
 
-    def direction(
-        self, layer: Recurrent, weights: Sequence[Any], initial_state: Sequence[Array], walked: Walked
-    ) -> Direction:
+    def walk_of(self, layer: Recurrent, weights: Sequence[Any], initial_state: Sequence[Array], walked: Walked) -> Walk:
         (x,) = self.values
         mask = self.input_masks[0] if self.node.masked else None
         samples, _, units = walked.sequence.shape
         if layer.go_backwards:
             x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
         h, *c = initial_state or [np.zeros((samples, units)) for _ in layer.state_names]
-        before = states_before(walked.sequence, h.astype(walked.sequence.dtype), mask)
-        return Direction(layer, weights, x, mask, walked, before, c)
+        return Walk(layer, weights, x, mask, walked, h, c)
 
-    def comparisons(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Direction]) -> Comparisons:
+    def comparisons(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Walk]) -> Comparisons:
         """Everything to compare: for each output, what Keras emitted (once or twice) beside what was expected."""
         if isinstance(self.layer, Recurrent) and walks:
             yield from self.recurrent(outputs, walks[0])
@@ -207,7 +181,7 @@ class NodeCheck:
             return [slice(None)]
         return stretches_of(timesteps, max(1, STRETCH * timesteps // (samples * widest)))
 
-    def recurrent(self, outputs: Sequence[Sequence[Array]], taken: Direction) -> Comparisons:
+    def recurrent(self, outputs: Sequence[Sequence[Array]], taken: Walk) -> Comparisons:
         """A recurrent layer: every step, then what the layer itself put out, then its last states."""
         layer = taken.layer
         last: tuple[Any, ...] = ()
@@ -236,7 +210,7 @@ class NodeCheck:
             for claim in claims:
                 yield Comparison(claim, keras)
 
-    def bidirectional(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Direction]) -> Comparisons:
+    def bidirectional(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Walk]) -> Comparisons:
         """Either direction step by step, then their merging."""
         layer = self.layer
         assert isinstance(layer, Bidirectional)
@@ -258,7 +232,7 @@ class NodeCheck:
         for index in range(len(merged)):
             self.masks[Ref(self.node.name, index)] = self.input_masks[0] if sequences else None
 
-    def walk(self, taken: Direction) -> Iterator[tuple[Array, tuple[Any, ...], int]]:
+    def walk(self, taken: Walk) -> Iterator[tuple[Array, tuple[Any, ...], int]]:
         """Stretch by stretch: the outputs that Keras emitted, the states expected, and where the stretch begins."""
         cell = taken.layer.cell(taken.weights)
         samples, timesteps, _ = taken.sequence.shape
@@ -267,18 +241,16 @@ class NodeCheck:
 
         def gates(part: slice) -> tuple[slice, Any, Gates]:
             now: Any = Rounded.exact(self.as_fed(taken.x[:, part]), self.precision)
-            then: Any = Rounded.exact(taken.before[:, part].astype(np.float64), self.precision)
+            then: Any = Rounded.exact(taken.before(part), self.precision)
             return part, then, gates_of_steps(cell, now, then)
 
         for part, then, made_of in in_order(gates, stretches_of(timesteps, max(1, STRETCH // (samples * width)))):
             awake = None if taken.mask is None else taken.mask[:, part]
             made = steps(cell, made_of, then, [one.carried() for one in carried], awake)
             carried = [one[:, -1] for one in made[1:]]
-            if awake is not None:
-                made = (masked_outputs(taken, part, awake, made[0]), *made[1:])
-            yield taken.sequence[:, part], made, part.start
+            yield taken.sequence[:, part], (taken.outputs(part, made[0]), *made[1:]), part.start
 
-    def suspicion(self, walks: Sequence[Direction], output: Array, first: Divergence, walk: int | None) -> Suspicion:
+    def suspicion(self, walks: Sequence[Walk], output: Array, first: Divergence, walk: int | None) -> Suspicion:
         """The weights, and the gate, that the residuals of the first unit that is wrong point at."""
         units, unit, names = output.shape[-1], first.unit, list(self.node.weights)
         evidence = None
@@ -288,12 +260,13 @@ class NodeCheck:
             skipped = sum(before.layer.weight_count for before in walks[:walk])
             names = names[skipped : skipped + taken.layer.weight_count]
             weights = [plain(weight) for weight in taken.weights]
-            samples, timesteps = part_to_look_at(taken, first, sum(weight.size for weight in weights) // units)
+            most = elements_for(sum(weight.size for weight in weights) // units)
+            samples, timesteps = taken.around(first, most)
             evidence = of_recurrent(
                 taken.layer,
                 weights,
                 self.as_fed(taken.x[samples, timesteps]),
-                taken.before[samples, timesteps].astype(np.float64),
+                taken.before(timesteps)[samples],
                 [c[samples] for c in taken.c],
                 None if taken.mask is None else taken.mask[samples, timesteps],
                 taken.sequence[samples, timesteps].astype(np.float64),
@@ -316,27 +289,3 @@ def plain(x: Any) -> Array:
     """The values alone."""
     made: Array = x.value if isinstance(x, Rounded) else x
     return made
-
-
-def part_to_look_at(taken: Direction, first: Divergence, weights: int) -> tuple[slice, slice]:
-    """Samples and timesteps that hold a divergence and as many elements as can be looked at.
-
-    A cell with c is looked at from the first timestep on, for c is not known later.
-    """
-    samples, timesteps, _ = taken.sequence.shape
-    most = elements_for(weights)
-    assert first.timestep is not None
-    end = min(timesteps, max(first.timestep + 1, most // samples))
-    count = max(1, min(samples, most // end))
-    start = min(first.sample, samples - count)
-    return slice(start, start + count), slice(0 if taken.c else max(0, end - most), end)
-
-
-def masked_outputs(taken: Direction, part: slice, awake: Array, h: Any) -> Any:
-    """The expected outputs of a stretch: at a masked step the output before it, or zero."""
-    held = np.zeros(h.shape)
-    if not taken.layer.zero_output_for_mask:
-        held[:, 1:] = taken.sequence[:, part.start : part.stop - 1]
-        if part.start:
-            held[:, 0] = taken.sequence[:, part.start - 1]
-    return np.where(awake[..., np.newaxis], h, held)

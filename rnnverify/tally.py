@@ -70,7 +70,10 @@ class Tally:
                 residual = self.beyond_numbers(keras, value, bound, residual)
                 allowed = np.where(np.isfinite(allowed), allowed, 0)
             wrong = ~(residual <= allowed)
-            ratio = np.divide(residual, allowed, out=np.where(residual > 0, inf, 0.0), where=allowed > 0)
+            if allowed.min(initial=1.0) > 0:
+                ratio = residual / allowed
+            else:
+                ratio = np.divide(residual, allowed, out=np.where(residual > 0, inf, 0.0), where=allowed > 0)
         self.worst_deviation = max(self.worst_deviation, float((residual / deviation).max(initial=0)))
         self.max_residual = max(self.max_residual, float(residual.max(initial=0)))
         self.worst_ratio = max(self.worst_ratio, float(ratio.max(initial=0)))

@@ -8,34 +8,52 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
+from itertools import islice
 from typing import TypeVar
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
+GLIBC_KEEPS = 31 << 20  # bytes: just below the largest array that makes glibc keep more, on 64-bit machines
 MOST_CORES = 8  # every one of them holds a part of the work in memory
 
 
 def in_order(function: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]:
     """`map(function, items)`, computed ahead by other threads; only a few results are held at a time.
 
-    The linear algebra under it is kept from starting threads of its own, which would fight with these: it is called
-    with a little work at a time.
+    The caller's thread takes a share when it would wait. The linear algebra under it is kept from starting threads of
+    its own, which would fight with these: it is called with a little work at a time.
     """
-    workers = min(cores(), len(items) - 1)
-    if workers < 2:
+    helpers = min(cores(), len(items)) - 1
+    if helpers < 1:
         yield from map(function, items)
         return
-    ahead: deque[Future[Made]] = deque()
-    with linear_algebra().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-        for item in items:
-            ahead.append(pool.submit(copy_context().run, function, item))  # with the caller's np.errstate
-            if len(ahead) > workers:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+    keep_memory()
+    rest = iter(items)
+    ahead: deque[tuple[Item, Future[Made]]] = deque()
+    with linear_algebra().limit(limits=1, user_api="blas"), ThreadPoolExecutor(helpers) as pool:
+        while True:
+            for item in islice(rest, helpers + 2 - len(ahead)):
+                ahead.append((item, pool.submit(copy_context().run, function, item)))  # with the caller's np.errstate
+            if not ahead:
+                return
+            while not ahead[0][1].done() and help_out(function, ahead):
+                pass
+            yield ahead.popleft()[1].result()
+
+
+def help_out(function: Callable[[Item], Made], ahead: deque[tuple[Item, Future[Made]]]) -> bool:
+    """Do the next piece of work that no thread has begun; False if there is none."""
+    for place, (item, future) in enumerate(ahead):
+        if future.cancel():
+            done: Future[Made] = Future()
+            done.set_result(function(item))
+            ahead[place] = item, done
+            return True
+    return False
 
 
 def cores() -> int:
@@ -43,6 +61,15 @@ def cores() -> int:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return min(allowed, MOST_CORES, max(1, int(wanted)) if wanted.isdigit() else MOST_CORES)
+
+
+@cache
+def keep_memory() -> None:
+    """Have the C library keep freed memory for the next array.
+
+    glibc returns it to the kernel, to fetch it anew page by page, until it has seen larger arrays come and go.
+    """
+    np.empty(GLIBC_KEEPS, dtype=np.uint8)
 
 
 @cache

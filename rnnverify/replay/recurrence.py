@@ -53,7 +53,7 @@ class Cell(ABC):
         return (self.output(gates, (h, *carried)), *carried)
 
 
-STRETCH = 1 << 20  # numbers of the input, or of the state, whose projection is computed at once
+STRETCH = 1 << 18  # numbers of the input, or of the state, whose projection is computed at once
 
 
 class Walk(NamedTuple):
@@ -127,16 +127,22 @@ def steps(cell: Cell, gates: Gates, before: Array, c: Sequence[Array], mask: Arr
     return h.reshape(samples, timesteps, units), cs
 
 
-def states_before(sequence: Array, initial: Array, mask: Array | None) -> Array:
-    """h before each step (N, T, M), from the outputs (N, T, M) and the initial h (N, M).
+def sources(mask: Array) -> Array:
+    """The step (N, T) whose output is the state before each step: the last that was not masked; -1, the initial state.
 
-    A masked step keeps the state, whatever it puts out: the state is the output of the last step that was not masked.
+    A masked step keeps the state, whatever it puts out.
     """
-    if mask is not None:
-        last = np.maximum.accumulate(np.where(mask, np.arange(mask.shape[1]), -1), axis=1)[..., np.newaxis]
-        kept = np.take_along_axis(sequence, np.maximum(last, 0), axis=1)
-        sequence = np.where(last >= 0, kept, initial[:, np.newaxis])
-    return np.concatenate([initial[:, np.newaxis], sequence[:, :-1]], axis=1)
+    last = np.maximum.accumulate(np.where(mask, np.arange(mask.shape[1]), -1), axis=1)
+    return np.concatenate([np.full_like(last[:, :1], -1), last[:, :-1]], axis=1)
+
+
+def states_before(sequence: Array, initial: Array, source: Array | None, part: slice) -> Array:
+    """h before each step of a part of the time axis, from all outputs (N, T, M) and the initial h (N, M)."""
+    if source is None:
+        first = sequence[:, part.start - 1 : part.start] if part.start else initial[:, np.newaxis]
+        return np.concatenate([first, sequence[:, part.start : part.stop - 1]], axis=1)
+    index = source[:, part, np.newaxis]
+    return np.where(index >= 0, np.take_along_axis(sequence, np.maximum(index, 0), axis=1), initial[:, np.newaxis])
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
-from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from rnnverify.replay.arrays import Array
-from rnnverify.rounding.numbers import LARGEST, OWN_ROUNDING, UNIFORM, Precision, Rounded, handles, known, parts, stored
+from rnnverify.rounding.numbers import (
+    LARGEST,
+    OWN_ROUNDING,
+    UNIFORM,
+    Precision,
+    Rounded,
+    handles,
+    known,
+    not_negative,
+    parts,
+    stored,
+    without_nan,
+)
 
 
 def growth(n: int, u: float) -> float:
@@ -24,10 +35,13 @@ def add(p: Precision, x: Any, y: Any) -> Rounded:
     value, bound, variance = np.asarray(xv + yv), plus(xb, yb), plus(xs, ys)
     terms = *terms_of(x), *terms_of(y)
     if len(terms) > 2:
-        noise = reduce(np.add, map(np.abs, terms)) * growth(len(terms) - 2, p.unit)
+        noise = np.zeros(value.shape)
+        for term in terms:
+            noise += np.abs(term)
+        noise *= growth(len(terms) - 2, p.unit)
         bound = bound + noise
         noise *= noise
-        noise /= 3
+        noise *= 1 / 3
         variance = variance + noise
     made = stored(value, bound, variance, p)
     made.terms = tuple(np.broadcast_to(term, value.shape) if np.shape(term) != value.shape else term for term in terms)
@@ -77,8 +91,11 @@ def keep(made: Rounded, carried: Array) -> None:
 
     The errors of its steps may be the same at every step, where the data are, so that independence must not be assumed.
     """
-    new = np.sqrt(np.fmax(made.variance - carried * carried, 0))
-    made.variance = np.fmin((carried + new) ** 2, made.bound * made.bound)
+    new = not_negative(made.variance - carried * carried)
+    np.sqrt(new, out=new)
+    new += carried
+    new *= new
+    made.variance = without_nan(new)
     made.lasting = True
 
 
@@ -99,13 +116,14 @@ def divide(p: Precision, x: Any, y: Any) -> Rounded:
         finite = size <= LARGEST
         bound, variance = np.where(finite, bound, np.abs(xv)), np.where(finite, variance, 0)
         size = np.minimum(size, LARGEST)
-    nearest = np.maximum(size - OWN_ROUNDING * yb, 0)  # as near to zero as the other side's divisor may come
+    nearest = not_negative(size - OWN_ROUNDING * yb)  # as near to zero as the other side's divisor may come
     bound = plus(bound, xb) / nearest
     variance = variance / size / size
+    if not variance.max(initial=0) < np.inf:  # where squares overflow, the bound is what is known
+        variance = np.fmin(variance, bound * bound)
     # By a constant the other side may multiply instead, by the reciprocal that it has rounded: TensorFlow's graphs do.
     roundings = 2 + p.unit if isinstance(y, int | float) else 1.0
-    # Where squares overflow, the bound is what is known of the variance.
-    return stored(value, bound, np.fmin(variance, bound * bound), p, roundings, UNIFORM * math.sqrt(roundings))
+    return stored(value, bound, variance, p, roundings, UNIFORM * math.sqrt(roundings))
 
 
 @handles(np.power)

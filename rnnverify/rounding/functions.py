@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.replay.activations import ERF
-from rnnverify.rounding.numbers import OWN_ROUNDING, Precision, Rounded, handles, parts, stored
+from rnnverify.rounding.numbers import OWN_ROUNDING, Precision, Rounded, handles, not_negative, parts, stored
 
 # How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
 # (benchmarks/library_functions.py): tanh 5.1, sigmoid 8.2 (here 2 of its own and what exp has), exp 2.0 by itself,
@@ -24,9 +24,11 @@ TYPICAL_ULPS = 1.0  # what those functions' errors are like in practice, as a st
 def tanh(p: Precision, x: Rounded) -> Rounded:
     value = np.tanh(x.value)
     size = np.abs(value)
-    nearest = np.maximum(size - x.bound, 0)  # |tanh| changes by no more than its argument: the slope is largest there
+    nearest = not_negative(size - x.bound)  # |tanh| changes by no more than its argument: the slope is largest there
     slope = 1 - value * value
-    bound = np.minimum((1 - nearest * nearest) * x.bound, 2)
+    bound = (1 - nearest * nearest) * x.bound
+    if bound.max(initial=0) > 2:
+        bound = np.minimum(bound, 2)
     return stored(value, bound, slope * slope * x.variance, p, FUNCTION_ULPS[np.tanh], TYPICAL_ULPS)
 
 

@@ -178,5 +178,11 @@ def test_the_state_before_a_step_is_the_output_of_the_last_step_that_was_not_mas
     outputs = np.array([[[9.0], [1.0], [1.0], [2.0]], [[5.0], [6.0], [7.0], [8.0]]])  # the first 9 is of a masked step
     initial = np.array([[-1.0], [-2.0]])
     mask = np.array([[False, True, False, True], [True, True, True, True]])
-    assert recurrence.states_before(outputs, initial, mask)[..., 0].tolist() == [[-1, -1, 1, 1], [-2, 5, 6, 7]]
-    assert recurrence.states_before(outputs, initial, None)[..., 0].tolist() == [[-1, 9, 1, 1], [-2, 5, 6, 7]]
+    whole, rest = slice(0, 4), slice(2, 4)
+    source = recurrence.sources(mask)
+    assert source.tolist() == [[-1, -1, 1, 1], [-1, 0, 1, 2]]
+    for part in (whole, rest):
+        before = recurrence.states_before(outputs, initial, source, part)
+        assert before[..., 0].tolist() == [[-1, -1, 1, 1][part], [-2, 5, 6, 7][part]]
+        before = recurrence.states_before(outputs, initial, None, part)
+        assert before[..., 0].tolist() == [[-1, 9, 1, 1][part], [-2, 5, 6, 7][part]]

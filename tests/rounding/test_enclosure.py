@@ -92,7 +92,7 @@ def escapes(function: Any, dtype: str = "float32") -> int:
 def test_without_the_rounding_of_results_there_are_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = numbers.stored
     assert escapes(lambda x, y, z: x * y + z) == 0
-    monkeypatch.setattr(arithmetic, "stored", lambda *args, **more: stored(*args[:4], worst=0.0, typical=0.0))
+    monkeypatch.setattr(arithmetic, "stored", lambda *args, **more: stored(*args[:4], worst=1e-9, typical=1e-9))
     assert escapes(lambda x, y, z: x * y + z) > 0
 
 

@@ -1,0 +1,58 @@
+"""Peak memory of a long run beside that of Keras's predict alone, each in a process of its own.
+
+python -m benchmarks.memory 100000
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+LAYERS = ("SimpleRNN", "LSTM", "GRU")
+
+PREDICT = """
+import resource, sys
+from rnnverify.built import Built
+from rnnverify.inputs import draw_inputs
+from rnnverify.keras_model import load_keras, precision, quiet
+from rnnverify.spec import spec_from_mapping
+spec = spec_from_mapping({"N": 1, "T": int(sys.argv[2]), "D": 8, "M": 128, "K": 2, "layer": sys.argv[1]})
+with quiet():
+    keras = load_keras()
+    with precision(keras, spec.dtype):
+        built = Built.of_spec(keras, spec)
+        x = draw_inputs(spec, built.inputs, {})
+        built.model.predict(x[built.inputs[0].name], verbose=0)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+VERIFY = """
+import resource, sys
+from rnnverify.library import verify
+from rnnverify.spec import spec_from_mapping
+result = verify(spec_from_mapping({"N": 1, "T": int(sys.argv[2]), "D": 8, "M": 128, "K": 2, "layer": sys.argv[1]}))
+assert result.passed
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def peak(program: str, layer: str, timesteps: int) -> float:
+    """The peak of a process that runs the program, in MB."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, layer, str(timesteps)], check=True, capture_output=True, text=True
+    )
+    return float(done.stdout.split()[-1])
+
+
+def main(timesteps: int) -> None:
+    for layer in LAYERS:
+        predict, verify = (peak(program, layer, timesteps) for program in (PREDICT, VERIFY))
+        print(
+            f"{layer:<10} N=1 T={timesteps} D=8 M=128: peak memory of verify / predict alone {verify / predict:.2f}"
+            f" ({verify:.0f} MB / {predict:.0f} MB)",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
