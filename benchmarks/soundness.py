@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,10 @@ import numpy as np
 from benchmarks.random_specs import random_spec
 from rnnverify.built import Built
 from rnnverify.keras_model import load_keras, precision, quiet
+from rnnverify.observation import Observation
 from rnnverify.replay.graph import Graph
 from rnnverify.spec import spec_from_mapping
+from rnnverify.spec.model import Spec
 from rnnverify.stepwise import check_nodes
 from rnnverify.tally import LIMIT
 
@@ -77,11 +81,20 @@ def drawn_input(
     return made.astype(np.float64 if dtype == "float64" else np.float32)
 
 
-def main(models: int, seed: int, largest: int, longest: int) -> int:
+@dataclass(frozen=True)
+class Right:
+    """A right model, as observed."""
+
+    number: int
+    spec: Spec
+    mapping: Mapping[str, Any]
+    observed: Observation
+
+
+def right_models(models: int, seed: int, largest: int, longest: int) -> Iterator[Right]:
+    """At least so many random models; those of one architecture follow each other."""
     rng = np.random.default_rng(seed)
-    worst: dict[tuple[str, str], float] = defaultdict(float)
-    count: dict[tuple[str, str], int] = defaultdict(int)
-    alarms, done, started = 0, 0, time.perf_counter()
+    done = 0
     with quiet():
         keras = load_keras()
     while done < models:
@@ -92,7 +105,7 @@ def main(models: int, seed: int, largest: int, longest: int) -> int:
             keras.utils.clear_session(free_memory=False)
             keras.utils.set_random_seed(spec.seed % 2**32)
             built = Built.of_spec(keras, spec)
-            for draw in range(1 if big else DRAWS):
+            for _ in range(1 if big else DRAWS):
                 for layer in built.layers.values():
                     layer.set_weights(drawn_weights(layer, rng))
                 vocabularies = built.vocabularies()
@@ -102,20 +115,28 @@ def main(models: int, seed: int, largest: int, longest: int) -> int:
                     )
                     for given in spec.inputs
                 }
-                observed = built.observe(x)
-                tallies = check_nodes(observed, Graph(observed.nodes))
                 done += 1
-                for node in observed.nodes:
-                    key = (spec.dtype, node.class_name)
-                    count[key] += 1
-                    worst[key] = max(worst[key], tallies[node.name].worst_deviation)
-                    if tallies[node.name].first is not None:
-                        alarms += 1
-                        print(f"ALARM model {done}, draw {draw}: {tallies[node.name]}: {mapping}", flush=True)
-        if done % 400 < DRAWS:
-            print(f"{done} models, {alarms} alarms, {time.perf_counter() - started:.0f} s", flush=True)
+                yield Right(done, spec, mapping, built.observe(x))
+
+
+def main(models: int, seed: int, largest: int, longest: int) -> int:
+    worst: dict[tuple[str, str], float] = defaultdict(float)
+    count: dict[tuple[str, str], int] = defaultdict(int)
+    alarms, started = 0, time.perf_counter()
+    for model in right_models(models, seed, largest, longest):
+        tallies = check_nodes(model.observed, Graph(model.observed.nodes))
+        for node in model.observed.nodes:
+            key = (model.spec.dtype, node.class_name)
+            count[key] += 1
+            worst[key] = max(worst[key], tallies[node.name].worst_deviation)
+            if tallies[node.name].first is not None:
+                alarms += 1
+                print(f"ALARM model {model.number}: {tallies[node.name]}: {model.mapping}", flush=True)
+        if model.number % 400 == 0:
+            print(f"{model.number} models, {alarms} alarms, {time.perf_counter() - started:.0f} s", flush=True)
     print(
-        f"{done} models, seed {seed}, limit {LIMIT:g} sd: {alarms} false alarms; the worst residual in sd (and how many):"
+        f"{model.number} models, seed {seed}, limit {LIMIT:g} sd: {alarms} false alarms;"
+        " the worst residual in sd (and how many):"
     )
     kinds = sorted({kind for _, kind in worst})
     for dtype in sorted({dtype for dtype, _ in worst}):

@@ -32,6 +32,7 @@ NAMED = 3  # suspects that are told
 TOLD = 0.95  # what a gate's weights must explain together, if the gate is to be told,
 APART = 10.0  # and how many times more all others must leave unexplained
 MIXING = (softmax, log_softmax, sparsemax)  # activations of which no unit stands by itself
+SEEN = 1e-3  # and at least, for the influences are linear and the fault need not be
 ENOUGH = 3  # elements for each weight whose influence is fitted together with others
 
 
@@ -90,12 +91,14 @@ def suspects(
     projected = y @ influence
     change = np.divide(projected, length, out=np.zeros_like(length), where=length > 0)
     share = change * projected / (y @ y)
+    told = gate_of(evidence, np.array([index[-1] for _, index in places]), influence, share, y)
     found = []
-    for k in np.argsort(-share, kind="stable")[:NAMED]:
+    for k in np.argsort(-share, kind="stable"):
         which, (*row, gate) = places[k]
-        index = (*row, gate * units + unit)
-        found.append(Suspect(names[which], index, evidence.gates[gate], float(change[k]), float(share[k])))
-    return tuple(found), gate_of(evidence, np.array([index[-1] for _, index in places]), influence, share, y)
+        if told in (None, evidence.gates[gate]):
+            index = (*row, gate * units + unit)
+            found.append(Suspect(names[which], index, evidence.gates[gate], float(change[k]), float(share[k])))
+    return tuple(found[:NAMED]), told
 
 
 def nudged(evidence: Evidence, places: Sequence[tuple[int, tuple[int, ...]]]) -> Array:
@@ -133,7 +136,8 @@ def gate_of(evidence: Evidence, gates: Array, influence: Array, share: Array, y:
         else:
             left.append(1 - float(share[gates == gate].max()))
     best, second = np.argsort(left)[:2]
-    return evidence.gates[best] if left[best] <= 1 - TOLD and left[second] >= APART * left[best] else None
+    apart = left[second] >= max(APART * left[best], SEEN)
+    return evidence.gates[best] if left[best] <= 1 - TOLD and apart else None
 
 
 def elements_for(weights: int) -> int:

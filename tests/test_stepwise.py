@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from rnnverify import verify
+from rnnverify import stepwise, verify
 from rnnverify.keras_model import observe
+from rnnverify.replay.graph import Graph
 from rnnverify.rounding import PRECISIONS, Rounded
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.model import Tolerance
@@ -183,3 +185,31 @@ def test_the_check_in_stretches_of_time_finds_the_same(
         assert one.max_residual == pytest.approx(other.max_residual, rel=1e-6)
         assert one.worst_ratio == pytest.approx(other.worst_ratio, rel=1e-6)
     assert verify_observation(observed, "right", 0, "float32", Tolerance()).passed
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_check_s_own_memory_does_not_grow_with_the_number_of_timesteps(
+    cell: str, masked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stepwise, "STRETCH", 1 << 12)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # how much several threads hold at once is a matter of chance
+
+    def peak(timesteps: int) -> int:
+        layers = [{"Masking": {}}] if masked else []
+        layers += [{cell: {"units": 16, "return_sequences": True}}, {"Dense": {"units": 2}}]
+        observed = observe(spec_from_mapping({"N": 2, "T": timesteps, "D": 3, "layers": layers}))
+        graph = Graph(observed.nodes)
+        stepwise.check_nodes(observed, graph)
+        tracemalloc.start()
+        tallies = stepwise.check_nodes(observed, graph)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert all(tally.first is None for tally in tallies.values())
+        return most
+
+    few, many = 400, 4000
+    growth = peak(many) - peak(few)
+    sequence = 2 * (many - few) * 16 * 4  # bytes of Keras's own outputs, which are there in any case
+    masks = 4 * 2 * (many - few) * 8 if masked else 0  # where a masked step's state comes from: an integer a step
+    assert growth < sequence / 4 + masks
