@@ -27,7 +27,7 @@ def random_spec(rng: np.random.Generator, largest: int = 64, longest: int = 60) 
             "units": size(largest),
             "return_sequences": sequences,
             "use_bias": flag(0.9),
-            "activation": pick("tanh", "tanh", "tanh", "sigmoid", "softsign"),
+            "activation": pick("tanh", "tanh", "tanh", "tanh", "sigmoid", "softsign", "relu", "silu"),
         }
         if kind == "GRU":
             arguments["reset_after"] = flag()

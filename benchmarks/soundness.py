@@ -65,7 +65,7 @@ def drawn_input(
     steps = np.linspace(0, rng.uniform(1, 20), shape[1] if len(shape) > 2 else 1)[:, np.newaxis]
     if given.role == "state":
         return (0.5 * x).astype(np.float64 if dtype == "float64" else np.float32)
-    largest = 1e3 if dtype == "float16" or dtype == "mixed_float16" else 1e15
+    largest = 3e4 if dtype == "float16" or dtype == "mixed_float16" else 1e15
     made = {
         "normal": x,
         "uniform": rng.random(shape),

@@ -19,7 +19,7 @@ from rnnverify.precision import rounded
 from rnnverify.spec.graph import snake_case
 from rnnverify.spec.layers import LayerArguments
 from rnnverify.spec.model import Input, NestedLayer, Spec
-from rnnverify.watcher import Watcher, siblings_of
+from rnnverify.watcher import Watcher, predict, siblings_of
 from rnnverify.weights import weight_names
 
 Array = npt.NDArray[Any]
@@ -150,7 +150,7 @@ class Built:
             fed = arguments([x[name] for name in self.feed])
         started = time.perf_counter()
         try:
-            predicted = self.model.predict(fed, verbose=0)
+            predicted = predict(self.model, fed, len(next(iter(x.values()))))
         except Exception as error:  # whatever it is, this model cannot be run on these inputs
             raise RequestError(f"Keras cannot predict: {first_line(error)}") from None
         predictions = tuple(np.asarray(array) for array in self.keras.tree.flatten(predicted))

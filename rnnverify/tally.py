@@ -68,6 +68,8 @@ class Tally:
             residual = np.abs(keras - value)
             if not np.isfinite(residual).all():
                 residual = self.beyond_numbers(keras, value, bound, residual)
+                unknown = np.isinf(allowed) & ~np.isnan(value)  # Keras's own range may have ended on the way
+                residual = np.where(unknown, 0, residual)
                 allowed = np.where(np.isfinite(allowed), allowed, 0)
             wrong = ~(residual <= allowed)
             if allowed.min(initial=1.0) > 0:

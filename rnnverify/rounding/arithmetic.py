@@ -11,6 +11,7 @@ from rnnverify.replay.arrays import Array
 from rnnverify.rounding.numbers import (
     LARGEST,
     OWN_ROUNDING,
+    SURELY_WITHIN,
     UNIFORM,
     Precision,
     Rounded,
@@ -38,6 +39,8 @@ def add(p: Precision, x: Any, y: Any) -> Rounded:
         noise = np.zeros(value.shape)
         for term in terms:
             noise += np.abs(term)
+        if noise.max(initial=0) > p.largest:  # a partial sum may end in infinity
+            noise = np.where(noise > p.largest, np.inf, noise)
         noise *= growth(len(terms) - 2, p.unit)
         bound = bound + noise
         noise *= noise
@@ -78,8 +81,15 @@ def multiply(p: Precision, x: Any, y: Any) -> Rounded:
         variance *= 2
     if is_power_of_two(x) or is_power_of_two(y):
         lost = p.smallest if min(abs(k) for k in (x, y) if is_power_of_two(k)) < 1 else 0.0
-        return known(xv * yv, bound + lost, variance + lost**2, p)
-    made = stored(xv * yv, bound, variance, p)
+        made = known(xv * yv, bound + lost, variance + lost**2, p)
+        made.beyond = bool(np.max(np.abs(made.value), initial=0) > SURELY_WITHIN * p.largest)
+        return made
+    value = xv * yv
+    postponed = max(one.postponed if isinstance(one, Rounded) else 1.0 for one in (x, y))
+    if postponed > 1:
+        overflows = np.abs(value) * postponed > p.largest
+        bound, variance = (np.where(overflows, np.inf, error) for error in (bound, variance))
+    made = stored(value, bound, variance, p)
     for one, variance_of_one, factor in ((x, xs, yv), (y, ys, xv)):
         if isinstance(one, Rounded) and one.lasting:
             keep(made, np.abs(factor) * np.sqrt(variance_of_one))
@@ -123,7 +133,12 @@ def divide(p: Precision, x: Any, y: Any) -> Rounded:
         variance = np.fmin(variance, bound * bound)
     # By a constant the other side may multiply instead, by the reciprocal that it has rounded: TensorFlow's graphs do.
     roundings = 2 + p.unit if isinstance(y, int | float) else 1.0
-    return stored(value, bound, variance, p, roundings, UNIFORM * math.sqrt(roundings))
+    made = stored(value, bound, variance, p, roundings, UNIFORM * math.sqrt(roundings))
+    if isinstance(
+        y, int | float
+    ):  # they also do it later, after a product with something else, which may overflow then
+        made.postponed = max(1.0, abs(y))
+    return made
 
 
 @handles(np.power)

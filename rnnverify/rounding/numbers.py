@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from rnnverify.precision import LARGEST as LARGEST_OF
+from rnnverify.replay.activations import ERF
 from rnnverify.replay.arrays import Array
 
 LARGEST = float(np.finfo(np.float64).max)
 OWN_ROUNDING = 1 + 2.0**-40  # what a bound may have lost by being computed in float64: counts where two nearly cancel
+SURELY_WITHIN = 0.9  # of the largest number: rounded, it is still below that
 UNIFORM = 3.0**-0.5  # the standard deviation of one rounding, in u
 
 
@@ -24,25 +27,27 @@ class Precision:
     unit: float  # unit roundoff: half the spacing of numbers just above 1
     accumulation: float  # the same for the sums inside an inner product
     smallest: float  # results below it may be flushed to zero
+    largest: float = LARGEST  # beyond it there is only infinity
     unread: float = 0.0  # numbers below it may be read as zero, even where they are fed in
     operands: float = 0.0  # how far the operands of an inner product are rounded before it, relatively (TF32)
 
 
-# Flushing subnormal results to zero, as TensorFlow does, makes an error of up to the smallest normal number. In float64
+# Flushing subnormal results to zero, as TensorFlow does, makes an error of up to the smallest normal number; its silu
+# gives zero for a factor of up to a little over twice that, in float32. In float64
 # the replay's own rounding is as large as the other side's: one place where that counts, so its unit is twice as large.
 # It reads subnormal numbers as zero, too: as measured, relu(1e-40) is 0 on a CPU. Only those of float16 are left alone.
 PRECISIONS: Mapping[str, Precision] = {
     "float64": Precision(unit=2.0**-52, accumulation=2.0**-52, smallest=2.0**-1022, unread=2.0**-1022),
-    "float32": Precision(unit=2.0**-24, accumulation=2.0**-24, smallest=2.0**-126, unread=2.0**-126),
-    "float16": Precision(unit=2.0**-11, accumulation=2.0**-11, smallest=2.0**-14),
-    "bfloat16": Precision(unit=2.0**-8, accumulation=2.0**-8, smallest=2.0**-126, unread=2.0**-126),
+    "float32": Precision(2.0**-24, 2.0**-24, smallest=2.0**-124, largest=LARGEST_OF["float32"], unread=2.0**-126),
+    "float16": Precision(2.0**-11, 2.0**-11, smallest=2.0**-14, largest=LARGEST_OF["float16"]),
+    "bfloat16": Precision(2.0**-8, 2.0**-8, smallest=2.0**-124, largest=LARGEST_OF["bfloat16"], unread=2.0**-126),
 }
 
 
 class Rounded(NDArrayOperatorsMixin):
     """An array of values with, for each, a worst-case bound and a variance of its absolute error."""
 
-    __slots__ = ("bound", "lasting", "precision", "terms", "value", "variance")
+    __slots__ = ("beyond", "bound", "lasting", "postponed", "precision", "terms", "value", "variance")
 
     def __init__(self, value: Array, bound: Array, variance: Array, precision: Precision) -> None:
         self.value = value
@@ -50,6 +55,8 @@ class Rounded(NDArrayOperatorsMixin):
         self.variance = variance
         self.precision = precision
         self.terms: tuple[Array, ...] = ()  # of a sum: what was added, see `add`
+        self.beyond = False  # whether some numbers may be beyond the other side's range, so that it has infinity there
+        self.postponed = 1.0  # a division that may be done later, see `divide`
         self.lasting = False  # whether it is carried through time, so that the errors of its steps add up: see `keep`
 
     @classmethod
@@ -105,14 +112,19 @@ class Rounded(NDArrayOperatorsMixin):
         """The same rearrangement of all parts."""
         made = Rounded(function(self.value), function(self.bound), function(self.variance), self.precision)
         made.terms = tuple(map(function, self.terms))
-        made.lasting = self.lasting
+        made.lasting, made.beyond, made.postponed = self.lasting, self.beyond, self.postponed
         return made
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         handler = UFUNCS.get((ufunc, method))
         if handler is None or options.get("out") is not None:
             return NotImplemented
-        return handler(precision_of(inputs), *inputs, **options)
+        made = handler(precision_of(inputs), *inputs, **options)
+        if isinstance(made, Rounded) and any(isinstance(x, Rounded) and x.beyond for x in inputs):
+            if ufunc not in FINITE_AT_INFINITY:
+                unknown_beyond(made, ufunc, inputs)
+            made.beyond = True
+        return made
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in FUNCTIONS:
@@ -139,6 +151,39 @@ class Unsure:
 
     def __sub__(self, number: int) -> Unsure:
         return Unsure(self.value - number, self.unsure, self.likely)
+
+
+# Of infinity these give what they give of any number that is large enough.
+FINITE_AT_INFINITY = {np.tanh, np.exp, ERF, np.negative, np.absolute, np.sign, np.maximum, np.minimum}
+
+
+def unknown_beyond(made: Rounded, ufunc: np.ufunc, inputs: Sequence[Any]) -> None:
+    """Nothing is known where the other side has had infinity in place of a number, and ours is back in its range.
+
+    Nor where that made infinity less infinity, or zero times infinity. But a number divided by infinity is zero.
+    """
+    largest = made.precision.largest
+    values = [x.value if isinstance(x, Rounded) else np.asarray(x) for x in inputs]
+    bounds = [x.bound if isinstance(x, Rounded) else 0.0 for x in inputs]
+    lost: list[Any] = [np.abs(value) + bound > largest for value, bound in zip(values, bounds, strict=True)]
+    if ufunc is np.matmul:
+        lost = [lost[0].any(axis=-1, keepdims=True), lost[1].any(axis=0, keepdims=True)]
+    unknown = np.abs(made.value) <= largest
+    if ufunc in (np.add, np.subtract):
+        x, y = values
+        unknown |= lost[0] & lost[1] & ((np.sign(x) == np.sign(y)) == (ufunc is np.subtract))
+    elif ufunc is np.multiply:
+        zero = [maybe_zero(x, made.precision) for x in inputs]
+        unknown |= (lost[0] & zero[1]) | (lost[1] & zero[0])
+    for place, where in enumerate(lost):
+        error = np.abs(made.value) if ufunc is np.divide and place == 1 else np.inf
+        made.bound = np.where(where & unknown, made.bound + error, made.bound)
+        made.variance = np.where(where & unknown, made.variance + error * error, made.variance)
+
+
+def maybe_zero(x: Any, p: Precision) -> Any:
+    """Where the other side may have zero."""
+    return np.abs(x.value) <= x.bound + p.smallest if isinstance(x, Rounded) else np.abs(x) <= p.smallest
 
 
 Handler = Callable[..., Any]
@@ -220,13 +265,16 @@ def stored(
     square *= (typical * farther / worst) ** 2
     square += variance
     square += p.smallest**2
-    if not square.max(initial=0) < np.inf:
+    top = square.max(initial=0)
+    if not top < np.inf:
         square = np.fmin(square, np.inf)
         noise = np.minimum(noise, LARGEST * (worst * p.unit / farther))  # of an infinite value: see the module
     noise += bound
     noise *= farther
     noise += p.smallest
-    return Rounded(value, without_nan(noise), square, p)
+    made = Rounded(value, without_nan(noise), square, p)
+    made.beyond = not math.sqrt(top) < typical * p.unit * SURELY_WITHIN * p.largest  # top has the value's square in it
+    return made
 
 
 @replaces(np.zeros_like)
@@ -248,8 +296,12 @@ def rearranged(function: Any, args: Any, kwargs: Any) -> Any:
 
         return function(*map(pick, args), **kwargs)
 
+    def whole(value: Array, bound: Array, variance: Array) -> Rounded:
+        made = Rounded(value, bound, variance, found[0].precision)
+        made.beyond = any(x.beyond for x in found)
+        return made
+
     values, bounds, variances = part(0), part(1), part(2)
-    p = found[0].precision
     if isinstance(values, list):
-        return [Rounded(*three, p) for three in zip(values, bounds, variances, strict=True)]
-    return Rounded(values, bounds, variances, p)
+        return [whole(*three) for three in zip(values, bounds, variances, strict=True)]
+    return whole(values, bounds, variances)

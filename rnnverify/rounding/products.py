@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from rnnverify.replay.arrays import Array
 from rnnverify.rounding.arithmetic import growth
-from rnnverify.rounding.numbers import Precision, Rounded, handles, known, parts, replaces, stored
+from rnnverify.rounding.numbers import SURELY_WITHIN, Precision, Rounded, handles, known, parts, replaces, stored
 
 SQUARES_FROM, SQUARES_TO = 1e-200, 1e300  # sums of squares from which nothing that counts is lost to float64's range
 SPREAD_FLOOR = 1e-30  # what may have been lost to underflow in the float32 squares, relatively
@@ -40,6 +41,8 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     length = norm(xv, -1)[..., np.newaxis]
     width, column_squares, unread = w.columns if isinstance(w, Matrix) else columns_of(w)
     size = length * width
+    if length.max(initial=0) * width.max(initial=0) > p.largest:  # a partial sum may end in infinity
+        size = np.where(size > p.largest, np.inf, size)
     spread = np.square(xv / length, dtype=np.float32) @ column_squares
     spread += SPREAD_FLOOR
     u, d = p.accumulation, p.operands
@@ -62,9 +65,11 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     if isinstance(x, Rounded) and x.inexact:
         bound += norm(xb, -1)[..., np.newaxis] * width * (1 + worst)
         variance += xs @ (wv * wv)
-    if p.accumulation == p.unit:
-        return known(value, bound, variance, p)
-    return stored(value, bound, variance, p)
+    if p.accumulation != p.unit:
+        return stored(value, bound, variance, p)
+    made = known(value, bound, variance, p)
+    made.beyond = not math.sqrt(made.variance.max(initial=0) / own) < SURELY_WITHIN * p.largest
+    return made
 
 
 def columns_of(w: Any) -> tuple[Array, Array, Array | None]:
@@ -98,6 +103,7 @@ def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     p, n = x.precision, x.shape[axis]
     value = np.sum(x.value, axis=axis, keepdims=keepdims)
     size = np.sum(np.abs(x.value), axis=axis, keepdims=keepdims)
+    size = np.where(size > p.largest, np.inf, size)  # a partial sum may end in infinity
     squares = np.sum(x.value * x.value, axis=axis, keepdims=keepdims)
     worst = growth(n, p.unit)
     bound = (np.sum(x.bound, axis=axis, keepdims=keepdims) + n * p.smallest) * (1 + worst) + worst * size

@@ -267,3 +267,67 @@ def test_elements_that_move_take_their_errors_with_them() -> None:
     assert both.bound.tolist() == [[0.1, 0.2], [0, 0]]
     assert np.swapaxes(x, 0, 1).variance.tolist() == [[0.3], [0.4]]
     assert [part.bound.item() for part in np.split(x, 2, axis=-1)] == [0.1, 0.2]
+
+
+SHORT = Precision(unit=1 / 1024, accumulation=1 / 1024, smallest=1 / 64, largest=100.0)
+
+
+def short(value: float) -> Any:
+    """A number as the result of an operation, in a precision that ends at 100."""
+    return Rounded(np.array([value / 2]), np.zeros(1), np.zeros(1), SHORT) * 2
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        lambda x: x - short(40),
+        lambda x: short(40) - x,
+        lambda x: x * 0.25,
+        lambda x: x * short(0.0),
+        lambda x: x / 4,
+        lambda x: x / (1 + np.abs(x)),
+        lambda x: x + -x,
+        lambda x: x - x * 1.0,
+        lambda x: np.log(x),
+        lambda x: np.sqrt(x),
+        lambda x: x[np.newaxis] @ np.array([[0.25]]),
+        lambda x: np.stack([x, x])[0].reshape(1) - short(40),
+        lambda x: np.minimum(x, 200) * 0.25,
+    ],
+)
+def test_nothing_is_known_of_a_number_that_comes_back_from_beyond_the_other_side_s_range(back: Any) -> None:
+    assert bound_of(back, short(110)) == INF
+    assert bound_of(back, short(-110)) == INF or back(short(110)).value < 100
+    assert bound_of(back, short(90)) < INF or back(short(90)).value > 100
+
+
+def test_what_is_finite_at_infinity_stays_known() -> None:
+    assert bound_of(np.tanh, short(110)) < 0.1
+    assert bound_of(lambda x: np.minimum(x, 6), short(110)) == 0
+    assert bound_of(lambda x: np.exp(-x), short(110)) < 0.1
+    # Divided by infinity 1 gives zero, which is as far from 1/110 as that is large.
+    assert 1 / 110 <= bound_of(lambda x: 1 / x, short(110)) < 2 / 110 + 1 / 64
+    assert bound_of(lambda x: 1 / x, short(90)) < 1 / 63
+
+
+def test_a_number_within_its_bound_of_the_range_s_end_may_be_beyond_it() -> None:
+    near = Rounded(np.array([49.0]), np.array([2.0]), np.array([0.01]), SHORT) * 2
+    assert bound_of(lambda x: x - short(40), near) == INF
+
+
+def test_a_partial_sum_may_be_beyond_the_range() -> None:
+    x = Rounded.exact(np.array([[90.0, 80.0]]), SHORT)
+    assert bound_of(np.matmul, x, np.array([[1.0], [-1.0]])) == INF
+    assert bound_of(np.matmul, x, np.array([[0.1], [-0.1]])) < 1
+    assert bound_of(lambda y: np.sum(y, axis=-1), Rounded.exact(np.array([[90.0, -80.0]]), SHORT)) == INF
+    a, b, c = (Rounded.exact(np.array([v]), SHORT) for v in (60.0, 50.0, -70.0))
+    assert bound_of(lambda a, b, c: a + b + c, a, b, c) == INF
+    assert bound_of(lambda a, b, c: (a + b) / 2 + c, *(one / 4 for one in (a, b, c))) < 1
+
+
+def test_a_division_that_is_done_after_the_next_product_may_let_that_overflow() -> None:
+    # Of (x / 6) y = (x y) / 6 the left is 15, and x y is 90; of twice that it is 180.
+    x, y = Rounded.exact(np.array([6.0]), SHORT), Rounded.exact(np.array([15.0]), SHORT)
+    assert bound_of(lambda x, y: (x / 6) * y, x, y) < 1
+    assert bound_of(lambda x, y: (x / 6) * y, x, y * 2) == INF
+    assert bound_of(lambda x, y: (x / short(6)) * y, x, y * 2) < 2

@@ -1,0 +1,45 @@
+"""What a worker does: verify some points, one after the other, and answer with records that can be written as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from rnnverify.errors import RequestError
+from rnnverify.report.records import finite, record
+from rnnverify.sweep.grid import Grid, Point
+from rnnverify.sweep.models import Models
+from rnnverify.verification import verify_observation
+
+Record = dict[str, Any]
+
+
+def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:
+    """The record of each point: what the JSON report says of a spec, and the point; or why there is none."""
+    return [verify_point(grid, point) for point in points]
+
+
+def verify_point(grid: Grid, point: Point) -> Record:
+    try:
+        spec = grid.spec(point)
+        observed = models().observe(spec)
+        result = verify_observation(observed, grid.base_path, spec.seed, spec.dtype, spec.tolerance)
+    except RequestError as error:
+        return failed(grid, point, str(error))
+    except Exception as error:  # a bug of ours, or no memory: the points after it count all the same
+        models.cache_clear()
+        return failed(grid, point, f"{type(error).__name__}: {error}")
+    made: Record = finite({"point": point, **record(result)})
+    return made
+
+
+def failed(grid: Grid, point: Point, message: str) -> Record:
+    """The record of a point that has no result."""
+    return {"point": dict(point), "spec": grid.base_path, "verdict": "error", "message": message}
+
+
+@cache
+def models() -> Models:
+    """This process's own."""
+    return Models()

@@ -1,0 +1,129 @@
+"""Where points are run: on processes of this machine, or on a Dask cluster. Both give futures, and nothing else is asked."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rnnverify.errors import RequestError
+from rnnverify.sweep.grid import Grid, Point
+from rnnverify.sweep.points import Record, failed, verify_points
+
+Task = Sequence[Point]  # run one after the other by one worker
+
+SHARED = ("N", "T", "data", "weights", "seed", "tolerance")  # keys by which points may differ and share a model
+MOST_AT_ONCE = 16  # points a task: their results are known together
+AHEAD = 4  # tasks waiting for each worker
+
+
+class Executor(Protocol):
+    """What local processes and a cluster have in common."""
+
+    def submit(self, function: Any, *arguments: Any) -> Future[list[Record]]: ...
+
+
+def tasks_of(points: Sequence[Point]) -> list[Task]:
+    """The points in groups that share a model, in the order in which these first appear."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        own = {key: value for key, value in point.items() if key.replace("[", ".").split(".")[0] not in SHARED}
+        groups.setdefault(repr(own), []).append(point)
+    return [
+        group[start : start + MOST_AT_ONCE] for group in groups.values() for start in range(0, len(group), MOST_AT_ONCE)
+    ]
+
+
+def run(executor: Executor, grid: Grid, tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:
+    """Run all tasks, and yield their records as they are known.
+
+    Where a worker dies in a task, as by lack of memory, its points are run once more, one by one; the one that kills its
+    worker again is an error.
+    """
+    waiting = list(reversed(tasks))
+    running: dict[Future[list[Record]], Task] = {}
+    while waiting or running:
+        while waiting and len(running) < AHEAD * workers:
+            task = waiting.pop()
+            running[executor.submit(verify_points, grid, task)] = task
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            task = running.pop(future)
+            try:
+                yield future.result()
+            except Exception as error:  # verify_points raises nothing: the worker is gone
+                if len(task) > 1:
+                    waiting += [[point] for point in reversed(task)]
+                else:
+                    yield [failed(grid, task[0], death(error))]
+
+
+def death(error: Exception) -> str:
+    """Why there is no result, in words."""
+    code = getattr(error, "exitcode", None)
+    told = f"exit code {code}" if code is not None else f"{type(error).__name__}: {error}"
+    return f"the worker died ({told}), as when memory runs out; make the point smaller, or run fewer workers"
+
+
+class Processes:
+    """Worker processes of this machine."""
+
+    def __init__(self, pool: Any) -> None:
+        self.pool = pool
+
+    def submit(self, function: Any, *arguments: Any) -> Future[list[Record]]:
+        made: Future[list[Record]] = self.pool.schedule(function, args=arguments)
+        return made
+
+
+@contextmanager
+def local(workers: int) -> Iterator[Executor]:
+    """That many processes, forked from one that has imported TensorFlow; the cores are shared out among them."""
+    from pebble import ProcessPool
+
+    threads = str(max(1, cores() // workers))
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, threads)
+    context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+    context.set_forkserver_preload(["rnnverify.sweep.preload"])
+    pool = ProcessPool(max_workers=workers, context=context)
+    try:
+        yield Processes(pool)
+        pool.close()
+    except BaseException:
+        pool.stop()
+        raise
+    finally:
+        pool.join()
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    """A Dask cluster, and how many workers it has.
+
+    Raises:
+        RequestError: Dask is not installed, or there is no scheduler at the address.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise RequestError("--scheduler needs Dask: pip install 'rnnverify[dask]'") from None
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError, TimeoutError) as error:
+        raise RequestError(
+            f"--scheduler {address}: no Dask scheduler answers there ({error}); start one with: dask scheduler"
+        ) from None
+    with client:
+        workers = len(client.scheduler_info()["workers"])
+        if not workers:
+            raise RequestError(f"--scheduler {address}: it has no workers; start one with: dask worker {address}")
+        yield client.get_executor(pure=False), workers
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
