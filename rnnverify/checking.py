@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 from rnnverify.errors import RequestError
 from rnnverify.spec import Spec, load_spec
 from rnnverify.spec.overrides import Override
+from rnnverify.spec.source import LARGEST_FILE
 from rnnverify.verification import Verification
 
 SUFFIXES = (".yaml", ".yml")
+GRID = re.compile(rb"^grid[ \t]*:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,22 @@ def find_specs(paths: Sequence[str]) -> list[str]:
         if not os.path.exists(path):
             raise RequestError(f"{path}: no such file or folder; give specs, or folders with specs")
         if os.path.isdir(path):
-            found += sorted(str(file) for file in Path(path).rglob("*") if file.suffix in SUFFIXES and file.is_file())
+            files = (file for file in Path(path).rglob("*") if file.suffix in SUFFIXES and file.is_file())
+            found += sorted(str(file) for file in files if not is_grid(file))
         else:
             found.append(path)
     if not found:
         raise RequestError(f"{', '.join(paths)}: no spec here; expected files ending in {' or '.join(SUFFIXES)}")
     return list(dict.fromkeys(found))
+
+
+def is_grid(file: Path) -> bool:
+    """Whether a YAML file is a grid for `rnnverify sweep`, and no spec."""
+    try:
+        with file.open("rb") as content:
+            return GRID.search(content.read(LARGEST_FILE)) is not None
+    except OSError:
+        return False  # it is said why when it is read as a spec
 
 
 def check(

@@ -13,6 +13,7 @@ from rnnverify import __version__
 from rnnverify.cli.check import check
 from rnnverify.cli.run import run
 from rnnverify.cli.schema import schema
+from rnnverify.cli.sweep import sweep
 from rnnverify.errors import RequestError
 
 
@@ -62,10 +63,12 @@ def main() -> None:
       rnnverify run configs/lstm_softmax.yaml
       rnnverify run configs/lstm_softmax.yaml --set T=50 --format json
       rnnverify check configs/ --format junit --output report.xml
+      rnnverify sweep configs/grids/shapes.yaml --workers 8
       rnnverify schema spec > spec.schema.json
     """
 
 
 main.add_command(run)
 main.add_command(check)
+main.add_command(sweep)
 main.add_command(schema)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rnnverify import __version__
 from rnnverify.checking import Outcome
+from rnnverify.sweep.summary import Summary
 from rnnverify.tally import Divergence
 from rnnverify.verification import LayerResult, OutputResult, Verification
 
@@ -24,6 +25,13 @@ def check_json(outcomes: Sequence[Outcome]) -> str:
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
     errors = [{"spec": o.spec, "message": o.error} for o in outcomes if o.error is not None]
     return dumped({**report(results), "errors": errors})
+
+
+def sweep_json(summary: Summary, records: Sequence[Mapping[str, Any]]) -> str:
+    """What `sweep --format json` prints: the summary, and the record of every point."""
+    counts = {key: value for key, value in asdict(summary).items() if key != "worst"}
+    worst = [record["point"] for record in summary.worst]
+    return dumped({"rnnverify": __version__, "summary": {**counts, "worst": worst}, "results": list(records)})
 
 
 def report(results: Sequence[Verification]) -> dict[str, Any]:

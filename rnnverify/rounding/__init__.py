@@ -9,9 +9,12 @@ operation returns its exact result times 1 + d, |d| <= u. An inner product of n 
 without fused multiply-adds, is off by at most g(n) |x|.|w|, g(n) = n u / (1 - n u). For the variance the d are
 independent and uniform on [-u, u], so that of one rounding is u^2/3 of the result's square; see `matmul`.
 
-The model knows underflow, but no overflow: a bound says nothing of another side whose own range ended on the way. Where
-float64's range ends, the value is infinite; a finite bound then means that the other side has at least LARGEST less that
-bound, so that a quotient by it is known. Where nothing is known the bound is infinite. Neither part is ever NaN.
+Underflow is part of the model: see `Precision.smallest`. Overflow is, too: where the other side may have had infinity on the
+way, and ours has come back into its range, nothing is known, and the bound is infinite. Where float64's own range ends, the
+value is infinite; a finite bound then means that the other side has at least LARGEST less that bound, so that a quotient by
+it is known. Neither part is ever NaN.
+
+`numbers` has the array type, `arithmetic`, `functions`, `choices` and `products` what NumPy's operations do to it.
 """
 
 from __future__ import annotations

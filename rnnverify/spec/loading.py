@@ -70,7 +70,8 @@ def load_spec(path: str, overrides: Sequence[Override] = ()) -> Spec:
     """Read and validate a spec.
 
     Args:
-        path: a YAML file, or a saved model (.keras, .h5), which stands for a spec that names nothing else.
+        path: a YAML file (of a grid, its `base`), or a saved model (.keras, .h5), which stands for a spec that names nothing
+            else.
         overrides: (key, value) pairs that replace parts of it, with keys such as `layers.0.LSTM.units`.
 
     Raises:
@@ -81,8 +82,22 @@ def load_spec(path: str, overrides: Sequence[Override] = ()) -> Spec:
             raise SpecError(f"{path}: no such file; give the path of a saved model or of a YAML spec")
         source = Source(path, {"model": FilePath(path).name})
     else:
-        source = read_source(path)
+        source = base_of(read_source(path))
     return validated(apply_overrides(source, overrides))
+
+
+def base_of(source: Source) -> Source:
+    """Of a grid for `rnnverify sweep` the spec that its points have in common; anything else as it is.
+
+    Raises:
+        SpecError: the grid names a file for it.
+    """
+    if not isinstance(source.value, dict) or not {"base", "grid"} <= source.value.keys():
+        return source
+    base = source.value["base"]
+    if isinstance(base, str):
+        raise SpecError(f"{source.file}: a grid for `rnnverify sweep`; its spec is {located(source.file, base)}")
+    return Source(source.file, base, {path[1:]: line for path, line in source.lines.items() if path[:1] == ("base",)})
 
 
 def spec_from_mapping(mapping: Mapping[str, Any], name: str = "spec", overrides: Sequence[Override] = ()) -> Spec:

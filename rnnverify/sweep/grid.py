@@ -67,7 +67,7 @@ class Grid:
     def point(self, number: int) -> Point:
         """The point with that number in the product."""
         values = {}
-        for key, choices in reversed(self.axes.items()):
+        for key, choices in reversed(list(self.axes.items())):
             number, index = divmod(number, len(choices))
             values[key] = choices[index]
         return dict(reversed(values.items()))
@@ -206,7 +206,7 @@ def spread(problems: Problems, path: Path, form: str, numbers: Any) -> list[Any]
 def checked(problems: Problems, grid: Grid) -> Grid:
     """Every value tried once, with the first of the other axes; whole numbers where the key wants them."""
     first = {key: values[0] for key, values in grid.axes.items()}
-    axes = {}
+    axes: dict[str, tuple[Any, ...]] = {}
     for key, values in grid.axes.items():
         kept = []
         for value in values:

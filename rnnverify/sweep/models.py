@@ -90,8 +90,9 @@ def with_open_time(spec: Spec) -> Spec:
     """The spec with the number of timesteps left open, where no layer is tied to it."""
     if any(tied(layer.class_name, layer.arguments) for layer in spec.layers):
         return spec
+    any_number: Any = None
     inputs = tuple(
-        replace(given, shape=(None, *given.shape[1:]))
+        replace(given, shape=(any_number, *given.shape[1:]))
         if given.shape[:1] == (spec.T,) and given.role != "state"
         else given
         for given in spec.inputs

@@ -16,7 +16,7 @@ from typing import Any
 
 from rnnverify import __version__
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid, identity
+from rnnverify.sweep.grid import Grid, Point, identity
 
 Record = dict[str, Any]
 
@@ -53,6 +53,15 @@ class Store:
             ) from None
         self.records.append(record)
         self.done.add(identity(record["point"]))
+
+    def left(self, grid: Grid) -> list[Point]:
+        """The points that have no result yet."""
+        return [point for point in grid.points() if identity(point) not in self.done]
+
+    def in_order(self, grid: Grid) -> list[Record]:
+        """The results in the order of the points."""
+        known = {identity(record["point"]): record for record in self.records}
+        return [known[one] for one in map(identity, grid.points()) if one in known]
 
     def note(self, **facts: Any) -> None:
         """Keep facts about the sweep in `sweep.json`."""

@@ -89,7 +89,7 @@ def local(workers: int) -> Iterator[Executor]:
         os.environ.setdefault(name, threads)
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
     context.set_forkserver_preload(["rnnverify.sweep.preload"])
-    pool = ProcessPool(max_workers=workers, context=context)
+    pool: Any = ProcessPool(max_workers=workers, context=context)
     try:
         yield Processes(pool)
         pool.close()

@@ -1,0 +1,198 @@
+"""The folder of a sweep: nothing lost, nothing doubled, and a clear word where it cannot be written."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnnverify.errors import RequestError
+from rnnverify.sweep.grid import Grid
+from rnnverify.sweep.store import opened
+from tests.sweep.stand_ins import record
+
+GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"N": (1, 2, 3), "T": (4, 5)}, None, 0)
+
+
+def filled(folder: Path, count: int = 6, grid: Grid = GRID) -> None:
+    with opened(str(folder), grid) as store:
+        for point in store.left(grid)[:count]:
+            store.add(record(point))
+
+
+def lines(folder: Path) -> list[Any]:
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+def test_results_are_there_line_by_line_and_the_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    filled(tmp_path, 4)
+    with opened(str(tmp_path), GRID) as store:
+        assert list(store.left(GRID)) == [{"N": 3, "T": 4}, {"N": 3, "T": 5}]
+        store.add(record({"N": 3, "T": 5}))
+        assert lines(tmp_path)[-1]["point"] == {"N": 3, "T": 5}  # at once
+        assert [one["point"]["T"] for one in store.in_order(GRID)] == [4, 5, 4, 5, 5]
+    about = json.loads((tmp_path / "sweep.json").read_text())
+    assert about["grid"] == {"N": [1, 2, 3], "T": [4, 5]}
+    assert about["started"]
+    assert about["finished"] is None
+
+
+@pytest.mark.parametrize(
+    "torn", [b'{"point": {"N": 3,', b'{"point": {"N": 3, "T": 4}, "verdi\n', b"\x00\x00\x00", b"{"]
+)
+def test_a_torn_last_line_is_cut_off_and_its_point_run_again(tmp_path: Path, torn: bytes) -> None:
+    filled(tmp_path, 4)
+    whole = (tmp_path / "results.jsonl").read_bytes()
+    (tmp_path / "results.jsonl").write_bytes(whole + torn)
+    filled(tmp_path)
+    assert [one["point"] for one in lines(tmp_path)] == list(GRID.points())
+    assert (tmp_path / "results.jsonl").read_bytes().startswith(whole)
+
+
+def test_another_damaged_line_is_refused_and_left_alone(tmp_path: Path) -> None:
+    filled(tmp_path, 2)
+    path = tmp_path / "results.jsonl"
+    first, second = path.read_bytes().splitlines()
+    for damaged in (b"\n".join([first, b"{", second, b""]), b"\n".join([b"[1]", second, b""])):
+        path.write_bytes(damaged)
+        with pytest.raises(RequestError, match=r"results\.jsonl:[12]: damaged"):
+            filled(tmp_path)
+        assert path.read_bytes() == damaged
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"base": {"D": 4, "K": 2, "M": 5}}, "base.D"),
+        ({"axes": {"N": (1, 2), "T": (4, 5)}}, "grid.N"),
+        ({"axes": {"T": (4, 5), "N": (1, 2, 3)}}, None),
+        ({"sample": 3}, "sample"),
+        ({"seed_of_sample": 3}, "seed_of_sample"),
+        ({"overrides": (("M", 7),)}, "overrides"),
+    ],
+)
+def test_results_of_another_grid_are_not_mixed_in(tmp_path: Path, change: dict[str, Any], told: str | None) -> None:
+    filled(tmp_path, 2)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = Grid(**{**vars(GRID), **change})
+    if told is None:  # the order of the keys is no other grid: the same points
+        filled(tmp_path, 0, other)
+        return
+    with pytest.raises(RequestError, match=f"another grid .{told} is not the same"):
+        filled(tmp_path, 6, other)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"format": 99}', '{"format": 1}', "\x00"])
+def test_a_damaged_description_is_refused(tmp_path: Path, content: str) -> None:
+    filled(tmp_path, 2)
+    (tmp_path / "sweep.json").write_text(content)
+    with pytest.raises(RequestError, match=r"sweep\.json: "):
+        filled(tmp_path)
+    assert len(lines(tmp_path)) == 2
+
+
+def test_a_folder_with_results_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").write_text("precious\n")
+    with pytest.raises(RequestError, match="not the folder of a sweep"):
+        filled(tmp_path)
+    assert (tmp_path / "results.jsonl").read_text() == "precious\n"
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/none")):
+        with pytest.raises(RequestError, match=r"--output .* cannot be written"):
+            filled(folder)
+
+
+def test_two_sweeps_cannot_write_into_one_folder(tmp_path: Path) -> None:
+    with opened(str(tmp_path), GRID), pytest.raises(RequestError, match="another sweep is writing there"):
+        filled(tmp_path)
+
+
+def test_a_full_disk_is_told_and_what_was_written_is_kept(tmp_path: Path) -> None:
+    filled(tmp_path, 2)
+    whole = (tmp_path / "results.jsonl").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with opened(str(tmp_path), GRID) as store:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, limits[1]))  # room for a part of the next line
+        try:
+            with pytest.raises(RequestError, match=r"cannot be written: .*the 2 results so far are kept"):
+                store.add(record({"N": 2, "T": 4}))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "results.jsonl").read_bytes() == whole
+    filled(tmp_path)
+    assert [one["point"] for one in lines(tmp_path)] == list(GRID.points())
+
+
+SWEEP = """
+import sys
+from rnnverify.sweep import points, workers
+from tests.sweep import stand_ins
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+@contextmanager
+def threads(count):
+    with ThreadPoolExecutor(count) as pool:
+        yield pool
+
+workers.verify_points, workers.local = stand_ins.slow, threads
+from rnnverify.cli.group import main
+main(["sweep", sys.argv[1], "--output", sys.argv[2], "--workers", "2", "-q"])
+"""
+
+
+def test_killed_at_any_moment_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
+    (tmp_path / "grid.yaml").write_text(
+        "base: {D: 3, K: 2, M: 5}\ngrid: {N: {range: [1, 21]}, T: {range: [1, 31]}, layer: [LSTM, GRU]}"
+    )
+    command = [sys.executable, "-c", SWEEP, str(tmp_path / "grid.yaml"), str(tmp_path / "out")]
+    rng = random.Random(20261122)
+    seen: list[int] = []
+    for _ in range(20):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.5, 1.2))
+        process.kill()
+        process.wait()
+        path = tmp_path / "out" / "results.jsonl"
+        content = path.read_bytes() if path.exists() else b""
+        if rng.random() < 0.5 and content:  # as a crash of the machine may leave it
+            with path.open("ab") as file:
+                file.write(content.splitlines()[-1][: rng.randrange(1, 40)])
+        seen.append(content.count(b"\n"))
+    assert seen == sorted(seen)
+    assert seen[-1] > 0
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    points = [(one["point"]["N"], one["point"]["T"], one["point"]["layer"]) for one in lines(tmp_path / "out")]
+    assert len(points) == len(set(points)) == 1200
+    assert "1200 points: 1200 match" in done.stdout
+
+
+def test_ctrl_c_keeps_the_results_and_says_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "grid.yaml").write_text("base: {D: 3, K: 2, M: 5}\ngrid: {N: {range: [1, 61]}, T: {range: [1, 61]}}")
+    command = [sys.executable, "-c", SWEEP, str(tmp_path / "grid.yaml"), str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "out" / "results.jsonl").exists() or not lines(tmp_path / "out"):
+        time.sleep(0.05)
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    (line,) = told.splitlines()
+    assert "of 3600 results are kept" in line
+    assert "run the same command again to go on" in line
+    assert lines(tmp_path / "out")
