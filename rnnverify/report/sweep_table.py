@@ -21,9 +21,7 @@ MOST_ACROSS, MOST_DOWN = 24, 24
 
 def render_sweep(summary: Summary, records: Sequence[Record], grid: Grid) -> Iterator[RenderableType]:
     """The picture, the worst points and the summary."""
-    picture = picture_of(records, grid)
-    if picture is not None:
-        yield picture
+    yield from picture_of(records, grid)
     if summary.worst:
         yield worst_table(summary, list(grid.axes))
     yield summary_text(summary)
@@ -66,17 +64,17 @@ def summary_text(summary: Summary) -> Text:
     return Text(counts, style="bold green" if summary.passed else "bold red")
 
 
-def picture_of(records: Sequence[Record], grid: Grid) -> Table | None:
-    """The worst error over the two axes with the most values; None where there are not two, or too many values."""
+def picture_of(records: Sequence[Record], grid: Grid) -> Iterator[RenderableType]:
+    """The worst error over the two axes with the most values; nothing where there are not two, or too many values."""
     axes = sorted(
         (axis for axis, values in grid.axes.items() if len(values) > 1), key=lambda axis: -len(grid.axes[axis])
     )
     if len(axes) < 2:
-        return None
+        return
     across, down = axes[:2]
     columns, rows = grid.axes[across], grid.axes[down]
     if len(columns) > MOST_ACROSS or len(rows) > MOST_DOWN:
-        return None
+        return
     worst: dict[tuple[str, str], float] = {}
     for record in records:
         key = short(record["point"].get(down)), short(record["point"].get(across))
@@ -85,17 +83,16 @@ def picture_of(records: Sequence[Record], grid: Grid) -> Table | None:
             worst[key] = max(worst.get(key, 0.0), error)
     finite = [math.log10(error) for error in worst.values() if 0 < error < math.inf]
     if not finite:
-        return None
+        return
     low, high = min(finite), max(finite)
     table = new_table()
-    table.title = f"max |error|, the worst over all else: {down} down, {across} across"
-    table.title_justify = "left"
     table.add_column(down, justify="right", no_wrap=True)
     for column in columns:
         table.add_column(short(column), justify="right", no_wrap=True)
     for row in rows:
         table.add_row(short(row), *(cell(worst.get((short(row), short(column))), low, high) for column in columns))
-    return table
+    yield Text(f"max |error|, the worst over all else: {down} down, {across} across")
+    yield table
 
 
 def cell(error: float | None, low: float, high: float) -> Text:

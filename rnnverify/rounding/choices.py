@@ -89,6 +89,7 @@ def where(condition: Any, x: Any, y: Any) -> Rounded:
     if not isinstance(condition, Unsure):
         made = known(np.where(condition, xv, yv), np.where(condition, xb, yb), np.where(condition, xs, ys), p)
         made.lasting = any(isinstance(one, Rounded) and one.lasting for one in (x, y))
+        made.beyond = any(isinstance(one, Rounded) and one.beyond for one in (x, y))
         return made
     chosen = condition.value
     gap = np.abs(np.subtract(xv, yv))

@@ -68,6 +68,10 @@ class Rounded(NDArrayOperatorsMixin):
         value = np.asarray(value, dtype=np.float64)
         nothing = np.broadcast_to(np.float64(0), value.shape)
         size = np.abs(value)
+        if not size.max(initial=0) <= LARGEST:  # the other side's range has ended already
+            made = cls(value, nothing, nothing, precision)
+            made.beyond = True
+            return made
         if np.any((size < precision.unread) & (size > 0)):
             unread = np.where(size < precision.unread, size, 0)
             return cls(value, unread, unread * unread, precision)

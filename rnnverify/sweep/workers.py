@@ -118,10 +118,13 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
             f"--scheduler {address}: no Dask scheduler answers there ({error}); start one with: dask scheduler"
         ) from None
     with client:
-        workers = len(client.scheduler_info()["workers"])
-        if not workers:
-            raise RequestError(f"--scheduler {address}: it has no workers; start one with: dask worker {address}")
-        yield client.get_executor(pure=False), workers
+        try:
+            client.wait_for_workers(1, timeout="10s")
+        except TimeoutError:
+            raise RequestError(
+                f"--scheduler {address}: it has no workers; start one with: dask worker {address}"
+            ) from None
+        yield client.get_executor(pure=False), sum(client.nthreads().values())
 
 
 def cores() -> int:

@@ -1,0 +1,166 @@
+"""Points on worker processes and on a Dask cluster: the same results, whatever happens to a worker."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnnverify.errors import RequestError
+from rnnverify.sweep import workers
+from rnnverify.sweep.grid import Grid, identity, load_grid
+from rnnverify.sweep.points import verify_point
+from rnnverify.sweep.workers import cluster, local, run, tasks_of
+from tests.sweep.stand_ins import deadly, matching
+
+GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"T": (1, 2, 3, 4, 5), "N": (1, 2)}, None, 0)
+TIMES = ("seconds", "predict")
+
+
+def results(executor: Any, grid: Grid, count: int = 2) -> list[dict[str, Any]]:
+    return [record for records in run(executor, grid, tasks_of(list(grid.points())), count) for record in records]
+
+
+def without_times(records: list[dict[str, Any]]) -> dict[str, Any]:
+    return {identity(record["point"]): {k: v for k, v in record.items() if k != "seconds"} for record in records}
+
+
+def test_points_that_can_share_a_model_are_one_task() -> None:
+    grid = Grid("", {}, "", {"N": (1, 2), "M": (3, 4), "weights.scale": (1, 2), "layers.0.LSTM.units": (5, 6)}, None, 0)
+    tasks = tasks_of(list(grid.points()))
+    assert [len(task) for task in tasks] == [4, 4, 4, 4]
+    for task in tasks:
+        assert len({(point["M"], point["layers.0.LSTM.units"]) for point in task}) == 1
+    many = Grid("", {}, "", {"N": tuple(range(1, 41))}, None, 0)
+    assert [len(task) for task in tasks_of(list(many.points()))] == [16, 16, 8]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Grid:
+    path = tmp_path_factory.mktemp("grid") / "grid.yaml"
+    path.write_text(
+        "base: {D: 3, K: 2}\ngrid: {layer: [LSTM, GRU], N: [1, 3], T: [2, 5], M: [4], weights.scale: [1, 1000]}"
+    )
+    return load_grid(str(path))
+
+
+@pytest.fixture(scope="module")
+def alone(small: Grid) -> dict[str, Any]:
+    """What this process finds by itself."""
+    return without_times([verify_point(small, point) for point in small.points()])
+
+
+def test_worker_processes_find_what_one_process_finds(small: Grid, alone: dict[str, Any]) -> None:
+    with local(2) as executor:
+        found = results(executor, small)
+    assert len(found) == 16
+    assert without_times(found) == alone
+
+
+def test_a_worker_that_dies_costs_its_point_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "verify_points", deadly)
+    with local(2) as executor:
+        found = results(executor, GRID)
+    verdicts = {(record["point"]["T"], record["point"]["N"]): record["verdict"] for record in found}
+    assert len(found) == len(verdicts) == 10
+    assert {point for point, verdict in verdicts.items() if verdict == "error"} == {(3, 1), (3, 2)}
+    message = next(record["message"] for record in found if record["verdict"] == "error")
+    assert re.search(r"the worker died \(exit code 9\), as when memory runs out", message)
+
+
+def test_a_point_that_raises_is_an_error_and_those_after_it_are_run(
+    small: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rnnverify.sweep import points
+
+    broken = points.verify_observation
+
+    def sometimes(observed: Any, *arguments: Any) -> Any:
+        if len(observed.predictions[0]) == 3:
+            raise MemoryError("no room")
+        return broken(observed, *arguments)
+
+    monkeypatch.setattr(points, "verify_observation", sometimes)
+    found = points.verify_points(small, list(small.points()))
+    assert {record["point"]["N"]: record["verdict"] for record in found} == {1: "match", 3: "error"}
+    assert {record.get("message") for record in found} == {None, "MemoryError: no room"}
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
+    """A scheduler and two worker processes on loopback."""
+    pytest.importorskip("distributed")
+    folder = tmp_path_factory.mktemp("dask")
+    address = folder / "scheduler.json"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    arguments = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    processes = [
+        subprocess.Popen(
+            [*arguments, "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(address)],
+            cwd=folder, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True,
+        )
+    ]  # fmt: skip
+    while not address.exists():
+        time.sleep(0.05)
+        assert processes[0].poll() is None
+    time.sleep(0.2)
+    found = re.search(r"tcp://[\d.]+:\d+", address.read_text())
+    assert found is not None
+    processes += [
+        subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_worker", found[0], "--nthreads", "1", "--no-dashboard",
+             "--no-nanny", "--local-directory", str(folder)],
+            cwd=folder, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    from distributed import Client
+
+    with Client(found[0]) as client:
+        client.wait_for_workers(2, timeout=60)
+    yield found[0], processes
+    for process in reversed(processes):
+        process.terminate()
+        process.wait()
+
+
+def test_a_cluster_finds_the_same_also_where_a_worker_is_killed_in_the_middle(
+    dask: tuple[str, list[subprocess.Popen[str]]], small: Grid, alone: dict[str, Any]
+) -> None:
+    address, processes = dask
+    with cluster(address) as (executor, count):
+        assert count == 2
+        assert without_times(results(executor, small, count)) == alone
+        found = []
+        tasks = [[point] for point in small.points()]
+        for records in run(executor, small, tasks, count):
+            found += records
+            if len(found) == 3:
+                os.kill(processes[1].pid, signal.SIGKILL)
+    assert len(found) == 16
+    assert without_times(found) == alone
+
+
+def test_a_scheduler_that_does_not_answer_is_told() -> None:
+    pytest.importorskip("distributed")
+    for address in ("tcp://127.0.0.1:9", "nowhere", "tcp://"):
+        with pytest.raises(RequestError, match=r"no Dask scheduler answers there"), cluster(address):
+            pass
+
+
+def test_without_dask_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(RequestError, match=r"pip install 'rnnverify\[dask\]'"), cluster("tcp://127.0.0.1:9"):
+        pass
+
+
+def test_the_stand_in_matches_everything() -> None:
+    assert [record["verdict"] for record in matching(GRID, list(GRID.points()))] == ["match"] * 10
