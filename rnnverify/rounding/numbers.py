@@ -66,16 +66,14 @@ class Rounded(NDArrayOperatorsMixin):
         They stand in for a plain array wherever the replay takes one, hence the type.
         """
         value = np.asarray(value, dtype=np.float64)
-        nothing = np.broadcast_to(np.float64(0), value.shape)
         size = np.abs(value)
-        if not size.max(initial=0) <= LARGEST:  # the other side's range has ended already
-            made = cls(value, nothing, nothing, precision)
-            made.beyond = True
-            return made
+        bound = variance = np.broadcast_to(np.float64(0), value.shape)
         if np.any((size < precision.unread) & (size > 0)):
-            unread = np.where(size < precision.unread, size, 0)
-            return cls(value, unread, unread * unread, precision)
-        return cls(value, nothing, nothing, precision)
+            bound = np.where(size < precision.unread, size, 0)
+            variance = bound * bound
+        made = cls(value, bound, variance, precision)
+        made.beyond = not size.max(initial=0) <= LARGEST  # the other side's range has ended already
+        return made
 
     @property
     def shape(self) -> tuple[int, ...]:
