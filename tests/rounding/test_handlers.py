@@ -301,6 +301,12 @@ def test_nothing_is_known_of_a_number_that_comes_back_from_beyond_the_other_side
     assert bound_of(back, short(90)) < INF or back(short(90)).value > 100
 
 
+def test_a_result_that_is_rounded_may_be_beyond_too() -> None:
+    assert bound_of(lambda x, y: (x + y) * 0.25, short(60), short(50)) == INF
+    assert bound_of(lambda x, y: (x * y) * 0.25, short(10), short(11)) == INF
+    assert bound_of(lambda x, y: (x * y) * 0.25, short(9), short(8)) < 1
+
+
 def test_what_is_finite_at_infinity_stays_known() -> None:
     assert bound_of(np.tanh, short(110)) < 0.1
     assert bound_of(lambda x: np.minimum(x, 6), short(110)) == 0
