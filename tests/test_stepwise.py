@@ -224,3 +224,19 @@ def test_where_keras_s_range_ends_on_the_way_it_is_not_blamed(cell: str, activat
     (walk,) = observed.walks[observed.nodes[0].name]
     assert not np.isfinite(walk.sequence).all()
     assert verify_observation(observed, "overflow", 0, "float16", Tolerance()).passed
+
+
+def test_a_nan_counts_as_the_replay_s_own_unless_keras_s_range_had_ended() -> None:
+    precision = PRECISIONS["float32"]
+    with np.errstate(all="ignore"):
+        lost = np.maximum(Rounded.exact(np.array([[np.inf, np.inf]]), precision) @ np.array([[1.0], [-1.0]]), 0)
+        own = np.log(Rounded.exact(np.array([[-2.0]]), precision) * 1.5)
+    assert np.isnan(lost.value).all()
+    assert np.isnan(own.value).all()
+    for keras in (0.0, np.nan, np.inf):
+        tally = Tally("dense", 3.4e38)
+        tally.add(np.array([[keras]]), lost)
+        assert tally.first is None
+    tally = Tally("dense", 3.4e38)
+    tally.add(np.array([[0.5]]), own)
+    assert tally.first is not None

@@ -307,6 +307,12 @@ def test_a_result_that_is_rounded_may_be_beyond_too() -> None:
     assert bound_of(lambda x, y: (x * y) * 0.25, short(9), short(8)) < 1
 
 
+def test_infinity_times_what_may_be_zero_is_unknown_however_large_ours_is() -> None:
+    assert bound_of(np.multiply, short(1e6), short(0.001)) == INF
+    assert bound_of(np.multiply, short(0.001), short(1e6)) == INF
+    assert bound_of(np.multiply, short(1e6), short(0.5)) < INF
+
+
 def test_what_is_finite_at_infinity_stays_known() -> None:
     assert bound_of(np.tanh, short(110)) < 0.1
     assert bound_of(lambda x: np.minimum(x, 6), short(110)) == 0
@@ -327,7 +333,7 @@ def test_a_partial_sum_may_be_beyond_the_range() -> None:
     assert bound_of(np.matmul, x, np.array([[0.1], [-0.1]])) < 1
     assert bound_of(lambda y: np.sum(y, axis=-1), Rounded.exact(np.array([[90.0, -80.0]]), SHORT)) == INF
     a, b, c = (Rounded.exact(np.array([v]), SHORT) for v in (60.0, 50.0, -70.0))
-    assert bound_of(lambda a, b, c: a + b + c, a, b, c) == INF
+    assert bound_of(lambda a, b, c: a + c + b, a, b, c) == INF  # 60 - 70 + 50; but 60 + 50 - 70 goes by 110
     assert bound_of(lambda a, b, c: (a + b) / 2 + c, *(one / 4 for one in (a, b, c))) < 1
 
 
