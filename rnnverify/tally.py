@@ -79,7 +79,8 @@ class Tally:
                 ratio = residual / allowed
             else:
                 ratio = np.divide(residual, allowed, out=np.where(residual > 0, inf, 0.0), where=allowed > 0)
-        self.worst_deviation = max(self.worst_deviation, float((residual / deviation).max(initial=0)))
+            deviations = np.fmax.reduce(residual / deviation, axis=None, initial=0)
+        self.worst_deviation = max(self.worst_deviation, float(deviations))
         self.max_residual = max(self.max_residual, float(residual.max(initial=0)))
         self.worst_ratio = max(self.worst_ratio, float(ratio.max(initial=0)))
         if wrong.any() and self.first is None:

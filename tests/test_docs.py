@@ -15,6 +15,7 @@ from rnnverify.replay.registry import REPLAYS
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.data import KINDS
 from rnnverify.spec.loading import SpecKeys
+from rnnverify.sweep.grid import load_grid
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -64,7 +65,17 @@ def test_every_kind_of_data_has_a_row(kind: str) -> None:
 
 
 def test_the_specs_in_the_readme_match() -> None:
-    specs = [spec for block in blocks("yaml") if isinstance(spec := yaml.safe_load(block), dict)]
-    assert len(specs) == 3
+    found = [spec for block in blocks("yaml") if isinstance(spec := yaml.safe_load(block), dict)]
+    specs, grids = [one for one in found if "grid" not in one], [one for one in found if "grid" in one]
+    assert (len(specs), len(grids)) == (3, 1)
     for spec in specs:
         assert verify(spec_from_mapping(spec)).verdict == "match"
+
+
+def test_the_grid_in_the_readme_is_one(tmp_path: Path) -> None:
+    (grid,) = (block for block in blocks("yaml") if "\ngrid:" in block)
+    (tmp_path / "grid.yaml").write_text(grid)
+    loaded = load_grid(str(tmp_path / "grid.yaml"))
+    assert len(loaded) == 100
+    assert loaded.axes["T"] == (10, 20, 30, 40)
+    assert loaded.axes["M"] == (4, 8, 16, 32, 64, 128, 256)

