@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +113,9 @@ def keep(store: Any, results: Any, advance: Any) -> None:
         advance(len(records))
 
 
-def progress(total: int, done: int, quiet: bool) -> Any:
+@contextmanager
+def progress(total: int, done: int, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A bar on stderr, with the rate and the time that is left; nothing where stderr is no terminal."""
-    from contextlib import contextmanager
-
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -125,18 +126,14 @@ def progress(total: int, done: int, quiet: bool) -> Any:
         TimeRemainingColumn,
     )
 
-    @contextmanager
-    def shown() -> Any:
-        error = Console(stderr=True)
-        columns = (
-            BarColumn(),
-            MofNCompleteColumn(),
-            TaskProgressColumn(show_speed=True),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=error, disable=quiet or not error.is_terminal, transient=True) as bar:
-            task = bar.add_task("", total=total, completed=done)
-            yield lambda count: bar.advance(task, count)
-
-    return shown()
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(show_speed=True),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    error = Console(stderr=True)
+    with Progress(*columns, console=error, disable=quiet or not error.is_terminal, transient=True) as bar:
+        task = bar.add_task("", total=total, completed=done)
+        yield lambda count: bar.advance(task, count)
