@@ -121,18 +121,19 @@ def progress(total: int, done: int, quiet: bool) -> Iterator[Callable[[int], Non
         BarColumn,
         MofNCompleteColumn,
         Progress,
-        TaskProgressColumn,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
 
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TaskProgressColumn(show_speed=True),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:.3g} points/s,")
+
+    columns = BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn(), TextColumn("left")
     error = Console(stderr=True)
     with Progress(*columns, console=error, disable=quiet or not error.is_terminal, transient=True) as bar:
         task = bar.add_task("", total=total, completed=done)
