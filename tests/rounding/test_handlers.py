@@ -313,6 +313,13 @@ def test_infinity_times_what_may_be_zero_is_unknown_however_large_ours_is() -> N
     assert bound_of(np.multiply, short(1e6), short(0.5)) < INF
 
 
+def test_infinity_less_infinity_is_unknown_however_large_ours_is() -> None:
+    assert bound_of(np.subtract, short(1000), short(500)) == INF
+    assert bound_of(np.add, short(1000), short(-500)) == INF
+    assert bound_of(np.add, short(1000), short(500)) < INF
+    assert bound_of(np.subtract, short(1000), short(-500)) < INF
+
+
 def test_what_is_finite_at_infinity_stays_known() -> None:
     assert bound_of(np.tanh, short(110)) < 0.1
     assert bound_of(lambda x: np.minimum(x, 6), short(110)) == 0
