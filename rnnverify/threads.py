@@ -58,9 +58,13 @@ def help_out(function: Callable[[Item], Made], ahead: deque[tuple[Item, Future[M
 
 def cores() -> int:
     """How many cores to use: those that this process may run on, or fewer where OMP_NUM_THREADS says so."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(allowed, MOST_CORES, max(1, int(wanted)) if wanted.isdigit() else MOST_CORES)
+    return min(allowed_cores(), MOST_CORES, max(1, int(wanted)) if wanted.isdigit() else MOST_CORES)
+
+
+def allowed_cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

@@ -90,6 +90,7 @@ def work(grid: Any, store: Any, workers: int | None, scheduler: str | None, quie
     """Run the points that have no result yet, and keep what is known."""
     from rnnverify.sweep import workers as places
     from rnnverify.sweep.store import now
+    from rnnverify.threads import allowed_cores
 
     left = store.left(grid)
     if not left:
@@ -100,7 +101,7 @@ def work(grid: Any, store: Any, workers: int | None, scheduler: str | None, quie
             with places.cluster(scheduler) as (executor, count):
                 keep(store, places.run(executor, grid, tasks, count), advance)
         else:
-            count = min(workers or places.cores(), len(tasks))
+            count = min(workers or allowed_cores(), len(tasks))
             with places.local(count) as executor:
                 keep(store, places.run(executor, grid, tasks, count), advance)
     store.note(finished=now())

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnverify.report.table import new_table
-from rnnverify.sweep.grid import Grid
-from rnnverify.sweep.summary import Record, Summary, error_of, ratio_of
+from rnnverify.sweep.grid import Grid, Record
+from rnnverify.sweep.summary import Summary, error_of, ratio_of
 
 SHADES = " ░▒▓█"
 MOST_ACROSS, MOST_DOWN = 24, 24

@@ -134,9 +134,7 @@ def divide(p: Precision, x: Any, y: Any) -> Rounded:
     # By a constant the other side may multiply instead, by the reciprocal that it has rounded: TensorFlow's graphs do.
     roundings = 2 + p.unit if isinstance(y, int | float) else 1.0
     made = stored(value, bound, variance, p, roundings, UNIFORM * math.sqrt(roundings))
-    if isinstance(
-        y, int | float
-    ):  # they also do it later, after a product with something else, which may overflow then
+    if isinstance(y, int | float):  # or do it later, after a product with something else, which may overflow then
         made.postponed = max(1.0, abs(y))
     return made
 

@@ -32,10 +32,10 @@ class Precision:
     operands: float = 0.0  # how far the operands of an inner product are rounded before it, relatively (TF32)
 
 
-# Flushing subnormal results to zero, as TensorFlow does, makes an error of up to the smallest normal number; its silu
-# gives zero for a factor of up to a little over twice that, in float32. In float64
-# the replay's own rounding is as large as the other side's: one place where that counts, so its unit is twice as large.
-# It reads subnormal numbers as zero, too: as measured, relu(1e-40) is 0 on a CPU. Only those of float16 are left alone.
+# Flushing subnormal results to zero, as TensorFlow does, makes an error of up to the smallest normal number; its silu gives
+# zero for a factor of up to a little over twice that, in float32. In float64 the replay's own rounding is as large as the
+# other side's: one place where that counts, so its unit is twice as large. TensorFlow reads subnormal numbers as zero, too:
+# as measured, relu(1e-40) is 0 on a CPU. Only those of float16 are left alone.
 PRECISIONS: Mapping[str, Precision] = {
     "float64": Precision(unit=2.0**-52, accumulation=2.0**-52, smallest=2.0**-1022, unread=2.0**-1022),
     "float32": Precision(2.0**-24, 2.0**-24, smallest=2.0**-124, largest=LARGEST_OF["float32"], unread=2.0**-126),
@@ -189,13 +189,8 @@ def maybe_zero(x: Any, p: Precision) -> Any:
 
 
 Handler = Callable[..., Any]
-
-
 UFUNCS: dict[tuple[Any, str], Handler] = {}
-
-
 FUNCTIONS: dict[Any, Handler] = {}
-
 
 # Functions that only move elements: they are applied to the three parts alike.
 REARRANGEMENTS = {np.concatenate, np.stack, np.split, np.repeat, np.swapaxes, np.reshape}

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid
-from rnnverify.sweep.summary import Record, error_of, number, ratio_of
+from rnnverify.sweep.grid import Grid, Record
+from rnnverify.sweep.summary import error_of, number, ratio_of
 
 SUFFIXES = (".csv", ".parquet")
 PLACE = ("layer", "timestep", "sample", "unit", "gate")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from rnnverify.errors import RequestError
 from rnnverify.report.records import finite, record
-from rnnverify.sweep.grid import Grid, Point
+from rnnverify.sweep.grid import Grid, Point, Record
 from rnnverify.sweep.models import Models
 from rnnverify.verification import verify_observation
-
-Record = dict[str, Any]
 
 
 def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:

@@ -16,9 +16,7 @@ from typing import Any
 
 from rnnverify import __version__
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid, Point, identity
-
-Record = dict[str, Any]
+from rnnverify.sweep.grid import Grid, Point, Record, identity
 
 FORMAT = 1
 RESULTS, ABOUT, LOCK = "results.jsonl", "sweep.json", ".lock"

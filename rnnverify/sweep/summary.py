@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from math import inf, nan
 from typing import Any
 
-from rnnverify.sweep.grid import Grid, Point
-
-Record = dict[str, Any]
+from rnnverify.sweep.grid import Grid, Point, Record
 
 WORST = 5
 

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid, Point
-from rnnverify.sweep.points import Record, failed, verify_points
+from rnnverify.sweep.grid import Grid, Point, Record
+from rnnverify.sweep.points import failed, verify_points
+from rnnverify.threads import allowed_cores
 
 Task = Sequence[Point]  # run one after the other by one worker
 
@@ -84,7 +85,7 @@ def local(workers: int) -> Iterator[Executor]:
     """That many processes, forked from one that has imported TensorFlow; the cores are shared out among them."""
     from pebble import ProcessPool
 
-    threads = str(max(1, cores() // workers))
+    threads = str(max(1, allowed_cores() // workers))
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, threads)
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
@@ -125,8 +126,3 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
                 f"--scheduler {address}: it has no workers; start one with: dask worker {address}"
             ) from None
         yield client.get_executor(pure=False), sum(client.nthreads().values())
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -28,28 +28,28 @@ def results(executor: Any, grid: Grid, count: int = 2) -> list[dict[str, Any]]:
     return [record for records in run(executor, grid, tasks_of(list(grid.points())), count) for record in records]
 
 
-def gist(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """What must be the same wherever a point is run; the last bits depend on how many threads share a product."""
+def numbers(records: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What is found of each point, whatever the time it took."""
     return {
         identity(record["point"]): {
             "verdict": record["verdict"],
             "first_divergence": record["first_divergence"],
-            **{layer["layer"]: pytest.approx(layer["worst_ratio"], rel=0.01) for layer in record["layers"]},
-            **{row["output"]: pytest.approx(row["keras"], rel=1e-5) for row in record["outputs"]},
+            **{f"ratio {layer['layer']}": layer["worst_ratio"] for layer in record["layers"]},
+            **{f"output {row['output']}": row["keras"] for row in record["outputs"]},
         }
         for record in records
     }
 
 
-def numbers(records: list[dict[str, Any]]) -> dict[str, Any]:
+def gist(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The same, to be compared: the last bits depend on how many threads share a product."""
+
+    def about(name: str, value: Any) -> Any:
+        kind = name.split()[0]
+        return pytest.approx(value, rel=0.01 if kind == "ratio" else 1e-5) if kind in ("ratio", "output") else value
+
     return {
-        identity(record["point"]): {
-            "verdict": record["verdict"],
-            "first_divergence": record["first_divergence"],
-            **{layer["layer"]: layer["worst_ratio"] for layer in record["layers"]},
-            **{row["output"]: row["keras"] for row in record["outputs"]},
-        }
-        for record in records
+        point: {name: about(name, value) for name, value in found.items()} for point, found in numbers(records).items()
     }
 
 
