@@ -164,7 +164,8 @@ def of_recurrent(
         mask: (N, T).
         keras: the outputs that Keras emitted, (N, T, M).
     """
-    if layer.activation in MIXING or (isinstance(layer, GRU) and not layer.reset_after):
+    mixing = layer.activation in MIXING or getattr(layer, "recurrent_activation", None) in MIXING
+    if mixing or (isinstance(layer, GRU) and not layer.reset_after):
         return None
     samples, timesteps, _ = keras.shape
     awake = np.ones((samples, timesteps), bool) if mask is None else mask

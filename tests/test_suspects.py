@@ -145,7 +145,9 @@ def test_no_gate_is_told_where_several_would_do(seen: dict[str, Observation]) ->
     assert tally.suspects[0].explains == pytest.approx(1)
 
 
-@pytest.mark.parametrize("options", [{"reset_after": False}, {"activation": "softmax"}])
+@pytest.mark.parametrize(
+    "options", [{"reset_after": False}, {"activation": "softmax"}, {"recurrent_activation": "softmax"}]
+)
 def test_nothing_is_named_where_units_do_not_stand_by_themselves(options: dict[str, Any]) -> None:
     observed = observation({"GRU": {"units": "M", **options}})
     tally = tally_of(with_change(observed, "gru", "kernel", (2, 3), 1e-2), "gru")

@@ -41,8 +41,11 @@ class Group(click.Group):
             if error.errno != errno.ENOSPC:
                 raise
             raise WrongRequest("the output cannot be written: no space is left where it goes") from None
-        except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
+        except KeyboardInterrupt as interrupt:
+            click.echo(str(interrupt) or "interrupted", err=True)
+            # CPython remembers an interrupt that came through exec(), such as a dataclass being made, even where it was
+            # caught, and would end by its signal instead of our code; the next exec() makes it forget.
+            exec("")
             sys.exit(130)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,12 +63,10 @@ def sweep(
         try:
             work(loaded, store, workers, scheduler, quiet)
         except KeyboardInterrupt:
-            click.echo(
+            raise KeyboardInterrupt(
                 f"interrupted; {len(store.records)} of {len(loaded)} results are kept in {folder}:"
-                " run the same command again to go on",
-                err=True,
-            )
-            sys.exit(130)
+                " run the same command again to go on"
+            ) from None
         records = store.in_order(loaded)
     summary = summary_of(records, loaded)
     if export is not None:

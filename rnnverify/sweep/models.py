@@ -74,6 +74,7 @@ class Models:
                 fresh = Built.of_spec(keras, with_open_time(spec))
             self.seed = spec.seed
             self.initial = {name: layer.get_weights() for name, layer in fresh.layers.items()}
+        self.drawn = None  # nothing that can be relied on, should what follows be refused
         for name, layer in built.layers.items():
             layer.set_weights(self.initial[name])
         set_weights(built.layers, spec)

@@ -1,0 +1,43 @@
+"""A shared model gives what a model of one's own gives, to the last bit, whatever came before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify.errors import DataError
+from rnnverify.keras_model import observe
+from rnnverify.observation import Observation
+from rnnverify.spec import Spec, spec_from_mapping
+from rnnverify.sweep.models import Models
+
+
+def spec(**keys: Any) -> Spec:
+    return spec_from_mapping({"N": 4, "T": 6, "D": 3, "M": 5, "K": 2, "layer": "GRU", **keys})
+
+
+def assert_same(shared: Observation, own: Observation) -> None:
+    for ours, theirs in zip(shared.nodes, own.nodes, strict=True):
+        for name, weight in theirs.weights.items():
+            np.testing.assert_array_equal(ours.weights[name], weight)
+    for name, x in own.inputs.items():
+        np.testing.assert_array_equal(shared.inputs[name], x)
+    np.testing.assert_array_equal(shared.predictions[0], own.predictions[0])
+
+
+def test_points_one_after_the_other_are_those_of_models_of_their_own() -> None:
+    models = Models()
+    points = [{}, {"T": 9}, {"N": 40}, {"seed": 3}, {"seed": 3, "weights": {"scale": 2.0}}, {"layer": "LSTM"}, {}]
+    shared = [models.observe(spec(**point)) for point in points]
+    for point, observed in zip(points, shared, strict=True):
+        assert_same(observed, observe(spec(**point)))
+
+
+def test_weights_that_are_refused_do_not_stay_behind() -> None:
+    models = Models()
+    models.observe(spec(dtype="float16"))
+    with pytest.raises(DataError):
+        models.observe(spec(dtype="float16", weights={"scale": 1e6}))
+    assert_same(models.observe(spec(dtype="float16", T=9)), observe(spec(dtype="float16", T=9)))
