@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,21 @@ LEAKY_RELU_SLOPE, ROOT_HALF = float(np.float32(0.2)), float(np.float32(math.sqrt
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, from the fixed point (0, 1)
 
 
+def dispatched(function: Activation) -> Activation:
+    """Let an array type that is not NumPy's compute a function in its own way, as it may for NumPy's own functions."""
+
+    @wraps(function)
+    def called(x: Array) -> Array:
+        if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
+            made: Array = x.__array_function__(called, (type(x),), (x,), {})
+            if made is not NotImplemented:
+                return made
+        return function(x)
+
+    return called
+
+
+@dispatched
 def sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 

@@ -36,9 +36,8 @@ def add(p: Precision, x: Any, y: Any) -> Rounded:
     value, bound, variance = np.asarray(xv + yv), plus(xb, yb), plus(xs, ys)
     terms = *terms_of(x), *terms_of(y)
     if len(terms) > 2:
-        noise = np.zeros(value.shape)
-        for term in terms:
-            noise += np.abs(term)
+        first, *rest = map(np.abs, terms)
+        noise = sum(rest, first)
         if noise.max(initial=0) > p.largest:  # a partial sum may end in infinity
             noise = np.where(noise > p.largest, np.inf, noise)
         noise *= growth(len(terms) - 2, p.unit)
@@ -47,7 +46,7 @@ def add(p: Precision, x: Any, y: Any) -> Rounded:
         noise *= 1 / 3
         variance = variance + noise
     made = stored(value, bound, variance, p)
-    made.terms = tuple(np.broadcast_to(term, value.shape) if np.shape(term) != value.shape else term for term in terms)
+    made.terms = terms
     for one, variance in ((x, xs), (y, ys)):
         if isinstance(one, Rounded) and one.lasting:
             keep(made, np.sqrt(variance))

@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from rnnverify.replay.activations import ERF
-from rnnverify.rounding.numbers import OWN_ROUNDING, Precision, Rounded, handles, not_negative, parts, stored
+from rnnverify.replay.activations import ERF, sigmoid
+from rnnverify.replay.arrays import Array
+from rnnverify.rounding.numbers import OWN_ROUNDING, Precision, Rounded, handles, not_negative, parts, replaces, stored
 
 # How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
 # (benchmarks/library_functions.py): tanh 5.1, sigmoid 8.2 (here 2 of its own and what exp has), exp 2.0 by itself,
 # softplus 7.7. Rounded up.
 FUNCTION_ULPS: Mapping[np.ufunc, float] = {np.tanh: 7.0, np.exp: 8.0, np.log: 8.0, np.sqrt: 2.0, ERF: 8.0}
 SOFTPLUS_ULPS = 8.0
+SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS = 11.0, 1.3  # as of 1 / (1 + exp(-x)), with the errors of exp, 1 + and 1 /
 SMALLEST = 2.0**-1022  # of float64's normal numbers
+HALF_SPACING = 2.0**-53  # of float64's numbers below 1
+SMALL = 0.01
 EXP_OVERFLOWS = 710.0  # exp of this is beyond LARGEST, by a quarter
 TYPICAL_ULPS = 1.0  # what those functions' errors are like in practice, as a standard deviation in u: 0.5 to 1.1
 
@@ -35,12 +39,35 @@ def tanh(p: Precision, x: Rounded) -> Rounded:
 @handles(np.exp)
 def exp(p: Precision, x: Rounded) -> Rounded:
     value = np.exp(x.value)
-    # Of a small bound, e^b - 1 is at most b + b^2. A value that has underflowed is anything below SMALLEST.
-    growth = x.bound * (1 + x.bound) if x.bound.max(initial=0) < 0.01 else np.expm1(x.bound)
-    bound = (value if value.min(initial=1) >= SMALLEST else np.maximum(value, SMALLEST)) * growth
+    # A value that has underflowed is anything below SMALLEST.
+    bound = (value if value.min(initial=1) >= SMALLEST else np.maximum(value, SMALLEST)) * growth_of_exp(x.bound)
     if value.max(initial=0) == np.inf:
         bound = np.where(x.value - x.bound > EXP_OVERFLOWS, 0, bound)
     return stored(value, bound, value * (value * x.variance), p, FUNCTION_ULPS[np.exp], TYPICAL_ULPS)
+
+
+def growth_of_exp(bound: Array) -> Array:
+    """At least e^b - 1; of a small bound that is at most b + b^2."""
+    return bound * (1 + bound) if bound.max(initial=0) < SMALL else np.expm1(bound)
+
+
+@replaces(sigmoid)
+def logistic(x: Rounded) -> Rounded:
+    """The sigmoid s, as one function: its slope s (1 - s) changes by no more than e^b within a distance b."""
+    value = sigmoid(x.value)
+    rest = 1 - value
+    rest += HALF_SPACING  # that of a value near 1
+    slope = rest * (value if value.min(initial=1) >= SMALLEST else np.maximum(value, SMALLEST))
+    bound = slope * growth_of_exp(x.bound)
+    if bound.max(initial=0) < 1:
+        variance = slope
+        variance *= slope
+        variance *= x.variance
+    else:
+        bound, variance = np.fmin(bound, 1), np.fmin(slope * slope * x.variance, 1)
+    made = stored(value, bound, variance, x.precision, SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS)
+    made.beyond = x.beyond  # of infinity it is what it is of any number that is large enough
+    return made
 
 
 @handles(np.log)

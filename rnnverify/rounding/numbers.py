@@ -113,7 +113,7 @@ class Rounded(NDArrayOperatorsMixin):
     def mapped(self, function: Callable[[Array], Array]) -> Rounded:
         """The same rearrangement of all parts."""
         made = Rounded(function(self.value), function(self.bound), function(self.variance), self.precision)
-        made.terms = tuple(map(function, self.terms))
+        made.terms = tuple(function(np.broadcast_to(term, self.shape)) for term in self.terms)
         made.lasting, made.beyond, made.postponed = self.lasting, self.beyond, self.postponed
         return made
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnnverify.replay.arrays import Array
 from rnnverify.rounding.arithmetic import growth
-from rnnverify.rounding.numbers import SURELY_WITHIN, Precision, Rounded, handles, known, parts, replaces, stored
+from rnnverify.rounding.numbers import SURELY_WITHIN, Precision, Rounded, handles, known, parts, replaces
 
 SQUARES_FROM, SQUARES_TO = 1e-200, 1e300  # sums of squares from which nothing that counts is lost to float64's range
-SPREAD_FLOOR = 1e-30  # what may have been lost to underflow in the float32 squares, relatively
+FLOOR = 1e-15  # what may have been lost to underflow in the float32 squares, relatively
+
+
+class Columns(NamedTuple):
+    """What an inner product needs to know of the columns of a matrix (n, M)."""
+
+    lengths: Array  # (M,)
+    squares: Array  # (n, M), over the square of `scale`: float32 is precise enough for a variance
+    scale: float
+    unread: Array | None  # the lengths of what may be read as zero
 
 
 class Matrix(Rounded):
@@ -38,49 +46,51 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     (xv, xb, xs), (wv, *_) = parts(x, p), parts(w, p)
     n = xv.shape[-1]
     value = xv @ wv
-    length = norm(xv, -1)[..., np.newaxis]
-    width, column_squares, unread = w.columns if isinstance(w, Matrix) else columns_of(w)
-    size = length * width
-    if length.max(initial=0) * width.max(initial=0) > p.largest:  # a partial sum may end in infinity
-        size = np.where(size > p.largest, np.inf, size)
-    spread = np.square(xv / length, dtype=np.float32) @ column_squares
-    spread += SPREAD_FLOOR
+    lengths = norm(xv, -1)[..., np.newaxis]
+    columns = w.columns if isinstance(w, Matrix) else columns_of(w)
     u, d = p.accumulation, p.operands
     summed = growth(n, u)
     worst = summed + (2 * d + d * d) * (1 + summed)
-    bound = size * worst
+    bound = (worst * lengths) * columns.lengths
     bound += 2 * n * p.smallest * (1 + summed)  # n products and n sums may underflow
     own, others = (n / 3 + 1) * u * u / 3, ((n / 6 + 1) * u * u + 2 * d * d) / 3
+    squares, scale = squares_of(xv, lengths)
+    others *= (scale * columns.scale) * (scale * columns.scale)
     variance = value * value
     variance *= own
-    size *= size
-    size *= spread
-    size *= others
-    variance += size
-    variance += 2 * n * p.smallest**2
-    if unread is not None:
-        lost = length * unread
+    variance += np.multiply(squares @ columns.squares, others, dtype=np.float64)
+    if 2 * n * p.smallest**2 > FLOOR * FLOOR * others:
+        variance += 2 * n * p.smallest**2
+    if columns.unread is not None:
+        lost = lengths * columns.unread
         bound += lost * (1 + worst)
         variance += lost * lost
     if isinstance(x, Rounded) and x.inexact:
-        bound += norm(xb, -1)[..., np.newaxis] * width * (1 + worst)
+        bound += norm(xb, -1)[..., np.newaxis] * columns.lengths * (1 + worst)
         variance += xs @ (wv * wv)
-    if p.accumulation != p.unit:
-        return stored(value, bound, variance, p)
-    made = known(value, bound, variance, p)
-    made.beyond = not math.sqrt(made.variance.max(initial=0) / own) < SURELY_WITHIN * p.largest
+    made = Rounded(value, bound, variance, p)
+    if not lengths.max(initial=0) * columns.lengths.max(initial=0) < SURELY_WITHIN * p.largest:
+        overflows = lengths * columns.lengths > p.largest  # a partial sum may end in infinity
+        made = known(value, np.where(overflows, np.inf, bound), np.where(overflows, np.inf, variance), p)
+        made.beyond = True
+    elif isinstance(x, Rounded) and x.inexact:
+        made = known(value, bound, variance, p)
     return made
 
 
-def columns_of(w: Any) -> tuple[Array, Array, Array | None]:
-    """Of a matrix's columns the lengths, the squares at length one, and the lengths of what may be read as zero.
-
-    The squares fit into float32, whatever the columns' scale, and float32 is precise enough for a variance.
-    """
+def columns_of(w: Any) -> Columns:
     value = w.value if isinstance(w, Rounded) else w
-    width = norm(value, 0)
+    lengths = norm(value, 0)
     inexact = isinstance(w, Rounded) and w.inexact
-    return width, np.square(value / width, dtype=np.float32), norm(w.bound, 0) if inexact else None
+    return Columns(lengths, *squares_of(value, lengths), norm(w.bound, 0) if inexact else None)
+
+
+def squares_of(x: Array, lengths: Array) -> tuple[Array, float]:
+    """The squares of x over that of a scale, so that they fit into float32, and that scale: the largest finite length."""
+    scale = float(lengths.max(where=lengths < np.inf, initial=np.finfo(np.float64).smallest_normal))
+    squares = np.square(x / scale, dtype=np.float32)
+    squares += FLOOR
+    return squares, scale
 
 
 def norm(x: Array, axis: int) -> Any:

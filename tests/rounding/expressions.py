@@ -54,6 +54,7 @@ UNARY: dict[str, Expression] = {
     "log": lambda x: np.log(np.abs(x)),
     "sqrt": lambda x: np.sqrt(np.abs(x)),
     "erf": ERF,
+    "sigmoid": ACTIVATIONS["sigmoid"],
     "square": lambda x: x**2,
     "clip": lambda x: np.clip(x, -0.5, 3),
     "sum": lambda x: np.sum(x, axis=-1, keepdims=True),

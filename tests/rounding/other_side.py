@@ -162,7 +162,7 @@ class Other(NDArrayOperatorsMixin):
         return Other(erring(setting, result, ulps, floor), setting)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return FUNCTIONS[function](self.setting, *args, **kwargs)
+        return FUNCTIONS[function](self.setting, *args, **kwargs) if function in FUNCTIONS else NotImplemented
 
 
 @dataclass
