@@ -19,7 +19,7 @@ from rnnverify.precision import rounded
 from rnnverify.spec.graph import snake_case
 from rnnverify.spec.layers import LayerArguments
 from rnnverify.spec.model import Input, NestedLayer, Spec
-from rnnverify.watcher import Watcher, predict, siblings_of
+from rnnverify.watcher import Trace, Watcher, predict, siblings_of
 from rnnverify.weights import weight_names
 
 Array = npt.NDArray[Any]
@@ -28,8 +28,11 @@ Array = npt.NDArray[Any]
 class Built:
     """A Keras model with every tensor of its graph in hand."""
 
-    def __init__(self, keras: Any, inputs: Sequence[Input], tensors: Mapping[str, Any]) -> None:
+    def __init__(
+        self, keras: Any, inputs: Sequence[Input], tensors: Mapping[str, Any], trace: Trace | None = None
+    ) -> None:
         self.keras = keras
+        self.trace = trace
         self.inputs = tuple(inputs)
         self.tensors: dict[Ref, Any] = {Ref(name): tensor for name, tensor in tensors.items()}
         self.calls: list[Call] = []
@@ -39,14 +42,14 @@ class Built:
         self.feed: Any = None  # how model.predict wants its inputs: a list of names, or a mapping to names
 
     @classmethod
-    def of_spec(cls, keras: Any, spec: Spec) -> Built:
-        """Build the layers of a spec."""
+    def of_spec(cls, keras: Any, spec: Spec, trace: Trace | None = None) -> Built:
+        """Build the layers of a spec; `trace` is done to a model before its first prediction."""
         floats = "float64" if spec.dtype == "float64" else "float32"
         tensors = {
             given.name: keras.Input(given.shape, name=given.name, dtype="int32" if given.role == "ids" else floats)
             for given in spec.inputs
         }
-        self = cls(keras, spec.inputs, tensors)
+        self = cls(keras, spec.inputs, tensors, trace)
         pairs = []
         for layer in spec.layers:
             try:
@@ -150,7 +153,7 @@ class Built:
             fed = arguments([x[name] for name in self.feed])
         started = time.perf_counter()
         try:
-            predicted = predict(self.model, fed, len(next(iter(x.values()))))
+            predicted = predict(self.keras, self.model, fed, len(next(iter(x.values()))), self.trace)
         except Exception as error:  # whatever it is, this model cannot be run on these inputs
             raise RequestError(f"Keras cannot predict: {first_line(error)}") from None
         predictions = tuple(np.asarray(array) for array in self.keras.tree.flatten(predicted))
@@ -180,7 +183,7 @@ class Built:
             siblings[call.name] = siblings_of(
                 self.layers[call.layer], x, [self.tensors[ref] for ref in call.initial_state], call.name
             )
-        return Watcher(self.keras, inputs, tensors, siblings)
+        return Watcher(self.keras, inputs, tensors, siblings, self.trace)
 
     def node(self, call: Call) -> Node:
         layer = self.layers[call.layer]

@@ -101,7 +101,7 @@ def observe(spec: Spec) -> Observation:
         keras.utils.set_random_seed(spec.seed % 2**32)
         with precision(keras, spec.dtype):
             if spec.model is None:
-                built = Built.of_spec(keras, spec)
+                built = Built.of_spec(keras, spec, trace_for_any_size)
             else:
                 built = Built.of_model(keras, load_model(keras, spec), spec)
             set_weights(built.layers, spec)
@@ -194,6 +194,22 @@ def load_model(keras: Any, spec: Spec) -> Any:
     if not isinstance(model, keras.Model):
         raise RequestError(f"{spec.path}: model: expected {name} to return a keras.Model, got {type(model).__name__}")
     return model
+
+
+def trace_for_any_size(model: Any, x: Any) -> None:
+    """Have TensorFlow trace `predict` once for every N, and for every T where the model's inputs leave it open.
+
+    By itself it traces the first sizes it meets, then the second ones, and only then for all. Its optimiser makes use of
+    sizes that it knows, so that the last bits of a prediction would also hang on what was predicted before.
+    """
+    if load_keras().backend.backend() != "tensorflow":
+        return
+    import tensorflow
+
+    arrays = x if isinstance(x, list) else [x]
+    specs = [tensorflow.TensorSpec(given.shape, array.dtype) for given, array in zip(model.inputs, arrays, strict=True)]
+    model.make_predict_function()
+    model.predict_function.get_concrete_function([(specs if isinstance(x, list) else specs[0],)])
 
 
 def may_use_tf32(keras: Any) -> bool:

@@ -5,7 +5,7 @@ Works on Keras's objects without importing Keras.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,10 @@ import numpy.typing as npt
 from rnnverify.observation import Ref, Walked
 
 Array = npt.NDArray[Any]
+Trace = Callable[[Any, Any], None]  # of a model and what it is fed
 
 BATCH = 32  # samples that predict feeds at once by default
+MANY = 8 * BATCH  # samples from which its data set is worth what it costs
 RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 
 
@@ -49,9 +51,15 @@ class Watcher:
     """A model that emits every tensor between the layers, and every step of the recurrent ones."""
 
     def __init__(
-        self, keras: Any, inputs: list[Any], tensors: Mapping[Ref, Any], siblings: Mapping[str, list[Sibling]]
+        self,
+        keras: Any,
+        inputs: list[Any],
+        tensors: Mapping[Ref, Any],
+        siblings: Mapping[str, list[Sibling]],
+        trace: Trace | None,
     ) -> None:
         self.keras = keras
+        self.trace = trace
         self.refs = list(tensors)
         self.siblings = {name: of_one for name, of_one in siblings.items() if of_one}
         walked = [tensor for of_one in self.siblings.values() for one in of_one for tensor in one.tensors]
@@ -62,7 +70,7 @@ class Watcher:
         for of_one in self.siblings.values():
             for one in of_one:
                 one.layer.set_weights(one.original.get_weights())
-        emitted = predict(self.model, x, samples)
+        emitted = predict(self.keras, self.model, x, samples, self.trace)
         arrays = iter([np.asarray(array) for array in self.keras.tree.flatten(emitted)])
         seen = {ref: next(arrays) for ref in self.refs}
         walks = {
@@ -72,10 +80,16 @@ class Watcher:
         return seen, walks
 
 
-def predict(model: Any, x: Any, samples: int) -> Any:
+def predict(keras: Any, model: Any, x: Any, samples: int, trace: Trace | None) -> Any:
     """What `model.predict` returns.
 
-    It makes a data set of batches first, which takes some 40 ms; where there is one batch only, `predict_on_batch` hands
-    that to the same traced function, in a millisecond.
+    It makes a data set of batches first, which takes some 40 ms; `predict_on_batch` hands a batch to the same traced
+    function, in a millisecond.
     """
-    return model.predict_on_batch(x) if samples <= BATCH else model.predict(x, verbose=0)
+    if trace is not None and model.predict_function is None:
+        trace(model, x)
+    if samples > MANY:
+        return model.predict(x, verbose=0)
+    batches = [slice(start, start + BATCH) for start in range(0, samples, BATCH)]
+    made = [model.predict_on_batch(keras.tree.map_structure(lambda array: array[batch], x)) for batch in batches]  # noqa: B023
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *made)

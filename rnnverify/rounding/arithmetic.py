@@ -23,6 +23,8 @@ from rnnverify.rounding.numbers import (
     without_nan,
 )
 
+MOST_POSTPONED = 64.0  # a division that is done later is by less than that
+
 
 def growth(n: int, u: float) -> float:
     """g(n) = n u / (1 - n u): how far a sum of n terms, or a product of n factors, is off relatively."""
@@ -87,12 +89,20 @@ def multiply(p: Precision, x: Any, y: Any) -> Rounded:
     postponed = max(one.postponed if isinstance(one, Rounded) else 1.0 for one in (x, y))
     if postponed > 1:
         overflows = np.abs(value) * postponed > p.largest
+        for partial in (*(one * yv for one in factors_of(x)), *(one * xv for one in factors_of(y))):
+            overflows = overflows | (np.abs(partial) * postponed > p.largest)  # any two of three are multiplied first
         bound, variance = (np.where(overflows, np.inf, error) for error in (bound, variance))
     made = stored(value, bound, variance, p)
+    if any(isinstance(one, Rounded) and one.reach > p.largest / MOST_POSTPONED for one in (x, y)):
+        made.factors = xv, yv
     for one, variance_of_one, factor in ((x, xs, yv), (y, ys, xv)):
         if isinstance(one, Rounded) and one.lasting:
             keep(made, np.abs(factor) * np.sqrt(variance_of_one))
     return made
+
+
+def factors_of(x: Any) -> tuple[Array, ...]:
+    return x.factors if isinstance(x, Rounded) else ()
 
 
 def keep(made: Rounded, carried: Array) -> None:

@@ -47,7 +47,18 @@ PRECISIONS: Mapping[str, Precision] = {
 class Rounded(NDArrayOperatorsMixin):
     """An array of values with, for each, a worst-case bound and a variance of its absolute error."""
 
-    __slots__ = ("beyond", "bound", "lasting", "postponed", "precision", "terms", "value", "variance")
+    __slots__ = (
+        "beyond",
+        "bound",
+        "factors",
+        "lasting",
+        "postponed",
+        "precision",
+        "reach",
+        "terms",
+        "value",
+        "variance",
+    )
 
     def __init__(self, value: Array, bound: Array, variance: Array, precision: Precision) -> None:
         self.value = value
@@ -55,6 +66,8 @@ class Rounded(NDArrayOperatorsMixin):
         self.variance = variance
         self.precision = precision
         self.terms: tuple[Array, ...] = ()  # of a sum: what was added, see `add`
+        self.factors: tuple[Array, ...] = ()  # of a product: what was multiplied, where some of it is large
+        self.reach = math.inf  # no value is larger
         self.beyond = False  # whether some numbers may be beyond the other side's range, so that it has infinity there
         self.postponed = 1.0  # a division that may be done later, see `divide`
         self.lasting = False  # whether it is carried through time, so that the errors of its steps add up: see `keep`
@@ -114,7 +127,9 @@ class Rounded(NDArrayOperatorsMixin):
         """The same rearrangement of all parts."""
         made = Rounded(function(self.value), function(self.bound), function(self.variance), self.precision)
         made.terms = tuple(function(np.broadcast_to(term, self.shape)) for term in self.terms)
+        made.factors = tuple(function(np.broadcast_to(factor, self.shape)) for factor in self.factors)
         made.lasting, made.beyond, made.postponed = self.lasting, self.beyond, self.postponed
+        made.reach = self.reach
         return made
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
@@ -264,16 +279,17 @@ def stored(
     square += p.smallest**2
     top = square.max(initial=0)
     if top < np.inf:
-        largest = math.sqrt(top / (typical * p.unit) ** 2)  # at least that of the values, whose squares are in it
+        reach = math.sqrt(top / (typical * p.unit) ** 2)  # the values' squares are in it
     else:
-        largest = np.fmax.reduce(np.abs(value), axis=None, initial=0)  # of those that are numbers
+        reach = np.fmax.reduce(np.abs(value), axis=None, initial=0)  # of those that are numbers
         square = np.fmin(square, np.inf)
         noise = np.minimum(noise, LARGEST * (worst * p.unit / farther))  # of an infinite value: see the module
     noise += bound
     noise *= farther
     noise += p.smallest
     made = Rounded(value, without_nan(noise), square, p)
-    made.beyond = bool(largest > SURELY_WITHIN * p.largest)
+    made.reach = reach
+    made.beyond = bool(reach > SURELY_WITHIN * p.largest)
     return made
 
 
@@ -284,7 +300,8 @@ def zeros_like(x: Rounded) -> Array:
 
 def rearranged(function: Any, args: Any, kwargs: Any) -> Any:
     """Apply a function that moves elements to values, bounds and variances alike."""
-    found = [x for arg in args for x in (arg if isinstance(arg, list | tuple) else [arg]) if isinstance(x, Rounded)]
+    given = [x for arg in args for x in (arg if isinstance(arg, list | tuple) else [arg])]
+    found = [x for x in given if isinstance(x, Rounded)]
 
     def part(index: int) -> Any:
         def pick(x: Any) -> Any:
@@ -296,9 +313,12 @@ def rearranged(function: Any, args: Any, kwargs: Any) -> Any:
 
         return function(*map(pick, args), **kwargs)
 
+    plain = any(isinstance(x, np.ndarray) for x in given)
+
     def whole(value: Array, bound: Array, variance: Array) -> Rounded:
         made = Rounded(value, bound, variance, found[0].precision)
         made.beyond = any(x.beyond for x in found)
+        made.reach = math.inf if plain else max(x.reach for x in found)
         return made
 
     values, bounds, variances = part(0), part(1), part(2)

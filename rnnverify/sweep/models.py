@@ -1,8 +1,8 @@
 """Points that differ only in N, T, data, weights or seed share a Keras model, and what TensorFlow traced of it.
 
-Tracing is what costs: some tenths of a second for each new combination of shapes, until after the second TensorFlow traces
-once for all shapes. Everything else about a small point takes milliseconds, if the data-set machinery of `predict` is left
-out: Keras's own `predict_on_batch` runs the same traced function on the one batch that a small input is anyway.
+Tracing is what costs: some tenths of a second. Everything else about a small point takes milliseconds, if TensorFlow
+traces once for all sizes, and if the data-set machinery of `predict` is left out; see `keras_model.trace_for_any_size` and
+`watcher.predict`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from rnnverify.built import Built
 from rnnverify.inputs import draw_inputs
-from rnnverify.keras_model import load_keras, observe, precision, quiet, watched
+from rnnverify.keras_model import load_keras, observe, precision, quiet, trace_for_any_size, watched
 from rnnverify.observation import Observation
 from rnnverify.replay.arrays import Array
 from rnnverify.spec.model import NestedLayer, Spec
@@ -59,7 +59,7 @@ class Models:
             keras.utils.clear_session(free_memory=False)
             gc.collect()  # what TensorFlow traced hangs in cycles
             keras.utils.set_random_seed(spec.seed % 2**32)
-            self.built = Built.of_spec(keras, with_open_time(spec))
+            self.built = Built.of_spec(keras, with_open_time(spec), trace_for_any_size)
             self.architecture = wanted
         return self.built
 
@@ -71,7 +71,7 @@ class Models:
             fresh = built
             if self.seed is not None:  # Keras draws a layer's weights once, when it is built
                 keras.utils.set_random_seed(spec.seed % 2**32)
-                fresh = Built.of_spec(keras, with_open_time(spec))
+                fresh = Built.of_spec(keras, with_open_time(spec), trace_for_any_size)
             self.seed = spec.seed
             self.initial = {name: layer.get_weights() for name, layer in fresh.layers.items()}
         self.drawn = None  # nothing that can be relied on, should what follows be refused

@@ -350,3 +350,21 @@ def test_a_division_that_is_done_after_the_next_product_may_let_that_overflow() 
     assert bound_of(lambda x, y: (x / 6) * y, x, y) < 1
     assert bound_of(lambda x, y: (x / 6) * y, x, y * 2) == INF
     assert bound_of(lambda x, y: (x / short(6)) * y, x, y * 2) < 2
+
+
+def test_of_three_factors_any_two_may_be_multiplied_before_the_division() -> None:
+    # Of (x / 6) (y z) with x = 6 and y z = 3 the product is 3, but x y is 180.
+    x, y, z = (Rounded.exact(np.array([v]), SHORT) for v in (6.0, 30.0, 0.1))
+    assert bound_of(lambda x, y, z: (x / 6) * (y * z), x, y, z) == INF
+    assert bound_of(lambda x, y, z: (y * z) * (x / 6), x, y, z) == INF
+    assert bound_of(lambda x, y, z: (x / 6) * (z * y)[np.newaxis][0], x, y, z) == INF
+    assert bound_of(lambda x, y, z: (x / 6) * (y * z), x, y / 4, z) < 1
+    assert bound_of(lambda x, y, z: (x / 6) * np.split(np.concatenate([y * z, z]), 2)[1], x, y / 4, z) < 1
+
+
+def test_no_value_is_beyond_its_reach() -> None:
+    rng = np.random.default_rng(0)
+    x, y = (Rounded.exact(rng.normal(scale=5, size=(3, 4)), SHORT) for _ in range(2))
+    for made in (x + y, x * y, np.tanh(x), np.split(x + y, 2, axis=1)[0], (x * y)[1:], np.concatenate([x + y, x * y])):
+        assert np.abs(made.value).max() <= made.reach < 2000
+    assert np.concatenate([x + y, np.full((3, 4), 1e9)]).reach == INF
