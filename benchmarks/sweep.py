@@ -38,7 +38,7 @@ def loop(path: str) -> None:
         predicted = model.predict(x, verbose=0)
         *weights, kernel, bias = model.get_weights()
         for sample in range(samples):
-            h = STEPS[sizes["layer"]](x[sample], units, *weights)
+            h = STEPS[sizes["layer"]](x[sample], units, *weights)[-1]
             worst = max(worst, float(np.abs(h @ kernel + bias - predicted[sample]).max()))
     print(f"worst {worst:.2g}")
 
@@ -47,30 +47,34 @@ def sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
-def simple_rnn(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
-    h = np.zeros(units)
+def simple_rnn(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> list[Any]:
+    h, hs = np.zeros(units, kernel.dtype), []
     for t in range(len(x)):
         h = np.tanh(x[t] @ kernel + h @ recurrent_kernel + bias)
-    return h
+        hs.append(h)
+    return hs
 
 
-def lstm(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
-    h = c = np.zeros(units)
+def lstm(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> list[Any]:
+    h, hs = np.zeros(units, kernel.dtype), []
+    c = h
     for t in range(len(x)):
         i, f, g, o = np.split(x[t] @ kernel + h @ recurrent_kernel + bias, 4)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = sigmoid(o) * np.tanh(c)
-    return h
+        hs.append(h)
+    return hs
 
 
-def gru(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
-    h = np.zeros(units)
+def gru(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> list[Any]:
+    h, hs = np.zeros(units, kernel.dtype), []
     for t in range(len(x)):
         xz, xr, xh = np.split(x[t] @ kernel + bias[0], 3)
         hz, hr, hh = np.split(h @ recurrent_kernel + bias[1], 3)
         z, r = sigmoid(xz + hz), sigmoid(xr + hr)
         h = z * h + (1 - z) * np.tanh(xh + r * hh)
-    return h
+        hs.append(h)
+    return hs
 
 
 STEPS = {"SimpleRNN": simple_rnn, "LSTM": lstm, "GRU": gru}
