@@ -9,12 +9,8 @@ from typing import Any
 import numpy as np
 
 from rnnverify.replay.arrays import Array
-from rnnverify.rounding import Rounded
+from rnnverify.rounding import LIMIT, Rounded
 from rnnverify.suspects import Suspect
-
-# The limit in standard deviations. Over 10,002 random right models (benchmarks/results/soundness.txt) the largest residual
-# was 7.1; 12 leaves room for more, and what it costs in sharpness is less than a factor of two.
-LIMIT = 12.0
 
 # A standard deviation below this has a variance that underflows, in float64 where we compute it.
 FAINTEST = 1e-150

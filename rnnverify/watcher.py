@@ -18,7 +18,6 @@ Array = npt.NDArray[Any]
 Trace = Callable[[Any, Any], None]  # of a model and what it is fed
 
 BATCH = 32  # samples that predict feeds at once by default
-MANY = 8 * BATCH  # samples from which its data set is worth what it costs
 RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 
 
@@ -83,13 +82,11 @@ class Watcher:
 def predict(keras: Any, model: Any, x: Any, samples: int, trace: Trace | None) -> Any:
     """What `model.predict` returns.
 
-    It makes a data set of batches first, which takes some 40 ms; `predict_on_batch` hands a batch to the same traced
-    function, in a millisecond.
+    It makes a data set of batches first, which takes some 40 ms; `predict_on_batch` hands a batch to the same function, in
+    a millisecond.
     """
     if trace is not None and model.predict_function is None:
         trace(model, x)
-    if samples > MANY:
-        return model.predict(x, verbose=0)
     batches = [slice(start, start + BATCH) for start in range(0, samples, BATCH)]
     made = [model.predict_on_batch(keras.tree.map_structure(lambda array: array[batch], x)) for batch in batches]  # noqa: B023
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *made)

@@ -10,6 +10,7 @@ import pytest
 
 import rnnverify
 from rnnverify.errors import RequestError
+from rnnverify.keras_model import observe_model
 from rnnverify.replay.arrays import Array
 from rnnverify.spec import spec_from_mapping
 
@@ -39,6 +40,22 @@ def test_a_functional_model_with_several_inputs_and_outputs(keras: Any, x: Array
     predicted = model.predict({"a": fed[0], "b": fed[1]}, verbose=0)
     assert np.abs(out - predicted["out"]).max() < 1e-6
     assert np.abs(out_all - predicted["all"]).max() < 1e-6
+
+
+@pytest.mark.parametrize("samples", [1, 32, 33, 70])
+def test_predictions_are_what_predict_returns(samples: int, keras: Any) -> None:
+    first, second = keras.Input((6, 3), name="a"), keras.Input((2,), name="b")
+    y, state = keras.layers.GRU(5, return_state=True, return_sequences=True)(first)
+    model = keras.Model({"a": first, "b": second}, [y, keras.layers.Concatenate()([state, second])])
+    rng = np.random.default_rng(0)
+    fed = [
+        rng.standard_normal((samples, 6, 3)).astype(np.float32),
+        rng.standard_normal((samples, 2)).astype(np.float32),
+    ]
+    ours, theirs = observe_model(model, fed).predictions, model.predict({"a": fed[0], "b": fed[1]}, verbose=0)
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_a_layer_called_twice_is_verified_in_both_places(keras: Any, x: Array) -> None:

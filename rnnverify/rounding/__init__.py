@@ -20,7 +20,18 @@ it is known. Neither part is ever NaN.
 from __future__ import annotations
 
 from rnnverify.rounding import arithmetic, choices, functions, products
-from rnnverify.rounding.numbers import PRECISIONS, Precision, Rounded, Unsure
+from rnnverify.rounding.numbers import LIMIT, PRECISIONS, Precision, Rounded, Unsure
 from rnnverify.rounding.products import Matrix
 
-__all__ = ["PRECISIONS", "Matrix", "Precision", "Rounded", "Unsure", "arithmetic", "choices", "functions", "products"]
+__all__ = [
+    "LIMIT",
+    "PRECISIONS",
+    "Matrix",
+    "Precision",
+    "Rounded",
+    "Unsure",
+    "arithmetic",
+    "choices",
+    "functions",
+    "products",
+]

@@ -15,6 +15,7 @@ from rnnverify.rounding.numbers import (
     UNIFORM,
     Precision,
     Rounded,
+    farthest,
     handles,
     known,
     not_negative,
@@ -137,6 +138,8 @@ def divide(p: Precision, x: Any, y: Any) -> Rounded:
         size = np.minimum(size, LARGEST)
     nearest = not_negative(size - OWN_ROUNDING * yb)  # as near to zero as the other side's divisor may come
     bound = plus(bound, xb) / nearest
+    if isinstance(y, Rounded):  # it may well be nearer to zero
+        size = not_negative(size - farthest(y))
     variance = variance / size / size
     if not variance.max(initial=0) < np.inf:  # where squares overflow, the bound is what is known
         variance = np.fmin(variance, bound * bound)

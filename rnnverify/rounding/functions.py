@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from rnnverify.replay.activations import ERF, sigmoid
 from rnnverify.replay.arrays import Array
-from rnnverify.rounding.numbers import OWN_ROUNDING, Precision, Rounded, handles, not_negative, parts, replaces, stored
+from rnnverify.rounding.numbers import (
+    LIMIT,
+    OWN_ROUNDING,
+    Precision,
+    Rounded,
+    farthest,
+    handles,
+    not_negative,
+    parts,
+    replaces,
+    stored,
+)
 
 # How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
 # (benchmarks/library_functions.py): tanh 5.1, sigmoid 8.2 (here 2 of its own and what exp has), exp 2.0 by itself,
@@ -19,7 +30,7 @@ SOFTPLUS_ULPS = 8.0
 SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS = 11.0, 1.3  # as of 1 / (1 + exp(-x)), with the errors of exp, 1 + and 1 /
 SMALLEST = 2.0**-1022  # of float64's normal numbers
 HALF_SPACING = 2.0**-53  # of float64's numbers below 1
-SMALL = 0.01
+SMALL = 0.01  # no function here bends within that
 EXP_OVERFLOWS = 710.0  # exp of this is beyond LARGEST, by a quarter
 TYPICAL_ULPS = 1.0  # what those functions' errors are like in practice, as a standard deviation in u: 0.5 to 1.1
 
@@ -33,7 +44,27 @@ def tanh(p: Precision, x: Rounded) -> Rounded:
     bound = (1 - nearest * nearest) * x.bound
     if bound.max(initial=0) > 2:
         bound = np.minimum(bound, 2)
-    return stored(value, bound, slope * slope * x.variance, p, FUNCTION_ULPS[np.tanh], TYPICAL_ULPS)
+    variance = variance_of(x, slope, lambda nearest: 1 - np.tanh(nearest) ** 2, 4)
+    return stored(value, bound, variance, p, FUNCTION_ULPS[np.tanh], TYPICAL_ULPS)
+
+
+def variance_of(x: Rounded, slope: Array, slope_at: Callable[[Array], Array], most: float) -> Array:
+    """Of a function that is the steeper the nearer to zero, and never off by more than the root of `most`.
+
+    Where x may be so far off that the slope is another, the largest that there may be is what counts.
+    """
+    if linear(x):
+        made = slope * slope
+        made *= x.variance
+        return made
+    steepest = slope_at(np.fmax(np.abs(x.value) - farthest(x), 0))
+    capped: Array = np.fmin(steepest * steepest * x.variance, most)
+    return capped
+
+
+def linear(x: Rounded) -> bool:
+    """Whether no number is so far off that a function's slope changes on the way."""
+    return bool(x.variance.max(initial=0) < (SMALL / LIMIT) ** 2)
 
 
 @handles(np.exp)
@@ -43,7 +74,11 @@ def exp(p: Precision, x: Rounded) -> Rounded:
     bound = (value if value.min(initial=1) >= SMALLEST else np.maximum(value, SMALLEST)) * growth_of_exp(x.bound)
     if value.max(initial=0) == np.inf:
         bound = np.where(x.value - x.bound > EXP_OVERFLOWS, 0, bound)
-    return stored(value, bound, value * (value * x.variance), p, FUNCTION_ULPS[np.exp], TYPICAL_ULPS)
+    variance = x.variance
+    if not linear(x):
+        far = farthest(x)
+        variance = variance * np.square(np.expm1(far) / np.maximum(far, SMALLEST))
+    return stored(value, bound, value * (value * variance), p, FUNCTION_ULPS[np.exp], TYPICAL_ULPS)
 
 
 def growth_of_exp(bound: Array) -> Array:
@@ -59,12 +94,9 @@ def logistic(x: Rounded) -> Rounded:
     rest += HALF_SPACING  # that of a value near 1
     slope = rest * (value if value.min(initial=1) >= SMALLEST else np.maximum(value, SMALLEST))
     bound = slope * growth_of_exp(x.bound)
-    if bound.max(initial=0) < 1:
-        variance = slope
-        variance *= slope
-        variance *= x.variance
-    else:
-        bound, variance = np.fmin(bound, 1), np.fmin(slope * slope * x.variance, 1)
+    if not bound.max(initial=0) < 1:
+        bound = np.fmin(bound, 1)
+    variance = variance_of(x, slope, lambda nearest: sigmoid(nearest) * sigmoid(-nearest), 1)
     made = stored(value, bound, variance, x.precision, SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS)
     made.beyond = x.beyond  # of infinity it is what it is of any number that is large enough
     return made
@@ -73,7 +105,8 @@ def logistic(x: Rounded) -> Rounded:
 @handles(np.log)
 def log(p: Precision, x: Rounded) -> Rounded:
     nearest = np.maximum(x.value - OWN_ROUNDING * x.bound, 0)
-    bound, variance = x.bound / nearest, x.variance / x.value / x.value
+    likely = np.maximum(x.value - farthest(x), 0)
+    bound, variance = x.bound / nearest, x.variance / likely / likely
     return stored(np.log(x.value), bound, variance, p, FUNCTION_ULPS[np.log], TYPICAL_ULPS)
 
 
@@ -82,7 +115,8 @@ def sqrt(p: Precision, x: Rounded) -> Rounded:
     value = np.sqrt(x.value)
     # |sqrt a - sqrt b| is |a - b| / (sqrt a + sqrt b), and at most sqrt |a - b|.
     bound = np.fmin(x.bound / value, np.sqrt(x.bound))
-    variance = np.fmin(x.variance / (4 * x.value), np.sqrt(x.variance))
+    likely = value + np.sqrt(np.maximum(x.value - farthest(x), 0))
+    variance = np.fmin(x.variance / (likely * likely), np.sqrt(x.variance))
     return stored(value, bound, variance, p, FUNCTION_ULPS[np.sqrt])
 
 
@@ -90,9 +124,14 @@ def sqrt(p: Precision, x: Rounded) -> Rounded:
 def erf(p: Precision, x: Rounded) -> Rounded:
     value = np.asarray(ERF(x.value), dtype=np.float64)
     nearest = np.maximum(np.abs(x.value) - x.bound, 0)
-    slope = 2 / np.sqrt(np.pi) * np.exp(-x.value * x.value)
-    bound = np.minimum(2 / np.sqrt(np.pi) * np.exp(-nearest * nearest) * x.bound, 2)
-    return stored(value, bound, slope * slope * x.variance, p, FUNCTION_ULPS[ERF], TYPICAL_ULPS)
+    bound = np.minimum(slope_of_erf(nearest) * x.bound, 2)
+    variance = variance_of(x, slope_of_erf(x.value), slope_of_erf, 4)
+    return stored(value, bound, variance, p, FUNCTION_ULPS[ERF], TYPICAL_ULPS)
+
+
+def slope_of_erf(x: Array) -> Array:
+    made: Array = 2 / np.sqrt(np.pi) * np.exp(-x * x)
+    return made
 
 
 @handles(np.logaddexp)

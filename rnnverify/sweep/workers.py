@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -85,20 +85,31 @@ def local(workers: int) -> Iterator[Executor]:
     """That many processes, forked from one that has imported TensorFlow; the cores are shared out among them."""
     from pebble import ProcessPool
 
-    threads = str(max(1, allowed_cores() // workers))
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(name, threads)
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
     context.set_forkserver_preload(["rnnverify.sweep.preload"])
-    pool: Any = ProcessPool(max_workers=workers, context=context)
+    threads = str(max(1, allowed_cores() // workers))
+    with defaults(dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), threads)):
+        pool: Any = ProcessPool(max_workers=workers, context=context)
+        try:
+            yield Processes(pool)
+            pool.close()
+        except BaseException:
+            pool.stop()
+            raise
+        finally:
+            pool.join()
+
+
+@contextmanager
+def defaults(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for the processes that are started meanwhile; the user's own stand."""
+    added = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(added)
     try:
-        yield Processes(pool)
-        pool.close()
-    except BaseException:
-        pool.stop()
-        raise
+        yield
     finally:
-        pool.join()
+        for name in added:
+            os.environ.pop(name, None)
 
 
 @contextmanager

@@ -35,6 +35,15 @@ def test_points_one_after_the_other_are_those_of_models_of_their_own() -> None:
         assert_same(observed, observe(spec(**point)))
 
 
+def test_one_trace_does_for_every_size() -> None:
+    models = Models()
+    for sizes in ({}, {"T": 9}, {"N": 1}, {"N": 40, "T": 1}, {"N": 300}):
+        models.observe(spec(**sizes))
+    assert models.built is not None
+    for traced in (models.built.model, models.built.watcher.model):
+        assert traced.predict_function.experimental_get_tracing_count() == 1
+
+
 def test_weights_that_are_refused_do_not_stay_behind() -> None:
     models = Models()
     models.observe(spec(dtype="float16"))
