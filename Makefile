@@ -21,6 +21,7 @@ check: .venv/installed
 	$(BIN)/rnnverify check configs/
 
 bench: .venv/tests-installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 schemas: .venv/installed

@@ -1,9 +1,20 @@
-"""make bench: what is measured in minutes. The long runs are soundness and enclosure; their results stand in results/."""
+"""make bench: everything that is measured in minutes, as one table, which is also written to results/bench.txt.
 
-from benchmarks import memory, overhead, sharpness, verification_cost
+The long runs have commands of their own: soundness, enclosure, sharpness, aggregated, expected_error.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+
+from benchmarks import memory, overhead, replay_speed, sweep, verification_cost
+from benchmarks.table import machine, show
+
+RESULT = Path(__file__).parent / "results" / "bench.txt"
 
 if __name__ == "__main__":
-    overhead.main(7)
-    verification_cost.main(21)
-    memory.main(100_000)
-    sharpness.main()
+    about = f"make bench: ratios measured side by side: median, smallest and largest\n{machine()}\n"
+    print(about)
+    tables = (overhead.rows(7), verification_cost.rows(21), memory.rows(100_000), sweep.rows(sweep.GRID))
+    RESULT.write_text("\n".join([about, *show(chain(*tables, replay_speed.rows(5)))]) + "\n")

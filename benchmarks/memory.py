@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+
+from benchmarks.table import Row, show
 
 LAYERS = ("SimpleRNN", "LSTM", "GRU")
 
@@ -44,15 +47,13 @@ def peak(program: str, layer: str, timesteps: int) -> float:
     return float(done.stdout.split()[-1])
 
 
-def main(timesteps: int) -> None:
+def rows(timesteps: int) -> Iterator[Row]:
     for layer in LAYERS:
         predict, verify = (peak(program, layer, timesteps) for program in (PREDICT, VERIFY))
-        print(
-            f"{layer:<10} N=1 T={timesteps} D=8 M=128: peak memory of verify / predict alone {verify / predict:.2f}"
-            f" ({verify:.0f} MB / {predict:.0f} MB)",
-            flush=True,
+        yield Row(
+            f"peak memory: verify / predict alone, {layer} N=1 T={timesteps} M=128", [verify / predict], "at most 1.5"
         )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    show(rows(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))

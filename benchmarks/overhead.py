@@ -5,11 +5,13 @@ python -m benchmarks.overhead 7
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks.table import Row, show
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,19 +28,12 @@ def seconds(command: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def main(rounds: int) -> None:
+def rows(rounds: int) -> Iterator[Row]:
     run = [sys.executable, "-m", "rnnverify", "run", "configs/simple_rnn.yaml"]
     bare = [sys.executable, "-c", BARE]
     seconds(bare)  # the first import reads the disk
-    pairs = [(seconds(run), seconds(bare)) for _ in range(rounds)]
-    ratios = [ours / theirs for ours, theirs in pairs]
-    print(
-        f"run / bare script, {rounds} pairs: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}"
-    )
-    print(
-        f"median seconds: run {statistics.median(p[0] for p in pairs):.2f}, bare {statistics.median(p[1] for p in pairs):.2f}"
-    )
+    yield Row("rnnverify run / a bare script that predicts", [seconds(run) / seconds(bare) for _ in range(rounds)])
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
+    show(rows(int(sys.argv[1]) if len(sys.argv) > 1 else 7))

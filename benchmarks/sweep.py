@@ -9,12 +9,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from benchmarks.table import Row, show
 from rnnverify.sweep.grid import load_grid
 
+GRID = "configs/grids/shapes.yaml"
 LOOP = "from benchmarks.sweep import loop; import sys; loop(sys.argv[1])"
 
 
@@ -86,16 +89,13 @@ def seconds(command: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def main(path: str) -> None:
+def rows(path: str) -> Iterator[Row]:
     points = len(load_grid(path))
     with tempfile.TemporaryDirectory() as folder:
         ours = seconds([sys.executable, "-m", "rnnverify", "sweep", path, "--output", f"{folder}/out", "-q"])
     theirs = seconds([sys.executable, "-c", LOOP, path])
-    print(
-        f"{points} points of {path}, import of TensorFlow included: loop / sweep {theirs / ours:.1f}"
-        f" ({theirs:.0f} s / {ours:.0f} s)"
-    )
+    yield Row(f"a loop in one process / rnnverify sweep, {points} points", [theirs / ours], "at least 5")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "configs/grids/shapes.yaml")
+    show(rows(sys.argv[1] if len(sys.argv) > 1 else GRID))
