@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from rnnverify.replay.activations import Activation
-from rnnverify.replay.arrays import Array
+from rnnverify.replay.arrays import Array, blocks
 from rnnverify.replay.recurrence import Cell, Gates, Recurrent, States
 
 
@@ -39,8 +37,8 @@ class GRUResetAfterCell(GRUCell):
 
     def gates(self, zx: Array, h: Array) -> Gates:
         zh = h @ self.recurrent_kernel + self.recurrent_bias
-        xz, xr, xh = np.split(zx, 3, axis=-1)  # Keras's gate order: update z, reset r, candidate h
-        hz, hr, hh = np.split(zh, 3, axis=-1)
+        xz, xr, xh = blocks(zx, 3)  # Keras's gate order: update z, reset r, candidate h
+        hz, hr, hh = blocks(zh, 3)
         z = self.recurrent_activation(xz + hz)
         r = self.recurrent_activation(xr + hr)
         candidate = self.activation(xh + r * hh)
@@ -52,8 +50,8 @@ class GRUResetBeforeCell(GRUCell):
     """The candidate is activation(x Wh + bh + (r * h) Uh)."""
 
     def gates(self, zx: Array, h: Array) -> Gates:
-        xz, xr, xh = np.split(zx, 3, axis=-1)  # Keras's gate order: update z, reset r, candidate h
-        uz, ur, uh = np.split(self.recurrent_kernel, 3, axis=-1)
+        xz, xr, xh = blocks(zx, 3)  # Keras's gate order: update z, reset r, candidate h
+        uz, ur, uh = blocks(self.recurrent_kernel, 3)
         z = self.recurrent_activation(xz + h @ uz)
         r = self.recurrent_activation(xr + h @ ur)
         candidate = self.activation(xh + (r * h) @ uh)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from rnnverify.replay.activations import Activation
-from rnnverify.replay.arrays import Array
+from rnnverify.replay.arrays import Array, blocks
 from rnnverify.replay.layer import TRAINING
 from rnnverify.replay.recurrence import Cell, Gates, Recurrent, States
 
@@ -26,7 +24,7 @@ class LSTMCell(Cell):
 
     def gates(self, zx: Array, h: Array) -> Gates:
         z = zx + h @ self.recurrent_kernel
-        i, f, candidate, o = np.split(z, 4, axis=-1)  # Keras's gate order: input, forget, candidate, output
+        i, f, candidate, o = blocks(z, 4)  # Keras's gate order: input, forget, candidate, output
         i = self.recurrent_activation(i)
         f = self.recurrent_activation(f)
         candidate = self.activation(candidate)
