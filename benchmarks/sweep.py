@@ -37,7 +37,7 @@ def loop(path: str) -> None:
                 keras.layers.Dense(sizes["K"]),
             ]
         )
-        x = np.random.default_rng(0).standard_normal((samples, timesteps, features)).astype(np.float32)
+        x = np.random.default_rng(0).standard_normal((samples, timesteps, features))
         predicted = model.predict(x, verbose=0)
         *weights, kernel, bias = model.get_weights()
         for sample in range(samples):
@@ -51,7 +51,7 @@ def sigmoid(x: Any) -> Any:
 
 
 def simple_rnn(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> list[Any]:
-    h, hs = np.zeros(units, kernel.dtype), []
+    h, hs = np.zeros(units), []
     for t in range(len(x)):
         h = np.tanh(x[t] @ kernel + h @ recurrent_kernel + bias)
         hs.append(h)
@@ -59,7 +59,7 @@ def simple_rnn(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any
 
 
 def lstm(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> list[Any]:
-    h, hs = np.zeros(units, kernel.dtype), []
+    h, hs = np.zeros(units), []
     c = h
     for t in range(len(x)):
         i, f, g, o = np.split(x[t] @ kernel + h @ recurrent_kernel + bias, 4)
@@ -70,7 +70,7 @@ def lstm(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> l
 
 
 def gru(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> list[Any]:
-    h, hs = np.zeros(units, kernel.dtype), []
+    h, hs = np.zeros(units), []
     for t in range(len(x)):
         xz, xr, xh = np.split(x[t] @ kernel + bias[0], 3)
         hz, hr, hh = np.split(h @ recurrent_kernel + bias[1], 3)

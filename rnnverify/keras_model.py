@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
@@ -221,7 +222,8 @@ def may_use_tf32(keras: Any) -> bool:
     return bool(tensorflow.config.experimental.tensor_float_32_execution_enabled())
 
 
-def environment(keras: Any) -> dict[str, str]:
+@cache
+def environment(keras: Any) -> Mapping[str, str]:
     """Versions and device, for the report."""
     return {
         "keras": keras.__version__,

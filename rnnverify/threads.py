@@ -27,11 +27,11 @@ def in_order(function: Callable[[Item], Made], items: Sequence[Item]) -> Iterato
     The caller's thread takes a share when it would wait. The linear algebra under it is kept from starting threads of
     its own, which would fight with these: it is called with a little work at a time.
     """
+    keep_memory()
     helpers = min(cores(), len(items)) - 1
     if helpers < 1:
         yield from map(function, items)
         return
-    keep_memory()
     rest = iter(items)
     ahead: deque[tuple[Item, Future[Made]]] = deque()
     with linear_algebra().limit(limits=1, user_api="blas"), ThreadPoolExecutor(helpers) as pool:

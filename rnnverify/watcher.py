@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,14 @@ def siblings_of(layer: Any, x: Any, states: Sequence[Any], name: str) -> list[Si
     return siblings
 
 
+class Seen(NamedTuple):
+    """What a prediction showed."""
+
+    outputs: list[Array]  # the model's, where they were asked for
+    tensors: dict[Ref, Array]  # between the layers
+    walks: dict[str, tuple[Walked, ...]]
+
+
 class Watcher:
     """A model that emits every tensor between the layers, and every step of the recurrent ones."""
 
@@ -53,30 +61,34 @@ class Watcher:
         self,
         keras: Any,
         inputs: list[Any],
+        outputs: list[Any],
         tensors: Mapping[Ref, Any],
         siblings: Mapping[str, list[Sibling]],
         trace: Trace | None,
     ) -> None:
         self.keras = keras
         self.trace = trace
+        self.outputs = len(outputs)
         self.refs = list(tensors)
         self.siblings = {name: of_one for name, of_one in siblings.items() if of_one}
         walked = [tensor for of_one in self.siblings.values() for one in of_one for tensor in one.tensors]
-        self.model = keras.Model(inputs, [*tensors.values(), *walked])
+        self.model = keras.Model(inputs, [*outputs, *tensors.values(), *walked])
 
-    def look(self, x: Any, samples: int) -> tuple[dict[Ref, Array], dict[str, tuple[Walked, ...]]]:
-        """Every node's outputs, and the walk of every recurrent one."""
+    def look(self, x: Any, samples: int) -> Seen:
+        """Predict once, and see it all."""
         for of_one in self.siblings.values():
             for one in of_one:
                 one.layer.set_weights(one.original.get_weights())
         emitted = predict(self.keras, self.model, x, samples, self.trace)
         arrays = iter([np.asarray(array) for array in self.keras.tree.flatten(emitted)])
-        seen = {ref: next(arrays) for ref in self.refs}
-        walks = {
-            name: tuple(Walked(next(arrays), tuple(next(arrays) for _ in one.tensors[1:])) for one in of_one)
-            for name, of_one in self.siblings.items()
-        }
-        return seen, walks
+        return Seen(
+            [next(arrays) for _ in range(self.outputs)],
+            {ref: next(arrays) for ref in self.refs},
+            {
+                name: tuple(Walked(next(arrays), tuple(next(arrays) for _ in one.tensors[1:])) for one in of_one)
+                for name, of_one in self.siblings.items()
+            },
+        )
 
 
 def predict(keras: Any, model: Any, x: Any, samples: int, trace: Trace | None) -> Any:

@@ -20,7 +20,9 @@ from rnnverify.replay.arrays import Array
 from rnnverify.spec.model import NestedLayer, Spec
 from rnnverify.weights import set_weights
 
-TIED_TO_T = ("Flatten",)  # layers whose weights, or those of the layers after them, depend on T
+# Layers whose weights, or those of the layers after them, depend on T; and one that fails where T is open: as measured with
+# Keras 3.15, TimeDistributed then gives (N, N, M), or an error, in place of (N, T, M).
+TIED_TO_T = ("Flatten", "TimeDistributed")
 
 
 class Models:
@@ -59,7 +61,7 @@ class Models:
             keras.utils.clear_session(free_memory=False)
             gc.collect()  # what TensorFlow traced hangs in cycles
             keras.utils.set_random_seed(spec.seed % 2**32)
-            self.built = Built.of_spec(keras, with_open_time(spec), trace_for_any_size)
+            self.built = Built.of_spec(keras, with_open_time(spec), trace_for_any_size, at_once=True)
             self.architecture = wanted
         return self.built
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from functools import cache
 
@@ -14,7 +15,9 @@ from rnnverify.verification import verify_observation
 
 def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:
     """The record of each point: what the JSON report says of a spec, and the point; or why there is none."""
-    return [verify_point(grid, point) for point in points]
+    made = [verify_point(grid, point) for point in points]
+    gc.collect()  # worker processes have it switched off otherwise
+    return made
 
 
 def verify_point(grid: Grid, point: Point) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,16 @@ def tasks_of(points: Sequence[Point]) -> list[Task]:
     return [
         group[start : start + MOST_AT_ONCE] for group in groups.values() for start in range(0, len(group), MOST_AT_ONCE)
     ]
+
+
+def longest_first(grid: Grid, tasks: Sequence[Task]) -> list[Task]:
+    """So that no worker is left with a long task when the others are done. By the products with the recurrent kernel."""
+
+    def work(task: Task) -> int:
+        sizes = [{**grid.base, **point} for point in task]
+        return sum(math.prod(one[key] for key in "NTMM" if isinstance(one.get(key), int)) for one in sizes)
+
+    return sorted(tasks, key=work, reverse=True)
 
 
 def run(executor: Executor, grid: Grid, tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:

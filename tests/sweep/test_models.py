@@ -13,9 +13,18 @@ from rnnverify.observation import Observation
 from rnnverify.spec import Spec, spec_from_mapping
 from rnnverify.sweep.models import Models
 
+LAYERS = [
+    {"Masking": {}},
+    {"TimeDistributed": {"layer": {"Dense": {"units": 6}}}},
+    {"Bidirectional": {"layer": {"LSTM": {"units": 4, "return_sequences": True}}, "merge_mode": "sum"}},
+    {"GRU": {"units": 7, "return_state": True, "reset_after": False}},
+    {"Dense": {"units": 3, "activation": "softmax"}},
+]
+
 
 def spec(**keys: Any) -> Spec:
-    return spec_from_mapping({"N": 4, "T": 6, "D": 3, "M": 5, "K": 2, "layer": "GRU", **keys})
+    layer = {} if "layers" in keys else {"layer": "GRU"}
+    return spec_from_mapping({"N": 4, "T": 6, "D": 3, "M": 5, "K": 2, **layer, **keys})
 
 
 def assert_same(shared: Observation, own: Observation) -> None:
@@ -30,6 +39,11 @@ def assert_same(shared: Observation, own: Observation) -> None:
 def test_points_one_after_the_other_are_those_of_models_of_their_own() -> None:
     models = Models()
     points = [{}, {"T": 9}, {"N": 40}, {"seed": 3}, {"seed": 3, "weights": {"scale": 2.0}}, {"layer": "LSTM"}, {}]
+    points += [
+        {"layers": LAYERS},
+        {"layers": LAYERS, "dtype": "float64", "T": 9},
+        {"layers": [{"Dense": {"units": 3}}]},
+    ]
     shared = [models.observe(spec(**point)) for point in points]
     for point, observed in zip(points, shared, strict=True):
         assert_same(observed, observe(spec(**point)))
@@ -40,8 +54,8 @@ def test_one_trace_does_for_every_size() -> None:
     for sizes in ({}, {"T": 9}, {"N": 1}, {"N": 40, "T": 1}, {"N": 300}):
         models.observe(spec(**sizes))
     assert models.built is not None
-    for traced in (models.built.model, models.built.watcher.model):
-        assert traced.predict_function.experimental_get_tracing_count() == 1
+    assert models.built.watcher.model.predict_function.experimental_get_tracing_count() == 1
+    assert models.built.model.predict_function is None
 
 
 def test_weights_that_are_refused_do_not_stay_behind() -> None:

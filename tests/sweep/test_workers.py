@@ -18,7 +18,7 @@ from rnnverify.errors import RequestError
 from rnnverify.sweep import workers
 from rnnverify.sweep.grid import Grid, identity, load_grid
 from rnnverify.sweep.points import verify_point
-from rnnverify.sweep.workers import cluster, local, run, tasks_of
+from rnnverify.sweep.workers import cluster, local, longest_first, run, tasks_of
 from tests.sweep.stand_ins import deadly, matching
 
 GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"T": (1, 2, 3, 4, 5), "N": (1, 2)}, None, 0)
@@ -61,6 +61,14 @@ def test_points_that_can_share_a_model_are_one_task() -> None:
         assert len({(point["M"], point["layers.0.LSTM.units"]) for point in task}) == 1
     many = Grid("", {}, "", {"N": tuple(range(1, 41))}, None, 0)
     assert [len(task) for task in tasks_of(list(many.points()))] == [16, 16, 8]
+
+
+def test_the_longest_tasks_come_first() -> None:
+    grid = Grid("", {"N": 3, "layer": "LSTM"}, "", {"T": (2, 50), "M": (4, 64, 16)}, None, 0)
+    order = longest_first(grid, tasks_of(list(grid.points())))
+    assert [task[0]["M"] for task in order] == [64, 16, 4]
+    named = Grid("", {}, "", {"layer": ("GRU", "LSTM"), "M": ("K",)}, None, 0)
+    assert len(longest_first(named, tasks_of(list(named.points())))) == 2
 
 
 @pytest.fixture(scope="module")
