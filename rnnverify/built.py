@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from random import Random
 from types import MappingProxyType
 from typing import Any
 
@@ -64,6 +65,7 @@ class Built:
                 made = keras_layer(keras, layer.class_name, layer.arguments, layer.name, spec.dtype)
             except Exception as error:  # Keras raises all kinds; each means that this layer cannot be built
                 raise SpecError(refusal(spec.path, layer.name, error)) from None
+            seed_initializers(made, Random(f"{spec.seed} {layer.name}"))
             pairs.append((Call(layer.name, layer.name, layer.inputs, layer.initial_state), made))
         self.connect(pairs, spec.path)
         self.outputs = spec.outputs
@@ -247,6 +249,23 @@ def keras_layer(keras: Any, class_name: str, given: LayerArguments, name: str, d
             "recurrent_initializer", "glorot_uniform"
         )  # TensorFlow has no QR, so no orthogonal, in bfloat16
     return getattr(keras.layers, class_name)(**{"dtype": dtype, **made, "name": name})
+
+
+PARTS = ("cell", "layer", "forward_layer", "backward_layer")  # of a layer, with initialisers of their own
+
+
+def seed_initializers(layer: Any, random: Random) -> None:
+    """Give every initialiser a seed that has none.
+
+    Otherwise it takes one from Python's global generator, of which other threads may draw at the same time: on the workers
+    of a cluster they do.
+    """
+    for name, initializer in vars(layer).items():
+        if name.endswith("_initializer") and hasattr(initializer, "seed") and initializer.get_config()["seed"] is None:
+            initializer.seed = random.randrange(1, 2**31)
+    for name in PARTS:
+        if name in vars(layer):
+            seed_initializers(vars(layer)[name], random)
 
 
 def described_input(name: str, model: Any, classes: Mapping[str, set[str]], spec: Spec | None) -> Input:

@@ -16,7 +16,10 @@ from click.testing import CliRunner, Result
 from rnnverify.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
-INTERRUPT = "os.kill(os.getpid(), signal.SIGINT); time.sleep(60)"
+# In a job that a shell runs in the background the signal would be ignored.
+INTERRUPT = (
+    "signal.signal(signal.SIGINT, signal.default_int_handler); os.kill(os.getpid(), signal.SIGINT); time.sleep(60)"
+)
 SMALL = "N: 3\nT: 7\nD: 2\nM: 5\nK: 4\nlayer: GRU\n"
 
 

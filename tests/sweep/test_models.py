@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,21 @@ def test_one_trace_does_for_every_size() -> None:
     assert models.built is not None
     assert models.built.watcher.model.predict_function.experimental_get_tracing_count() == 1
     assert models.built.model.predict_function is None
+
+
+def test_first_weights_come_from_the_seed_alone_whatever_other_threads_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    real = keras.utils.set_random_seed
+    monkeypatch.setattr(keras.utils, "set_random_seed", lambda seed: real(random.randrange(1000)))
+    layers = [{"Embedding": {"input_dim": 9, "output_dim": 3}}, *LAYERS[1:]]
+    first, second = (observe(spec(layers=layers, weights="keras")) for _ in range(2))
+    assert_same(first, second)
+    forward, recurrent, _, backward, *_ = first.nodes[2].weights.values()
+    assert (forward != backward).all()
+    assert forward.std() > 0 < recurrent.std()
+    other = observe(spec(layers=layers, weights="keras", seed=1))
+    assert (other.nodes[2].weights["forward_kernel"] != forward).all()
 
 
 def test_weights_that_are_refused_do_not_stay_behind() -> None:

@@ -138,7 +138,8 @@ def test_a_full_disk_is_told_and_what_was_written_is_kept(tmp_path: Path) -> Non
 
 
 SWEEP = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job that a shell runs in the background ignores it
 from rnnverify.sweep import points, workers
 from tests.sweep import stand_ins
 from concurrent.futures import ThreadPoolExecutor
