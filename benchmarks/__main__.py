@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import chain
 from pathlib import Path
 
-from benchmarks import memory, overhead, replay_speed, sweep, verification_cost
+from benchmarks import memory, overhead, replay_speed, sweep, verification_cost, worker_memory
 from benchmarks.table import machine, show
 
 RESULT = Path(__file__).parent / "results" / "bench.txt"
@@ -17,4 +17,5 @@ if __name__ == "__main__":
     about = f"make bench: ratios measured side by side: median, smallest and largest\n{machine()}\n"
     print(about)
     tables = (overhead.rows(7), verification_cost.rows(21), memory.rows(100_000), sweep.rows(sweep.GRID))
+    tables = (*tables, worker_memory.rows(worker_memory.GRID))
     RESULT.write_text("\n".join([about, *show(chain(*tables, replay_speed.rows(5)))]) + "\n")

@@ -14,7 +14,7 @@ from benchmarks.table import Row, show
 LAYERS = ("SimpleRNN", "LSTM", "GRU")
 
 PREDICT = """
-import resource, sys
+import sys
 from rnnverify.built import Built
 from rnnverify.inputs import draw_inputs
 from rnnverify.keras_model import load_keras, precision, quiet
@@ -26,23 +26,26 @@ with quiet():
         built = Built.of_spec(keras, spec)
         x = draw_inputs(spec, built.inputs, {})
         built.model.predict(x[built.inputs[0].name], verbose=0)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 VERIFY = """
-import resource, sys
+import sys
 from rnnverify.library import verify
 from rnnverify.spec import spec_from_mapping
 result = verify(spec_from_mapping({"N": 1, "T": int(sys.argv[2]), "D": 8, "M": 128, "K": 2, "layer": sys.argv[1]}))
 assert result.passed
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+# The peak of this program alone: what getrusage gives may be that of the process it was started from.
+PEAK = """
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 """
 
 
 def peak(program: str, layer: str, timesteps: int) -> float:
-    """The peak of a process that runs the program, in MB."""
+    """The peak of a process that runs the program, in kB."""
     done = subprocess.run(
-        [sys.executable, "-c", program, layer, str(timesteps)], check=True, capture_output=True, text=True
+        [sys.executable, "-c", program + PEAK, layer, str(timesteps)], check=True, capture_output=True, text=True
     )
     return float(done.stdout.split()[-1])
 
