@@ -1,0 +1,53 @@
+"""How far TensorFlow's float32 functions are off, in u = 2^-24 of the result, over arguments of all sizes.
+
+python -m benchmarks.library_functions
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from rnnverify.keras_model import load_keras, quiet
+from rnnverify.replay.activations import ACTIVATIONS, erf
+
+COUNT = 4_000_000
+UNIT, SMALLEST = 2.0**-24, 2.0**-124
+EXACT = {
+    "tanh": np.tanh,
+    "sigmoid": ACTIVATIONS["sigmoid"],
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "erf": erf,
+    "softplus": ACTIVATIONS["softplus"],
+}
+
+
+def arguments(rng: np.random.Generator) -> Any:
+    """Half of them spread evenly over -90 to 90, half over the exponents from 2^-40 to 2^7."""
+    even = rng.uniform(-90, 90, COUNT // 2)
+    spread = rng.choice([-1, 1], COUNT // 2) * 2.0 ** rng.uniform(-40, 7, COUNT // 2)
+    return np.concatenate([even, spread]).astype(np.float32)
+
+
+def main() -> None:
+    x = arguments(np.random.default_rng(0))
+    with quiet():
+        ops = load_keras().ops
+    print(f"TensorFlow {version('tensorflow')}, {COUNT:,} float32 arguments; errors in u: largest, standard deviation")
+    for name, function in EXACT.items():
+        given = np.abs(x) if name in ("log", "sqrt") else x
+        exact = np.asarray(function(given.astype(np.float64)), dtype=np.float64)
+        keras = np.asarray(getattr(ops, name)(given), dtype=np.float64)
+        counted = (np.abs(exact) > SMALLEST) & (np.abs(exact) < 3e38)
+        errors = np.abs(keras - exact)[counted] / (UNIT * np.abs(exact[counted]))
+        print(
+            f"{name:<10}{errors.max():>8.2f}{np.sqrt(np.mean(errors**2)):>8.2f}   at {given[counted][errors.argmax()]:.8g}"
+        )
+
+
+if __name__ == "__main__":
+    main()
