@@ -141,8 +141,6 @@ def divide(p: Precision, x: Any, y: Any) -> Rounded:
     if isinstance(y, Rounded):  # it may well be nearer to zero
         size = not_negative(size - farthest(y))
     variance = variance / size / size
-    if not variance.max(initial=0) < np.inf:  # where squares overflow, the bound is what is known
-        variance = np.fmin(variance, bound * bound)
     # By a constant the other side may multiply instead, by the reciprocal that it has rounded: TensorFlow's graphs do.
     roundings = 2 + p.unit if isinstance(y, int | float) else 1.0
     made = stored(value, bound, variance, p, roundings, UNIFORM * math.sqrt(roundings))

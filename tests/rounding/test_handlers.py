@@ -128,7 +128,25 @@ def test_exp_grows_by_the_exponential_of_the_bound() -> None:
     is_about(np.exp(rounded(math.log(4), math.log(2), 0.01)), 4, 4 + 8 * k / 8 + 1 / 64, variance)
 
 
+def test_a_quotient_by_a_constant_may_be_a_product_with_its_rounded_reciprocal() -> None:
+    roundings = 2 + 1 / 8
+    is_about(rounded(3) / 6, 0.5, 0.5 * roundings / 8 + 1 / 64, 0.5**2 * roundings * SQUARE + LOST)
+    is_about(rounded(3) / rounded(6), 0.5, 0.5 / 8 + 1 / 64, 0.5**2 * SQUARE + LOST)
+
+
+def test_what_is_carried_through_time_adds_its_error_up_with_the_new_one() -> None:
+    carried = rounded(2, 0.5, 0.04).carried()
+    fresh = 9 * SQUARE + LOST + 0.01
+    is_about(carried + rounded(1, 0.2, 0.01), 3, 0.7 * 9 / 8 + 3 / 8 + 1 / 64, (0.2 + fresh**0.5) ** 2)
+    fresh = 1.5**2 * SQUARE + LOST
+    is_about(carried * rounded(0.75), 1.5, 0.5 * 0.75 * 9 / 8 + 1.5 / 8 + 1 / 64, (0.2 * 0.75 + fresh**0.5) ** 2)
+    assert (carried + 1).lasting
+    assert (carried * rounded(0.75)).lasting
+
+
 def test_exp_of_what_underflows_here_may_be_large_there() -> None:
+    tiny = Rounded(np.array([-746.0]), np.array([700.0]), np.zeros(1), PRECISIONS["float64"])
+    assert bound_of(np.exp, tiny) >= math.exp(-46)
     assert bound_of(np.exp, rounded(-800, 799)) >= math.exp(-1)
     assert bound_of(np.exp, rounded(-746, 740)) >= math.exp(-6)
     assert bound_of(np.exp, rounded(-800, 1)) == pytest.approx(1 / 64)
