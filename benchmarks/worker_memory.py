@@ -16,7 +16,7 @@ import psutil
 from benchmarks.table import Row, show
 from rnnverify.sweep.grid import load_grid
 from rnnverify.sweep.points import verify_point
-from rnnverify.sweep.workers import longest_first, tasks_of
+from rnnverify.sweep.workers import tasks_of
 
 GRID = "configs/grids/mixed.yaml"
 FIRST = 50
@@ -29,7 +29,7 @@ def growth(path: str) -> float:
     """Of this process, over all points."""
     grid = load_grid(path)
     process, sizes, verdicts = psutil.Process(), [], Counter[str]()
-    for point in chain.from_iterable(longest_first(grid, tasks_of(list(grid.points())))):
+    for point in chain.from_iterable(tasks_of(grid, list(grid.points()))):
         verdicts[verify_point(grid, point)["verdict"]] += 1
         sizes.append(process.memory_info().rss)
         if len(sizes) % FIRST == 0:

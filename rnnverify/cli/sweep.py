@@ -92,7 +92,7 @@ def work(grid: Any, store: Any, workers: int | None, scheduler: str | None, quie
     left = store.left(grid)
     if not left:
         return
-    tasks = places.longest_first(grid, places.tasks_of(left))
+    tasks = places.tasks_of(grid, left)
     with progress(len(grid), len(grid) - len(left), quiet) as advance:
         if scheduler is not None:
             with places.cluster(scheduler) as (executor, count):

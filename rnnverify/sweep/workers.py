@@ -18,7 +18,10 @@ from rnnverify.threads import allowed_cores
 Task = Sequence[Point]  # run one after the other by one worker
 
 SHARED = ("N", "T", "data", "weights", "seed", "tolerance")  # keys by which points may differ and share a model
-MOST_AT_ONCE = 16  # points a task: their results are known together
+MOST_AT_ONCE = 16  # points a task: their results are known together,
+MUCH = (
+    4e9  # so that a task should not take long, either: these are products with recurrent kernels, for some ten seconds
+)
 AHEAD = 4  # tasks waiting for each worker
 
 
@@ -28,25 +31,29 @@ class Executor(Protocol):
     def submit(self, function: Any, *arguments: Any) -> Future[list[Record]]: ...
 
 
-def tasks_of(points: Sequence[Point]) -> list[Task]:
-    """The points in groups that share a model, in the order in which these first appear."""
+def tasks_of(grid: Grid, points: Sequence[Point]) -> list[Task]:
+    """The points in groups that share a model; those with the most work first, so that no worker ends with a long one."""
     groups: dict[str, list[Point]] = {}
     for point in points:
         own = {key: value for key, value in point.items() if key.replace("[", ".").split(".")[0] not in SHARED}
         groups.setdefault(repr(own), []).append(point)
-    return [
-        group[start : start + MOST_AT_ONCE] for group in groups.values() for start in range(0, len(group), MOST_AT_ONCE)
-    ]
+    tasks: list[tuple[float, list[Point]]] = []
+    for group in groups.values():
+        tasks.append((0, []))
+        for point in group:
+            work, task = tasks[-1]
+            more = work_of(grid, point)
+            if task and (len(task) == MOST_AT_ONCE or work + more > MUCH):
+                tasks.append((more, [point]))
+            else:
+                tasks[-1] = (work + more, [*task, point])
+    return [task for _, task in sorted(tasks, key=lambda pair: -pair[0])]
 
 
-def longest_first(grid: Grid, tasks: Sequence[Task]) -> list[Task]:
-    """So that no worker is left with a long task when the others are done. By the products with the recurrent kernel."""
-
-    def work(task: Task) -> int:
-        sizes = [{**grid.base, **point} for point in task]
-        return sum(math.prod(one[key] for key in "NTMM" if isinstance(one.get(key), int)) for one in sizes)
-
-    return sorted(tasks, key=work, reverse=True)
+def work_of(grid: Grid, point: Point) -> int:
+    """About how many products with a recurrent kernel a point takes, for each gate."""
+    sizes = {**grid.base, **point}
+    return math.prod(sizes[letter] for letter in "NTMM" if isinstance(sizes.get(letter), int))
 
 
 def run(executor: Executor, grid: Grid, tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from rnnverify.replay.activations import ACTIVATIONS, ERF
-from rnnverify.rounding import PRECISIONS, Precision, Rounded, Unsure
-from rnnverify.rounding.functions import FUNCTION_ULPS
+from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded, Unsure
+from rnnverify.rounding.functions import FUNCTION_ULPS, SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS
 
 COARSE = Precision(unit=1 / 8, accumulation=1 / 8, smallest=1 / 64)
 SQUARE = (1 / 8) ** 2 / 3  # the variance of a rounding of 1
@@ -393,3 +393,58 @@ def test_an_infinity_that_was_fed_in_is_the_end_of_the_range() -> None:
     with np.errstate(invalid="ignore"):
         assert np.subtract(*(Rounded.exact(np.array([INF, 1.0]), SHORT) for _ in range(2))).beyond
         assert not np.subtract(*(Rounded.exact(np.array([2.0, 1.0]), SHORT) for _ in range(2))).beyond
+
+
+def test_the_variance_of_a_small_error_is_that_of_the_slope() -> None:
+    t = math.tanh(0.5)
+    is_about(np.tanh(rounded(0.5, 0.01, 1e-7)), t, *tanh_errors(t))
+    s = 1 / (1 + math.exp(-0.5))
+    made = ACTIVATIONS["sigmoid"](rounded(0.5, 0.01, 1e-7))
+    variance = (s * (1 - s)) ** 2 * 1e-7 + (TYPICAL_SIGMOID_ULPS * s / 8) ** 2 + LOST
+    np.testing.assert_allclose(made.variance, [variance], rtol=1e-9)
+
+
+def tanh_errors(t: float) -> tuple[float, float]:
+    k, nearest = FUNCTION_ULPS[np.tanh], t - 0.01
+    moved = (1 - nearest**2) * 0.01
+    return k / 8 * (t + moved) + moved + 1 / 64, (1 - t * t) ** 2 * 1e-7 + (t / 8) ** 2 + LOST
+
+
+def test_what_lies_between_two_numbers_is_never_off_by_more_than_their_distance() -> None:
+    for name, distance in (("sigmoid", 1.0), ("tanh", 2.0)):
+        with np.errstate(over="ignore"):
+            made: Any = ACTIVATIONS[name](rounded([-3.0, 0.1, 9.0], 1e3, 1e4))
+        assert (made.variance <= distance**2 + (TYPICAL_SIGMOID_ULPS / 8) ** 2 + LOST).all()
+        assert (made.bound <= distance + (1 + distance) * SIGMOID_ULPS / 8 + 1 / 64).all()
+
+
+def test_a_function_is_as_steep_as_within_the_limit_of_its_argument_not_within_the_bound() -> None:
+    made = np.tanh(rounded(5, 1e3, 0.04))  # 12 times 0.2 nearer to zero is 2.6
+    variance = (1 - math.tanh(2.6) ** 2) ** 2 * 0.04 + (math.tanh(5) / 8) ** 2 + LOST
+    np.testing.assert_allclose(made.variance, [variance], rtol=1e-9)
+
+
+def test_a_product_near_the_range_s_end_may_be_beyond_it() -> None:
+    near, ones = Rounded.exact(np.full((1, 40), 2.45), SHORT), np.ones((40, 1))  # 98, and 4 more at worst
+    assert bound_of(lambda x: (x @ ones) * 0.25, near) == INF
+    assert bound_of(lambda x: (x @ ones) * 0.25, Rounded.exact(np.full((1, 40), 2.3), SHORT)) < INF
+
+
+def test_infinite_rows_and_columns_say_nothing_about_the_others() -> None:
+    p = PRECISIONS["float32"]
+    x, w = np.array([[INF, 1.0, 2.0], [0.3, -0.7, 0.2]]), np.array([[0.5, -INF], [0.25, 3.0], [0.7, 1.0]])
+    with np.errstate(invalid="ignore", over="ignore"):
+        whole: Any = Rounded.exact(x, p) @ Matrix(w, p)
+    alone: Any = Rounded.exact(x[1:], p) @ Matrix(w[:, :1], p)
+    np.testing.assert_allclose(whole.variance[1, 0], alone.variance[0, 0], rtol=1e-6)
+    np.testing.assert_allclose(whole.bound[1, 0], alone.bound[0, 0], rtol=1e-12)
+    assert np.isinf(whole.variance[0]).all()
+    assert np.isinf(whole.variance[:, 1]).all()
+
+
+def test_an_inner_product_of_what_is_unknown_is_unknown_though_its_weights_are_zero() -> None:
+    unknown = Rounded(np.ones((1, 2)), np.array([[INF, 0.0]]), np.array([[INF, 0.0]]), PRECISIONS["float32"])
+    with np.errstate(invalid="ignore"):
+        made: Any = unknown @ np.array([[0.0, 1.0], [2.0, 3.0]])
+    assert np.isinf(made.bound).all()
+    assert np.isinf(made.variance).all()

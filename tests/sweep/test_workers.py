@@ -18,14 +18,14 @@ from rnnverify.errors import RequestError
 from rnnverify.sweep import workers
 from rnnverify.sweep.grid import Grid, identity, load_grid
 from rnnverify.sweep.points import verify_point
-from rnnverify.sweep.workers import cluster, local, longest_first, run, tasks_of
+from rnnverify.sweep.workers import MUCH, cluster, local, run, tasks_of
 from tests.sweep.stand_ins import deadly, matching
 
 GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"T": (1, 2, 3, 4, 5), "N": (1, 2)}, None, 0)
 
 
 def results(executor: Any, grid: Grid, count: int = 2) -> list[dict[str, Any]]:
-    return [record for records in run(executor, grid, tasks_of(list(grid.points())), count) for record in records]
+    return [record for records in run(executor, grid, tasks_of(grid, list(grid.points())), count) for record in records]
 
 
 def numbers(records: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -55,20 +55,26 @@ def gist(records: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_points_that_can_share_a_model_are_one_task() -> None:
     grid = Grid("", {}, "", {"N": (1, 2), "M": (3, 4), "weights.scale": (1, 2), "layers.0.LSTM.units": (5, 6)}, None, 0)
-    tasks = tasks_of(list(grid.points()))
+    tasks = tasks_of(grid, list(grid.points()))
     assert [len(task) for task in tasks] == [4, 4, 4, 4]
     for task in tasks:
         assert len({(point["M"], point["layers.0.LSTM.units"]) for point in task}) == 1
+
+
+def test_a_task_has_at_most_16_points_and_no_more_work_than_takes_some_seconds() -> None:
     many = Grid("", {}, "", {"N": tuple(range(1, 41))}, None, 0)
-    assert [len(task) for task in tasks_of(list(many.points()))] == [16, 16, 8]
+    assert [len(task) for task in tasks_of(many, list(many.points()))] == [16, 8, 16]
+    large = Grid("", {"T": 2000, "M": 1000}, "", {"N": (1, 2, 1, 30)}, None, 0)
+    tasks = tasks_of(large, list(large.points()))
+    assert [[point["N"] for point in task] for task in tasks] == [[30], [2], [1], [1]]
+    assert MUCH == 2 * 2000 * 1000**2
 
 
 def test_the_longest_tasks_come_first() -> None:
     grid = Grid("", {"N": 3, "layer": "LSTM"}, "", {"T": (2, 50), "M": (4, 64, 16)}, None, 0)
-    order = longest_first(grid, tasks_of(list(grid.points())))
-    assert [task[0]["M"] for task in order] == [64, 16, 4]
+    assert [task[0]["M"] for task in tasks_of(grid, list(grid.points()))] == [64, 16, 4]
     named = Grid("", {}, "", {"layer": ("GRU", "LSTM"), "M": ("K",)}, None, 0)
-    assert len(longest_first(named, tasks_of(list(named.points())))) == 2
+    assert len(tasks_of(named, list(named.points()))) == 2
 
 
 @pytest.fixture(scope="module")
