@@ -381,6 +381,21 @@ def test_of_three_factors_any_two_may_be_multiplied_before_the_division() -> Non
     assert bound_of(lambda x, y, z: (x / 6) * np.split(np.concatenate([y * z, z]), 2)[1], x, y / 4, z) < 1
 
 
+def test_a_factor_far_within_the_range_is_beyond_it_before_the_division_too() -> None:
+    x, y, z = (Rounded.exact(np.array([v]), SHORT) for v in (6.0, 15.0, 0.1))
+    assert bound_of(lambda x, y, z: (x / 6) * ((y + y) * z), x, y, z) == INF
+    assert bound_of(lambda x, y, z: (x / 6) * ((y / 2) * z), x, y, z) < 1
+
+
+def test_a_sigmoid_that_is_one_or_zero_here_may_be_anything_there() -> None:
+    sigmoid, p = ACTIVATIONS["sigmoid"], PRECISIONS["float64"]
+    with np.errstate(over="ignore"):
+        assert bound_of(sigmoid, Rounded(np.array([40.0]), np.array([38.0]), np.zeros(1), p)) >= 0.1
+        assert bound_of(sigmoid, Rounded(np.array([-746.0]), np.array([700.0]), np.zeros(1), p)) >= math.exp(-46)
+    assert sigmoid(short(110)).beyond
+    assert not sigmoid(short(9)).beyond
+
+
 def test_no_value_is_beyond_its_reach() -> None:
     rng = np.random.default_rng(0)
     x, y = (Rounded.exact(rng.normal(scale=5, size=(3, 4)), SHORT) for _ in range(2))
