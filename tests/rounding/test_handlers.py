@@ -383,8 +383,8 @@ def test_of_three_factors_any_two_may_be_multiplied_before_the_division() -> Non
 
 def test_a_factor_far_within_the_range_is_beyond_it_before_the_division_too() -> None:
     x, y, z = (Rounded.exact(np.array([v]), SHORT) for v in (6.0, 15.0, 0.1))
-    assert bound_of(lambda x, y, z: (x / 6) * ((y + y) * z), x, y, z) == INF
-    assert bound_of(lambda x, y, z: (x / 6) * ((y / 2) * z), x, y, z) < 1
+    assert bound_of(lambda x, y, z: (x / 6) * ((y + y) * (z + z)), x, y, z) == INF
+    assert bound_of(lambda x, y, z: (x / 6) * ((y / 2) * (z + z)), x, y, z) < 1
 
 
 def test_a_sigmoid_that_is_one_or_zero_here_may_be_anything_there() -> None:
@@ -455,6 +455,13 @@ def test_infinite_rows_and_columns_say_nothing_about_the_others() -> None:
     np.testing.assert_allclose(whole.bound[1, 0], alone.bound[0, 0], rtol=1e-12)
     assert np.isinf(whole.variance[0]).all()
     assert np.isinf(whole.variance[:, 1]).all()
+
+
+def test_a_weight_so_small_that_it_may_be_read_as_zero_counts_as_wholly_wrong() -> None:
+    p = PRECISIONS["float32"]
+    made: Any = Rounded.exact(np.array([[1e30]]), p) @ Matrix(np.array([[1e-40]]), p)
+    assert 1e-10 <= made.bound[0, 0] < 1.1e-10
+    assert 1e-20 <= made.variance[0, 0] < 1.1e-20
 
 
 def test_an_inner_product_of_what_is_unknown_is_unknown_though_its_weights_are_zero() -> None:
