@@ -11,6 +11,7 @@ import pytest
 from rnnverify.replay.activations import ACTIVATIONS, ERF
 from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded, Unsure
 from rnnverify.rounding.functions import FUNCTION_ULPS, SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS
+from rnnverify.rounding.products import norm
 
 COARSE = Precision(unit=1 / 8, accumulation=1 / 8, smallest=1 / 64)
 SQUARE = (1 / 8) ** 2 / 3  # the variance of a rounding of 1
@@ -470,3 +471,8 @@ def test_an_inner_product_of_what_is_unknown_is_unknown_though_its_weights_are_z
         made: Any = unknown @ np.array([[0.0, 1.0], [2.0, 3.0]])
     assert np.isinf(made.bound).all()
     assert np.isinf(made.variance).all()
+
+
+def test_a_length_is_precise_where_squares_underflow() -> None:
+    for size in (1e-140, 1e-160, 1e-300):
+        np.testing.assert_allclose(norm(np.full((1, 4), size), -1), [2 * size], rtol=1e-12)
