@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rnnverify.keras_model import observe
-from rnnverify.observation import Observation
+from rnnverify.observation import Observation, Walked
 from rnnverify.replay.arrays import Array
 from rnnverify.replay.graph import Graph
 from rnnverify.replay.lstm import LSTMCell
@@ -18,9 +18,10 @@ from rnnverify.rounding import PRECISIONS
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.model import Tolerance
 from rnnverify.stepwise import check_nodes
-from rnnverify.suspects import Evidence, suspects
-from rnnverify.tally import Tally
+from rnnverify.suspects import Evidence, gate_of, suspects
+from rnnverify.tally import Divergence, Tally
 from rnnverify.verification import verify_observation
+from rnnverify.walks import Walk
 
 SIZES = {"N": 5, "T": 40, "D": 6, "M": 11, "K": 3}
 UNITS = SIZES["M"]
@@ -179,6 +180,24 @@ def test_influences_by_hand() -> None:
     assert first.change == pytest.approx(0.5, rel=1e-6)
     assert first.explains == pytest.approx(1, rel=1e-6)
     assert 0 < second.explains < 0.9
+
+
+@pytest.mark.parametrize(("explained", "told"), [(0.97, "forget"), (0.92, None)])
+def test_a_gate_is_told_only_where_it_explains_nearly_all(explained: float, told: str | None) -> None:
+    influence = np.eye(6)[:, :2]  # one weight each of two gates, each on an element of its own
+    y = np.sqrt([explained, 0, 0, 0, 0, 1 - explained])
+    evidence = Evidence(y, [], lambda _: None, ("input", "forget"))
+    share = np.array([0, explained])
+    assert gate_of(evidence, np.array([1, 0]), influence, share, y) == told
+
+
+@pytest.mark.parametrize(("c", "start"), [((), 71), ((np.zeros((2, 3)),), 0)])
+def test_no_more_of_a_walk_is_looked_at_than_is_needed(c: tuple[Array, ...], start: int) -> None:
+    layer: Any = None
+    walked = Walked(np.zeros((2, 100, 3)), ())
+    walk = Walk(layer, [], np.zeros((2, 100, 4)), None, walked, np.zeros((2, 3)), c)
+    late = Divergence("gru", 90, 1, 0, None, 0.0, 1.0, 1.0, 0.1, certain=True)
+    assert walk.around(late, 20) == (slice(1, 2), slice(start, 91))
 
 
 def test_the_table_names_gate_and_weights(seen: dict[str, Observation]) -> None:
