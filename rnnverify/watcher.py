@@ -101,4 +101,4 @@ def predict(keras: Any, model: Any, x: Any, samples: int, trace: Trace | None) -
         trace(model, x)
     batches = [slice(start, start + BATCH) for start in range(0, samples, BATCH)]
     made = [model.predict_on_batch(keras.tree.map_structure(lambda array: array[batch], x)) for batch in batches]  # noqa: B023
-    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *made)
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts) if parts[1:] else parts[0], *made)
