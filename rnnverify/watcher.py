@@ -40,6 +40,7 @@ def siblings_of(layer: Any, x: Any, states: Sequence[Any], name: str) -> list[Si
     siblings = []
     for index, (original, start) in enumerate(parts):
         config = {**original.get_config(), "return_sequences": True, "return_state": True}
+        config |= {name: "zeros" for name in config if name.endswith("_initializer")}  # they get the other's weights
         walker = type(original).from_config({**config, "name": f"walk_{index}_of_{name.replace(':', '_')}"})
         tensors = walker(x, **({"initial_state": list(start)} if start else {}))
         siblings.append(Sibling(original, walker, list(tensors)))
