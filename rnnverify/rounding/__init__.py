@@ -7,19 +7,19 @@ variance of the rounding errors that the other implementation, in its own precis
 The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2002, ch. 2 and 3): every
 operation returns its exact result times 1 + d, |d| <= u. An inner product of n terms, summed in any order, with or
 without fused multiply-adds, is off by at most g(n) |x|.|w|, g(n) = n u / (1 - n u). For the variance the d are
-independent and uniform on [-u, u], so that of one rounding is u^2/3 of the result's square; see `matmul`.
+independent and uniform on [-u, u], so that of one rounding is u^2/3 of the result's square; see `products`.
 
 Underflow is part of the model: see `Precision.smallest`. Overflow is, too: where the other side may have had infinity on the
 way, and ours has come back into its range, nothing is known, and the bound is infinite. Where float64's own range ends, the
 value is infinite; a finite bound then means that the other side has at least LARGEST less that bound, so that a quotient by
 it is known. Neither part is ever NaN.
 
-`numbers` has the array type, `arithmetic`, `functions`, `choices` and `products` what NumPy's operations do to it.
+`numbers` has the array type, the other modules what NumPy's operations do to it.
 """
 
 from __future__ import annotations
 
-from rnnverify.rounding import arithmetic, choices, functions, products
+from rnnverify.rounding import arithmetic, choices, functions, products, reductions
 from rnnverify.rounding.numbers import LIMIT, PRECISIONS, Precision, Rounded, Unsure
 from rnnverify.rounding.products import Matrix
 
@@ -34,4 +34,5 @@ __all__ = [
     "choices",
     "functions",
     "products",
+    "reductions",
 ]

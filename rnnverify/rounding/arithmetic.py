@@ -16,6 +16,7 @@ from rnnverify.rounding.numbers import (
     Precision,
     Rounded,
     farthest,
+    growth,
     handles,
     known,
     not_negative,
@@ -23,18 +24,18 @@ from rnnverify.rounding.numbers import (
     stored,
     without_nan,
 )
+from rnnverify.rounding.products import Sum, sum_of
 
 MOST_POSTPONED = 64.0  # a division that is done later is by less than that
-
-
-def growth(n: int, u: float) -> float:
-    """g(n) = n u / (1 - n u): how far a sum of n terms, or a product of n factors, is off relatively."""
-    return n * u / (1 - n * u) if n * u < 1 else np.inf
 
 
 @handles(np.add)
 def add(p: Precision, x: Any, y: Any) -> Rounded:
     """A sum. Of n terms the other side may add others first: n - 2 partial sums, each perhaps as large as all of them."""
+    if isinstance(x, Sum) or isinstance(y, Sum):
+        postponed = sum_of(p, x, y)
+        if postponed is not None:
+            return postponed
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     value, bound, variance = np.asarray(xv + yv), plus(xb, yb), plus(xs, ys)
     terms = *terms_of(x), *terms_of(y)

@@ -30,7 +30,6 @@ class Precision:
     """What the other side computes in."""
 
     unit: float  # unit roundoff: half the spacing of numbers just above 1
-    accumulation: float  # the same for the sums inside an inner product
     smallest: float  # results below it may be flushed to zero
     largest: float = LARGEST  # beyond it there is only infinity
     unread: float = 0.0  # numbers below it may be read as zero, even where they are fed in
@@ -42,10 +41,10 @@ class Precision:
 # other side's: one place where that counts, so its unit is twice as large. TensorFlow reads subnormal numbers as zero, too:
 # as measured, relu(1e-40) is 0 on a CPU. Only those of float16 are left alone.
 PRECISIONS: Mapping[str, Precision] = {
-    "float64": Precision(unit=2.0**-52, accumulation=2.0**-52, smallest=2.0**-1022, unread=2.0**-1022),
-    "float32": Precision(2.0**-24, 2.0**-24, smallest=2.0**-124, largest=LARGEST_OF["float32"], unread=2.0**-126),
-    "float16": Precision(2.0**-11, 2.0**-11, smallest=2.0**-14, largest=LARGEST_OF["float16"]),
-    "bfloat16": Precision(2.0**-8, 2.0**-8, smallest=2.0**-124, largest=LARGEST_OF["bfloat16"], unread=2.0**-126),
+    "float64": Precision(2.0**-52, smallest=2.0**-1022, unread=2.0**-1022),
+    "float32": Precision(2.0**-24, smallest=2.0**-124, largest=LARGEST_OF["float32"], unread=2.0**-126),
+    "float16": Precision(2.0**-11, smallest=2.0**-14, largest=LARGEST_OF["float16"]),
+    "bfloat16": Precision(2.0**-8, smallest=2.0**-124, largest=LARGEST_OF["bfloat16"], unread=2.0**-126),
 }
 
 
@@ -208,12 +207,17 @@ def maybe_zero(x: Any, p: Precision) -> Any:
     return np.abs(x.value) <= x.bound + p.smallest if isinstance(x, Rounded) else np.abs(x) <= p.smallest
 
 
+def growth(n: int, u: float) -> float:
+    """g(n) = n u / (1 - n u): how far a sum of n terms, or a product of n factors, is off relatively."""
+    return n * u / (1 - n * u) if n * u < 1 else np.inf
+
+
 Handler = Callable[..., Any]
 UFUNCS: dict[tuple[Any, str], Handler] = {}
 FUNCTIONS: dict[Any, Handler] = {}
 
 # Functions that only move elements: they are applied to the three parts alike.
-REARRANGEMENTS = {np.concatenate, np.stack, np.split, np.repeat, np.swapaxes, np.reshape}
+REARRANGEMENTS = {np.concatenate, np.stack, np.repeat, np.swapaxes, np.reshape}
 
 
 def handles(*ufuncs: Any, method: str = "__call__") -> Callable[[Handler], Handler]:
@@ -314,16 +318,6 @@ def rearranged(function: Any, args: Any, kwargs: Any) -> Any:
     given = [x for arg in args for x in (arg if isinstance(arg, list | tuple) else [arg])]
     found = [x for x in given if isinstance(x, Rounded)]
 
-    def part(index: int) -> Any:
-        def pick(x: Any) -> Any:
-            if isinstance(x, Rounded):
-                return (x.value, x.bound, x.variance)[index]
-            if isinstance(x, np.ndarray) and x.dtype.kind == "f":
-                return x if index == 0 else np.zeros_like(x)
-            return [pick(item) for item in x] if isinstance(x, list | tuple) else x
-
-        return function(*map(pick, args), **kwargs)
-
     plain = any(isinstance(x, np.ndarray) for x in given)
 
     def whole(value: Array, bound: Array, variance: Array) -> Rounded:
@@ -332,7 +326,16 @@ def rearranged(function: Any, args: Any, kwargs: Any) -> Any:
         made.reach = math.inf if plain else max(x.reach for x in found)
         return made
 
-    values, bounds, variances = part(0), part(1), part(2)
+    values, bounds, variances = (function(*(part_of(arg, index) for arg in args), **kwargs) for index in range(3))
     if isinstance(values, list):
         return [whole(*three) for three in zip(values, bounds, variances, strict=True)]
     return whole(values, bounds, variances)
+
+
+def part_of(x: Any, index: int) -> Any:
+    """The values, bounds or variances of an argument, or of the numbers listed in it."""
+    if isinstance(x, Rounded):
+        return (x.value, x.bound, x.variance)[index]
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+        return x if index == 0 else np.zeros_like(x)
+    return [part_of(item, index) for item in x] if isinstance(x, list | tuple) else x

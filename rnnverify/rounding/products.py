@@ -1,17 +1,30 @@
-"""Inner products, and sums over an axis."""
+"""Inner products, and what is added to them."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnnverify.replay.arrays import Array
-from rnnverify.rounding.arithmetic import growth
-from rnnverify.rounding.numbers import SURELY_WITHIN, Precision, Rounded, handles, known, parts, replaces
+from rnnverify.rounding.numbers import (
+    LARGEST,
+    SURELY_WITHIN,
+    Precision,
+    Rounded,
+    growth,
+    handles,
+    known,
+    parts,
+    rearranged,
+    replaces,
+)
 
 SQUARES_FROM, SQUARES_TO = 1e-200, 1e300  # sums of squares from which nothing that counts is lost to float64's range
 FLOOR = 1e-15  # what may have been lost to underflow in the float32 squares, relatively
+SMALLEST_SCALE = 1e-300
+ALIKE = 1e6  # up to so many times the scale of the inner products, float32 has the squares of what is added to them
 
 
 class Columns(NamedTuple):
@@ -22,60 +35,200 @@ class Columns(NamedTuple):
     scale: float
     unread: Array | None  # the lengths of what may be read as zero
 
+    def block(self, part: slice) -> Columns:
+        """Some of the columns."""
+        unread = None if self.unread is None else self.unread[part]
+        return Columns(self.lengths[part], self.squares[:, part], self.scale, unread)
+
 
 class Matrix(Rounded):
     """An exact matrix of weights. What a product with it needs to know of its columns is computed once."""
 
     __slots__ = ("columns",)
 
-    def __init__(self, value: Array, precision: Precision) -> None:
+    def __init__(self, value: Array, precision: Precision, columns: Columns | None = None) -> None:
         exact = Rounded.exact(value, precision)
         super().__init__(exact.value, exact.bound, exact.variance, precision)
-        self.columns = columns_of(exact)
+        self.columns = columns_of(exact) if columns is None else columns
+
+    def block(self, part: slice) -> Matrix:
+        """Some of the columns."""
+        return Matrix(self.value[:, part], self.precision, self.columns.block(part))
+
+
+class InnerProducts(NamedTuple):
+    """x @ w, x (..., n) and w (n, M), with what its errors hang on."""
+
+    value: Array  # (..., M)
+    lengths: Array  # of x, (..., 1)
+    squares: Array  # of x, over the square of its scale, (..., n), float32
+    columns: Columns  # of w
+    scale: float  # no finite value is larger
+
+    @property
+    def n(self) -> int:
+        """How many products each of them sums."""
+        return int(self.squares.shape[-1])
+
+    def block(self, part: slice) -> InnerProducts:
+        """Those with some of the columns."""
+        return InnerProducts(self.value[..., part], self.lengths, self.squares, self.columns.block(part), self.scale)
+
+    def worst(self, p: Precision) -> float:
+        """How far they are off at worst, in |x| |w|."""
+        summed, d = growth(self.n, p.unit), p.operands
+        return summed + (2 * d + d * d) * (1 + summed)
+
+
+class Sum(Rounded):
+    """Inner products and plain numbers, added up; at first the inner products alone.
+
+    Its errors are worked out when they are asked for, of all that was added at once: that takes a third of the passes over
+    the array which it would take after each operation.
+    """
+
+    __slots__ = ("plain", "products")
+
+    def __init__(
+        self, value: Array, products: tuple[InnerProducts, ...], plain: tuple[Array, ...], precision: Precision
+    ) -> None:
+        super().__init__(value, value, value, precision)
+        del self.bound, self.variance
+        self.products, self.plain = products, plain
+        self.terms = (*(product.value for product in products), *plain)
+        self.reach = sum(product.scale for product in products) + sum(largest(term) for term in plain)
+
+    def __getattr__(self, name: str) -> Any:
+        """Bound and variance, when they are first asked for."""
+        if name not in ("bound", "variance"):
+            raise AttributeError(name)
+        self.bound, self.variance = errors_of(self)
+        return getattr(self, name)
+
+    def block(self, part: slice) -> Sum:
+        """Some of the columns."""
+        products = tuple(one.block(part) for one in self.products)
+        plain = tuple(term[..., part] if term.ndim else term for term in self.plain)
+        return Sum(self.value[..., part], products, plain, self.precision)
+
+
+def largest(x: Array) -> float:
+    return float(np.abs(x).max(initial=0))
+
+
+def sum_of(p: Precision, x: Any, y: Any) -> Sum | None:
+    """x + y where one is such a sum, and the other is one or a bias. None where their sizes are too unlike."""
+    sums = [one for one in (x, y) if isinstance(one, Sum)]
+    biases = [parts(one, p) for one in (x, y) if not isinstance(one, Sum)]
+    if any(np.ndim(value) > 1 or np.any(bound) for value, bound, _ in biases) or sums[0].shape != sums[-1].shape:
+        return None
+    exact = [np.asarray(value) for value, *_ in biases]
+    products = tuple(product for one in sums for product in one.products)
+    if any(not largest(term) < ALIKE * max(one.scale for one in products) for term in exact):
+        return None
+    value = np.add(*(one.value if isinstance(one, Rounded) else one for one in (x, y)))
+    made = Sum(value, products, (*(term for one in sums for term in one.plain), *exact), p)
+    return made if made.reach < SURELY_WITHIN * p.largest else None
+
+
+def errors_of(x: Sum) -> tuple[Array, Array]:
+    """Bound and variance.
+
+    Inner products of n terms, summed in any order, are off by at most g(n) |x|.|w| <= g(n) ||x|| ||w||, which needs no
+    second product. The variance is that of the partial sums' roundings where the terms p come in an order that has nothing
+    to do with their values: of the k-th partial sum E s_k^2 = (k/n)^2 z^2 + k (n-k) / n^2 ||p||^2, summed over k; z^2 more
+    for a bias that is added, ||p||^2 more for the products' own roundings. What is added to them after that is added in any
+    order, too: no partial sum is larger than the sizes of all terms together.
+    """
+    p, additions = x.precision, len(x.terms) - 1
+    u = p.unit
+    grown = growth(additions, u)
+    scale = min(max(SMALLEST_SCALE, *(one.scale for one in x.products)), LARGEST)
+    # Every product and every sum may underflow.
+    lost = (sum(2 * one.n * (1 + growth(one.n, u)) for one in x.products) + additions) * p.smallest
+    flushed = (sum(2 * one.n for one in x.products) + additions) * p.smallest**2
+    rows, columns = [], []
+    squares: Any = np.float32(0)  # the variance in u^2 scale^2 / 3
+    for one in x.products:
+        rows.append(one.lengths * (one.worst(p) * (1 + grown)))
+        columns.append(one.columns.lengths)
+        each = one.n / 6 + 1 + 2 * (p.operands / u) ** 2
+        own = (one.squares * np.float32(each * (one.scale / scale) ** 2)) @ one.columns.squares
+        own += squared(one.value, math.sqrt(one.n / 3 + 1) / scale)
+        own += squares
+        squares = own
+    rows.append(np.full_like(rows[0], lost * (1 + grown)))
+    columns.append(np.ones_like(columns[0]))
+    bound: Array = np.concatenate(rows, axis=-1) @ np.stack(columns)
+    if additions:
+        size = size_of(x)
+        squares += squared(size, math.sqrt(additions) / scale)
+        size *= grown
+        bound += size
+    unit = u * scale * (u * scale) / 3
+    variance = np.multiply(squares, unit, dtype=np.float64)
+    if flushed > FLOOR * FLOOR * unit:
+        variance += flushed
+    return bound, variance
+
+
+def squared(x: Array, factor: float) -> Array:
+    """The square of x times a factor, in float32."""
+    made = np.empty(x.shape, np.float32)
+    np.multiply(x, factor, out=made, casting="same_kind")
+    made *= made
+    return made
+
+
+def size_of(x: Sum) -> Array:
+    """How large any partial sum may be; of two terms there is only one, the sum itself."""
+    if len(x.terms) == 2:
+        return np.abs(x.value)
+    first, *rest = x.terms
+    size = np.abs(first)
+    for term in rest:
+        size += np.abs(term)
+    return size
 
 
 @handles(np.matmul)
 def matmul(p: Precision, x: Any, w: Any) -> Rounded:
-    """Inner products of n terms, in any order of summation.
-
-    The bound is g(n) |x|.|w| <= g(n) ||x|| ||w||, which needs no second product. The variance is that of the partial
-    sums' roundings where the terms p come in an order that has nothing to do with their values: of the k-th partial sum
-    E s_k^2 = (k/n)^2 z^2 + k (n-k) / n^2 ||p||^2, summed over k; z^2 more for the bias that is added, ||p||^2 more for
-    the products' own roundings.
-    """
+    """Inner products. Where x is not exact, or a number may not be read, that is added to `errors_of` them."""
     (xv, xb, xs), (wv, *_) = parts(x, p), parts(w, p)
-    n = xv.shape[-1]
-    value = xv @ wv
     lengths = norm(xv, -1)[..., np.newaxis]
     columns = w.columns if isinstance(w, Matrix) else columns_of(w)
-    u, d = p.accumulation, p.operands
-    summed = growth(n, u)
-    worst = summed + (2 * d + d * d) * (1 + summed)
-    bound = (worst * lengths) * columns.lengths
-    bound += 2 * n * p.smallest * (1 + summed)  # n products and n sums may underflow
-    own, others = (n / 3 + 1) * u * u / 3, ((n / 6 + 1) * u * u + 2 * d * d) / 3
     squares, scale = squares_of(xv, lengths)
-    others *= (scale * columns.scale) * (scale * columns.scale)
-    variance = value * value
-    variance *= own
-    variance += np.multiply(squares @ columns.squares, others, dtype=np.float64)
-    if 2 * n * p.smallest**2 > FLOOR * FLOOR * others:
-        variance += 2 * n * p.smallest**2
+    value = xv @ wv
+    products = InnerProducts(value, lengths, squares, columns, scale * columns.scale)
+    made = Sum(value, (products,), (), p)
+    inexact = isinstance(x, Rounded) and x.inexact
+    overflows = not lengths.max(initial=0) * columns.lengths.max(initial=0) < SURELY_WITHIN * p.largest
+    if not inexact and not overflows and columns.unread is None:
+        return made
+    worst, (bound, variance) = products.worst(p), errors_of(made)
     if columns.unread is not None:
         lost = lengths * columns.unread
         bound += lost * (1 + worst)
         variance += lost * lost
-    if isinstance(x, Rounded) and x.inexact:
+    if inexact:
         bound += norm(xb, -1)[..., np.newaxis] * columns.lengths * (1 + worst)
         variance += xs @ (wv * wv)
-    made = Rounded(value, bound, variance, p)
-    if not lengths.max(initial=0) * columns.lengths.max(initial=0) < SURELY_WITHIN * p.largest:
-        overflows = lengths * columns.lengths > p.largest  # a partial sum may end in infinity
-        made = known(value, np.where(overflows, np.inf, bound), np.where(overflows, np.inf, variance), p)
-        made.beyond = True
-    elif isinstance(x, Rounded) and x.inexact:
-        made = known(value, bound, variance, p)
-    return made
+    if overflows:  # a partial sum may end in infinity
+        beyond = lengths * columns.lengths > p.largest
+        bound, variance = (np.where(beyond, np.inf, error) for error in (bound, variance))
+    settled = known(value, bound, variance, p)
+    settled.beyond = overflows
+    return settled
+
+
+@replaces(np.split)
+def split(x: Rounded, count: int, axis: int = 0) -> list[Rounded]:
+    """Equal parts; of the columns of a product or a matrix, with what is known of them."""
+    if not isinstance(x, Sum | Matrix) or axis != -1:
+        parted: list[Rounded] = rearranged(np.split, (x, count), {"axis": axis})
+        return parted
+    size = x.shape[-1] // count
+    return [x.block(slice(start, start + size)) for start in range(0, count * size, size)]
 
 
 def columns_of(w: Any) -> Columns:
@@ -105,27 +258,3 @@ def norm(x: Array, axis: int) -> Any:
         + np.finfo(np.float64).smallest_subnormal
     )
     return np.fmin(length, np.inf)
-
-
-@replaces(np.sum)
-def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
-    """A sum of n terms in any order: an inner product with ones."""
-    p, n = x.precision, x.shape[axis]
-    value = np.sum(x.value, axis=axis, keepdims=keepdims)
-    size = np.sum(np.abs(x.value), axis=axis, keepdims=keepdims)
-    size = np.where(size > p.largest, np.inf, size)  # a partial sum may end in infinity
-    squares = np.sum(x.value * x.value, axis=axis, keepdims=keepdims)
-    worst = growth(n, p.unit)
-    bound = (np.sum(x.bound, axis=axis, keepdims=keepdims) + n * p.smallest) * (1 + worst) + worst * size
-    variance = np.sum(x.variance, axis=axis, keepdims=keepdims) + n * p.smallest**2
-    variance = variance + (p.unit**2 / 3) * ((n / 3 + 1) * (value * value) + (n / 6 + 1) * squares)
-    return known(value, bound, variance, p)
-
-
-@replaces(np.cumsum)
-def cumulate(x: Rounded, axis: int) -> Rounded:
-    p, n = x.precision, x.shape[axis]
-    value = np.cumsum(x.value, axis=axis)
-    worst = growth(n, p.unit)
-    bound = np.cumsum((x.bound + p.smallest) * (1 + worst) + worst * np.abs(x.value), axis=axis)
-    return known(value, bound, np.cumsum(x.variance + (p.unit * value) ** 2, axis=axis), p)

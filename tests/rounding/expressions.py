@@ -98,10 +98,27 @@ def expression(rng: np.random.Generator, depth: int, width: int, dtype: str) -> 
         compare = COMPARISONS[rng.integers(len(COMPARISONS))]
         threshold = CONSTANTS[rng.integers(9)]  # numbers that every precision holds
         return Named("where", lambda *inputs: np.where(compare(x.of(*inputs), threshold), y.of(*inputs), z.of(*inputs)))
-    else:
+    elif draw < 0.97:
         name, weights = "matmul", numbers(rng, (width, width), dtype)
         return Named(name, lambda *inputs: (x.of(*inputs) + 0 * inputs[0]) @ weights)  # its full width again
+    else:
+        return pre_activation(rng, width, dtype)
     return Named(name, lambda *inputs: function(x.of(*inputs)))
+
+
+def pre_activation(rng: np.random.Generator, width: int, dtype: str) -> Named:
+    """Inner products of one or two inputs, and a bias, or two, added in any order."""
+    kernel, recurrent_kernel = (numbers(rng, (width, width), dtype) for _ in range(2))
+    bias, recurrent_bias = (numbers(rng, (width,), dtype) for _ in range(2))
+    forms: list[Expression] = [
+        lambda x, y, z: x @ kernel + bias,
+        lambda x, y, z: x @ kernel + y @ recurrent_kernel,
+        lambda x, y, z: (x @ kernel + bias) + y @ recurrent_kernel,
+        lambda x, y, z: bias + (x @ kernel + y @ recurrent_kernel),
+        lambda x, y, z: (x @ kernel + bias) + (y @ recurrent_kernel + recurrent_bias),
+        lambda x, y, z: (x @ kernel + bias) + z * (y @ recurrent_kernel + recurrent_bias),
+    ]
+    return Named("pre-activation", forms[int(rng.integers(len(forms)))])
 
 
 def numbers(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Any:

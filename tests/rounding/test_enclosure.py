@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rnnverify.replay.activations import ACTIVATIONS, ERF
-from rnnverify.rounding import PRECISIONS, Rounded, Unsure, arithmetic, functions, numbers, products
+from rnnverify.rounding import PRECISIONS, Rounded, Unsure, arithmetic, functions, numbers, products, reductions
 from tests.rounding.expressions import (
     BINARY,
     ELEMENTWISE,
@@ -19,6 +19,7 @@ from tests.rounding.expressions import (
     claim,
     compare,
     inputs_of,
+    pre_activation,
     slack_of,
     trial,
 )
@@ -82,6 +83,28 @@ def test_inner_products_stay_within_their_bound_in_any_order_fused_or_not_and_wi
         assert compare(ours, other, 1 + 1e-8).escapes == 0
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_pre_activations_stay_within_their_bound_in_whatever_order_their_parts_are_added(dtype: str) -> None:
+    rng = np.random.default_rng(SEED)
+    found = Finding()
+    for _ in range(40):
+        width = int(rng.integers(1, 5))
+        formula = pre_activation(rng, width, dtype).of
+        found += check(formula, inputs_of(rng, width, dtype), dtype, rng, adverse=bool(rng.integers(2)))
+    assert found.clean, found
+    assert found.worst > 0.5
+    held = ARITHMETICS[dtype].dtype
+    x, h, kernel, recurrent, bias = (
+        rng.normal(size=shape).astype(held).astype(float) for shape in ((3, 4), (3, 6), (4, 5), (6, 5), (5,))
+    )
+    ours = claim(lambda x, h: (x @ kernel + bias) + h @ recurrent, [x, h], dtype)
+    for plan in (Same(1.0), Same(-1.0), Drawn(rng, True), Drawn(rng, True)):
+        setting = Setting(ARITHMETICS[dtype], plan, rng)
+        a, b, c = Other.of(x, setting) @ kernel, Other.of(h, setting) @ recurrent, Other.of(bias, setting)
+        for other in ((a + c) + b, (b + c) + a, (a + b) + c):
+            assert compare(ours, other, slack_of(dtype)).escapes == 0
+
+
 def escapes(function: Any, dtype: str = "float32") -> int:
     """How often an expression in (x, y, z), of ordinary numbers, escapes its bound."""
     rng = np.random.default_rng(SEED)
@@ -110,10 +133,18 @@ def test_without_softplus_s_own_error_there_are_escapes(monkeypatch: pytest.Monk
     assert escapes(lambda x, y, z: np.logaddexp(x, y)) > 0
 
 
-@pytest.mark.parametrize("function", [lambda x: np.sum(x, axis=-1, keepdims=True), lambda x: x @ np.eye(3)])
-def test_without_the_growth_over_a_sum_there_are_escapes(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        (reductions, lambda x: np.sum(x, axis=-1, keepdims=True)),
+        (products, lambda x: x @ np.eye(3)),
+    ],
+)
+def test_without_the_growth_over_a_sum_there_are_escapes(
+    module: Any, function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert escapes(lambda x, y, z: function(x)) == 0
-    monkeypatch.setattr(products, "growth", lambda n, u: u / 4)
+    monkeypatch.setattr(module, "growth", lambda n, u: u / 4)
     assert escapes(lambda x, y, z: function(x)) > 0
 
 

@@ -46,6 +46,30 @@ def test_inner_products_in_real_arithmetic_are_off_by_about_their_standard_devia
     assert np.max(np.abs(residuals)) < 8
 
 
+@pytest.mark.parametrize("order", [shuffled, pairwise])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("share", [0.01, 1, 100])
+def test_pre_activations_in_real_arithmetic_are_off_by_about_their_standard_deviation(
+    order: Any, dtype: Any, biased: bool, share: float
+) -> None:
+    rng = np.random.default_rng(7)
+    x, h = (rng.normal(0.5 if biased else 0, 1, (SAMPLES, n)).astype(dtype) for n in (6, 40))
+    kernel, recurrent, bias = (
+        rng.normal(0.2 if biased else 0, scale, n).astype(dtype) for scale, n in ((share, 6), (0.2, 40), (1, 1))
+    )
+    ours = Rounded.exact(x, PRECISIONS[np.dtype(dtype).name]) @ kernel.astype(np.float64)[:, np.newaxis]
+    ours = ours + bias.astype(np.float64)
+    ours = ours + Rounded.exact(h, ours.precision) @ recurrent.astype(np.float64)[:, np.newaxis]
+    a, b = order(x * kernel, rng), order(h * recurrent, rng)
+    for other in ((a + bias) + b, (b + bias) + a, (a + b) + bias):
+        assert other.dtype == dtype
+        residuals = (other.astype(np.float64) - ours.value[:, 0]) / np.sqrt(ours.variance[:, 0])
+        assert 0.15 < np.sqrt(np.mean(residuals**2)) < 1.3
+        assert np.max(np.abs(residuals)) < 8
+        assert (np.abs(other.astype(np.float64) - ours.value[:, 0]) <= ours.bound[:, 0]).all()
+
+
 FORMULAS = {
     "product": lambda x, y: x * y,
     "square": lambda x, y: (x + y) ** 2,
