@@ -36,7 +36,14 @@ def test_the_table_is_what_run_prints(monkeypatch: pytest.MonkeyPatch) -> None:
         """The words of every line, without the figures, since errors differ between machines."""
         return [re.sub(r"-?\d[-\d.e]*", "#", line).split() for line in text.splitlines() if line.strip()]
 
+    def values(text: str) -> list[tuple[str, float]]:
+        """What Keras predicted; machines differ in the last digits, and in which row is the worst."""
+        rows = [line.split() for line in text.splitlines()]
+        return sorted((words[0], float(words[5])) for words in rows if words[-1:] == ["ok"])
+
     assert skeleton(printed) == skeleton(shown)
+    assert values(printed) == [(unit, pytest.approx(value, rel=1e-5)) for unit, value in values(shown)]
+    assert len(values(shown)) == 2
 
 
 @pytest.mark.parametrize("name", REPLAYS)
