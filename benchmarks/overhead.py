@@ -5,27 +5,16 @@ python -m benchmarks.overhead 7
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from benchmarks.table import Row, show
-
-ROOT = Path(__file__).parent.parent
+from benchmarks.table import Row, seconds, show
 
 BARE = """
 import keras, numpy
 model = keras.Sequential([keras.Input((10, 3)), keras.layers.SimpleRNN(5), keras.layers.Dense(2)])
 model.predict(numpy.random.default_rng(0).standard_normal((1, 10, 3)), verbose=0)
 """
-
-
-def seconds(command: list[str]) -> float:
-    started = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - started
 
 
 def rows(rounds: int) -> Iterator[Row]:

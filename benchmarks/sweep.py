@@ -5,16 +5,14 @@ python -m benchmarks.sweep configs/grids/shapes.yaml
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from benchmarks.table import Row, show
+from benchmarks.table import Row, seconds, show
 from rnnverify.sweep.grid import load_grid
 
 GRID = "configs/grids/shapes.yaml"
@@ -81,12 +79,6 @@ def gru(x: Any, units: int, kernel: Any, recurrent_kernel: Any, bias: Any) -> li
 
 
 STEPS = {"SimpleRNN": simple_rnn, "LSTM": lstm, "GRU": gru}
-
-
-def seconds(command: list[str]) -> float:
-    started = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - started
 
 
 def rows(path: str, rounds: int) -> Iterator[Row]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import subprocess
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+ROOT = Path(__file__).parent.parent
 PACKAGES = ("tensorflow", "keras", "numpy", "torch", "onnx", "onnxruntime")
 
 
@@ -30,6 +33,13 @@ class Row:
             f"{min(self.ratios):.2f} to {max(self.ratios):.2f} in {len(self.ratios)}" if self.ratios[1:] else "once"
         )
         return f"{self.what:<72}{self.median:>8.2f}   {spread:<24}{self.aim}".rstrip()
+
+
+def seconds(command: Sequence[str]) -> float:
+    """How long a command takes, run in the project's folder."""
+    started = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return time.perf_counter() - started
 
 
 def machine() -> str:
