@@ -93,14 +93,14 @@ def work(grid: Any, store: Any, workers: int | None, scheduler: str | None, quie
     if not left:
         return
     tasks = places.tasks_of(grid, left)
-    with progress(len(grid), len(grid) - len(left), quiet) as advance:
-        if scheduler is not None:
-            with places.cluster(scheduler) as (executor, count):
-                keep(store, places.run(executor, grid, tasks, count), advance)
-        else:
-            count = min(workers or allowed_cores(), len(tasks))
-            with places.local(count) as executor:
-                keep(store, places.run(executor, grid, tasks, count), advance)
+    bar = progress(len(grid), len(grid) - len(left), quiet)
+    if scheduler is not None:
+        with places.cluster(scheduler) as (executor, count), bar as advance:
+            keep(store, places.run(executor, grid, tasks, count), advance)
+    else:
+        count = min(workers or allowed_cores(), len(tasks))
+        with places.local(count) as executor, bar as advance:
+            keep(store, places.run(executor, grid, tasks, count), advance)
     store.note(finished=now())
 
 

@@ -60,7 +60,6 @@ class Models:
             self.architecture = self.built = self.seed = self.initial = self.drawn = None
             keras.utils.clear_session(free_memory=False)
             gc.collect()  # what TensorFlow traced hangs in cycles
-            keras.utils.set_random_seed(spec.seed % 2**32)
             self.built = Built.of_spec(keras, with_open_time(spec), trace_for_any_size, at_once=True)
             self.architecture = wanted
         return self.built
@@ -72,8 +71,7 @@ class Models:
         if self.initial is None or spec.seed != self.seed:
             fresh = built
             if self.seed is not None:  # Keras draws a layer's weights once, when it is built
-                keras.utils.set_random_seed(spec.seed % 2**32)
-                fresh = Built.of_spec(keras, with_open_time(spec), trace_for_any_size)
+                fresh = Built.of_spec(keras, with_open_time(spec))
             self.seed = spec.seed
             self.initial = {name: layer.get_weights() for name, layer in fresh.layers.items()}
         self.drawn = None  # nothing that can be relied on, should what follows be refused

@@ -12,16 +12,14 @@ from typing import Any, Protocol
 
 from rnnverify.errors import RequestError
 from rnnverify.sweep.grid import Grid, Point, Record
-from rnnverify.sweep.points import failed, verify_points
 from rnnverify.threads import allowed_cores
 
 Task = Sequence[Point]  # run one after the other by one worker
 
 SHARED = ("N", "T", "data", "weights", "seed", "tolerance")  # keys by which points may differ and share a model
-MOST_AT_ONCE = 16  # points a task: their results are known together,
-MUCH = (
-    4e9  # so that a task should not take long, either: these are products with recurrent kernels, for some ten seconds
-)
+# The results of a task's points are known together, so that it should have few of them, and not take long, either: some ten
+# seconds. See `work_of`.
+MOST_AT_ONCE, MOST_WORK = 16, 4e9
 AHEAD = 4  # tasks waiting for each worker
 
 
@@ -37,16 +35,16 @@ def tasks_of(grid: Grid, points: Sequence[Point]) -> list[Task]:
     for point in points:
         own = {key: value for key, value in point.items() if key.replace("[", ".").split(".")[0] not in SHARED}
         groups.setdefault(repr(own), []).append(point)
-    tasks: list[tuple[float, list[Point]]] = []
+    tasks: list[tuple[int, Task]] = []
     for group in groups.values():
-        tasks.append((0, []))
+        work, task = 0, list[Point]()
         for point in group:
-            work, task = tasks[-1]
             more = work_of(grid, point)
-            if task and (len(task) == MOST_AT_ONCE or work + more > MUCH):
-                tasks.append((more, [point]))
-            else:
-                tasks[-1] = (work + more, [*task, point])
+            if task and (len(task) == MOST_AT_ONCE or work + more > MOST_WORK):
+                tasks.append((work, task))
+                work, task = 0, []
+            work, task = work + more, [*task, point]
+        tasks.append((work, task))
     return [task for _, task in sorted(tasks, key=lambda pair: -pair[0])]
 
 
@@ -62,12 +60,14 @@ def run(executor: Executor, grid: Grid, tasks: Sequence[Task], workers: int) -> 
     Where a worker dies in a task, as by lack of memory, its points are run once more, one by one; the one that kills its
     worker again is an error.
     """
+    from rnnverify.sweep import points  # takes a while, in which the workers' server is starting
+
     waiting = list(reversed(tasks))
     running: dict[Future[list[Record]], Task] = {}
     while waiting or running:
         while waiting and len(running) < AHEAD * workers:
             task = waiting.pop()
-            running[executor.submit(verify_points, grid, task)] = task
+            running[executor.submit(points.verify_points, grid, task)] = task
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             task = running.pop(future)
@@ -77,7 +77,7 @@ def run(executor: Executor, grid: Grid, tasks: Sequence[Task], workers: int) -> 
                 if len(task) > 1:
                     waiting += [[point] for point in reversed(task)]
                 else:
-                    yield [failed(grid, task[0], death(error))]
+                    yield [points.failed(grid, task[0], death(error))]
 
 
 def death(error: Exception) -> str:
@@ -103,11 +103,9 @@ def local(workers: int) -> Iterator[Executor]:
     """That many processes, forked from one that has imported TensorFlow; the cores are shared out among them."""
     from pebble import ProcessPool
 
-    context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    context.set_forkserver_preload(["rnnverify.sweep.preload"])
     threads = str(max(1, allowed_cores() // workers))
     with defaults(dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), threads)):
-        pool: Any = ProcessPool(max_workers=workers, context=context)
+        pool: Any = ProcessPool(max_workers=workers, context=prepared_context())
         try:
             yield Processes(pool)
             pool.close()
@@ -116,6 +114,18 @@ def local(workers: int) -> Iterator[Executor]:
             raise
         finally:
             pool.join()
+
+
+def prepared_context() -> Any:
+    """The way to start processes: from a server that begins at once to import TensorFlow, where there is one."""
+    if os.name != "posix":
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["rnnverify.sweep.preload"])
+    forkserver.ensure_running()
+    return context
 
 
 @contextmanager

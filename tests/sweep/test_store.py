@@ -150,7 +150,7 @@ def threads(count):
     with ThreadPoolExecutor(count) as pool:
         yield pool
 
-workers.verify_points, workers.local = stand_ins.slow, threads
+points.verify_points, workers.local = stand_ins.slow, threads
 from rnnverify.cli.group import main
 main(["sweep", sys.argv[1], "--output", sys.argv[2], "--workers", "2", "-q"])
 """

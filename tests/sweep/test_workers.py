@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 
 from rnnverify.errors import RequestError
-from rnnverify.sweep import workers
+from rnnverify.sweep import points
 from rnnverify.sweep.grid import Grid, identity, load_grid
-from rnnverify.sweep.points import verify_point
-from rnnverify.sweep.workers import MUCH, cluster, local, run, tasks_of
+from rnnverify.sweep.workers import MOST_WORK, cluster, local, run, tasks_of
 from tests.sweep.stand_ins import deadly, matching
 
 GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"T": (1, 2, 3, 4, 5), "N": (1, 2)}, None, 0)
@@ -67,7 +66,7 @@ def test_a_task_has_at_most_16_points_and_no_more_work_than_takes_some_seconds()
     large = Grid("", {"T": 2000, "M": 1000}, "", {"N": (1, 2, 1, 30)}, None, 0)
     tasks = tasks_of(large, list(large.points()))
     assert [[point["N"] for point in task] for task in tasks] == [[30], [2], [1], [1]]
-    assert MUCH == 2 * 2000 * 1000**2
+    assert MOST_WORK == 2 * 2000 * 1000**2
 
 
 def test_the_longest_tasks_come_first() -> None:
@@ -89,7 +88,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Grid:
 @pytest.fixture(scope="module")
 def alone(small: Grid) -> dict[str, Any]:
     """What this process finds by itself."""
-    return gist([verify_point(small, point) for point in small.points()])
+    return gist([points.verify_point(small, point) for point in small.points()])
 
 
 def test_worker_processes_find_what_one_process_finds(small: Grid, alone: dict[str, Any]) -> None:
@@ -100,7 +99,7 @@ def test_worker_processes_find_what_one_process_finds(small: Grid, alone: dict[s
 
 
 def test_a_worker_that_dies_costs_its_point_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "verify_points", deadly)
+    monkeypatch.setattr(points, "verify_points", deadly)
     with local(2) as executor:
         found = results(executor, GRID)
     verdicts = {(record["point"]["T"], record["point"]["N"]): record["verdict"] for record in found}
@@ -113,8 +112,6 @@ def test_a_worker_that_dies_costs_its_point_alone(monkeypatch: pytest.MonkeyPatc
 def test_a_point_that_raises_is_an_error_and_those_after_it_are_run(
     small: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rnnverify.sweep import points
-
     broken = points.verify_observation
 
     def sometimes(observed: Any, *arguments: Any) -> Any:
