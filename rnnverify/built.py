@@ -20,7 +20,7 @@ from rnnverify.precision import rounded
 from rnnverify.spec.graph import snake_case
 from rnnverify.spec.layers import LayerArguments
 from rnnverify.spec.model import Input, NestedLayer, Spec
-from rnnverify.watcher import Trace, Watcher, predict, siblings_of
+from rnnverify.watcher import Trace, Watcher, predict, walks_of
 from rnnverify.weights import weight_names
 
 Array = npt.NDArray[Any]
@@ -194,14 +194,14 @@ class Built:
         inputs = [self.tensors[Ref(given.name)] for given in self.inputs]
         fed = {given.name for given in self.inputs}
         tensors = {ref: tensor for ref, tensor in self.tensors.items() if ref.node not in fed}
-        siblings = {}
+        walks = {}
         for call in self.calls:
             x, *_ = (self.tensors[ref] for ref in call.inputs)
-            siblings[call.name] = siblings_of(
+            walks[call.name] = walks_of(
                 self.layers[call.layer], x, [self.tensors[ref] for ref in call.initial_state], call.name
             )
         outputs = [self.tensors[ref] for ref in self.outputs] if self.at_once else []
-        return Watcher(self.keras, inputs, outputs, tensors, siblings, self.trace)
+        return Watcher(self.keras, inputs, outputs, tensors, walks, self.trace)
 
     def node(self, call: Call) -> Node:
         layer = self.layers[call.layer]

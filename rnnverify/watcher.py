@@ -6,7 +6,6 @@ Works on Keras's objects without importing Keras.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,30 +20,23 @@ BATCH = 32  # samples that predict feeds at once by default
 RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 
 
-@dataclass(frozen=True)
-class Sibling:
-    """A recurrent layer once more, with the same weights, that emits every step and every state."""
+def walks_of(layer: Any, x: Any, states: Sequence[Any], name: str) -> list[list[Any]]:
+    """The sequence and the states of a recurrent layer's walk, of both walks of a Bidirectional; nothing of others.
 
-    original: Any
-    layer: Any
-    tensors: list[Any]  # the sequence, then the states
-
-
-def siblings_of(layer: Any, x: Any, states: Sequence[Any], name: str) -> list[Sibling]:
-    """For a recurrent layer one sibling, for a Bidirectional one for either direction, for others none."""
+    They are those of a second layer around the same cell, and so with the same weights, that emits every step and state.
+    """
     half = len(states) // 2
     if hasattr(layer, "forward_layer"):
         parts = [(layer.forward_layer, states[:half]), (layer.backward_layer, states[half:])]
     else:
         parts = [(layer, states)] if type(layer).__name__ in RECURRENT else []
-    siblings = []
+    walks = []
     for index, (original, start) in enumerate(parts):
         config = {**original.get_config(), "return_sequences": True, "return_state": True}
-        config |= {name: "zeros" for name in config if name.endswith("_initializer")}  # they get the other's weights
-        walker = type(original).from_config({**config, "name": f"walk_{index}_of_{name.replace(':', '_')}"})
-        tensors = walker(x, **({"initial_state": list(start)} if start else {}))
-        siblings.append(Sibling(original, walker, list(tensors)))
-    return siblings
+        sibling = type(original).from_config({**config, "name": f"walk_{index}_of_{name.replace(':', '_')}"})
+        sibling.cell = original.cell
+        walks.append(list(sibling(x, **({"initial_state": list(start)} if start else {}))))
+    return walks
 
 
 class Seen(NamedTuple):
@@ -64,30 +56,27 @@ class Watcher:
         inputs: list[Any],
         outputs: list[Any],
         tensors: Mapping[Ref, Any],
-        siblings: Mapping[str, list[Sibling]],
+        walks: Mapping[str, list[list[Any]]],
         trace: Trace | None,
     ) -> None:
         self.keras = keras
         self.trace = trace
         self.outputs = len(outputs)
         self.refs = list(tensors)
-        self.siblings = {name: of_one for name, of_one in siblings.items() if of_one}
-        walked = [tensor for of_one in self.siblings.values() for one in of_one for tensor in one.tensors]
+        self.states = {name: [len(walk) - 1 for walk in of_one] for name, of_one in walks.items() if of_one}
+        walked = [tensor for of_one in walks.values() for walk in of_one for tensor in walk]
         self.model = keras.Model(inputs, [*outputs, *tensors.values(), *walked])
 
     def look(self, x: Any, samples: int) -> Seen:
         """Predict once, and see it all."""
-        for of_one in self.siblings.values():
-            for one in of_one:
-                one.layer.set_weights(one.original.get_weights())
         emitted = predict(self.keras, self.model, x, samples, self.trace)
         arrays = iter([np.asarray(array) for array in self.keras.tree.flatten(emitted)])
         return Seen(
             [next(arrays) for _ in range(self.outputs)],
             {ref: next(arrays) for ref in self.refs},
             {
-                name: tuple(Walked(next(arrays), tuple(next(arrays) for _ in one.tensors[1:])) for one in of_one)
-                for name, of_one in self.siblings.items()
+                name: tuple(Walked(next(arrays), tuple(next(arrays) for _ in range(count))) for count in counts)
+                for name, counts in self.states.items()
             },
         )
 
