@@ -117,16 +117,16 @@ def largest(x: Array) -> float:
 
 
 def sum_of(p: Precision, x: Any, y: Any) -> Sum | None:
-    """x + y where one is such a sum, and the other is one or a bias. None where their sizes are too unlike."""
+    """x + y where one is such a sum, and the other is one or exact, such as a bias. None where their sizes are too unlike."""
     sums = [one for one in (x, y) if isinstance(one, Sum)]
-    biases = [parts(one, p) for one in (x, y) if not isinstance(one, Sum)]
-    if any(np.ndim(value) > 1 or np.any(bound) for value, bound, _ in biases) or sums[0].shape != sums[-1].shape:
+    others = [parts(one, p) for one in (x, y) if not isinstance(one, Sum)]
+    value = np.add(*(one.value if isinstance(one, Rounded) else one for one in (x, y)))
+    if any(one.shape != value.shape for one in sums) or any(np.any(bound) for _, bound, _ in others):
         return None
-    exact = [np.asarray(value) for value, *_ in biases]
+    exact = [np.asarray(other) for other, *_ in others]
     products = tuple(product for one in sums for product in one.products)
     if any(not largest(term) < ALIKE * max(one.scale for one in products) for term in exact):
         return None
-    value = np.add(*(one.value if isinstance(one, Rounded) else one for one in (x, y)))
     made = Sum(value, products, (*(term for one in sums for term in one.plain), *exact), p)
     return made if made.reach < SURELY_WITHIN * p.largest else None
 

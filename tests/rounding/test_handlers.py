@@ -242,6 +242,9 @@ def test_a_bias_rounds_once_more_and_with_a_second_product_any_two_of_the_three_
     np.testing.assert_allclose(biased.bound, 5 / 3 * 8 / 7 + (4 * 4 / 3 + 1) / 64 * 8 / 7 + 6 / 7)
     inner = 5 / 3 * 16 + 4 / 3 * 16
     np.testing.assert_allclose(biased.variance, SQUARE * (inner + 36) + 5 * LOST, rtol=1e-6)
+    cancelled = x @ np.array([[0.0], [1.0]]) + np.array([-4.0])
+    np.testing.assert_allclose(cancelled.bound, 5 / 3 * 8 / 7 + (4 * 4 / 3 + 1) / 64 * 8 / 7)
+    np.testing.assert_allclose(cancelled.variance, SQUARE * inner + 5 * LOST, rtol=1e-6)
     # Lengths 3 and 1, g(3) = (3/8) / (5/8) = 0.6; the two sums are of no more than 4 + 2 + 1, and g(2) = 1/3.
     both = biased + h @ np.array([[-1.0], [0.0], [0.0]])
     assert both.value == [[5]]
@@ -258,7 +261,45 @@ def test_a_third_term_that_is_not_exact_brings_its_own_error() -> None:
     assert (made.bound > biased.bound + 0.5).all()
     assert (made.variance > biased.variance + 0.25).all()
     unsure = x @ np.array([[0.0], [1.0]]) + rounded([2.0], 0.5, 0.25)  # a bias that may be read as zero
-    assert (unsure.bound > (x @ np.array([[0.0], [1.0]])).bound + 0.5).all()
+    assert (unsure.bound > biased.bound + 0.4).all()
+    assert (unsure.variance > biased.variance + 0.24).all()
+
+
+def test_operands_that_are_rounded_first_have_that_error_too() -> None:
+    coarse = Precision(unit=1 / 8, smallest=1 / 64, operands=1 / 4)
+    x, w = Rounded.exact(np.array([[3.0]]), coarse), np.array([[2.0]])
+    # n = 1: (1/3 + 1) and (1/6 + 1) times u^2/3 of 6^2, and that of either operand's, d^2/3.
+    variance = SQUARE * (4 / 3 + 7 / 6) * 36 + 2 * (1 / 4) ** 2 / 3 * 36 + 2 * LOST
+    np.testing.assert_allclose((x @ w).variance, [[variance]], rtol=1e-6)
+    # g(1) = 1/7; both operands' errors 2/4 + 1/16.
+    np.testing.assert_allclose((x @ w).bound, [[6 * (1 / 7 + 9 / 16 * 8 / 7) + 2 / 64 * 8 / 7]])
+
+
+def test_rows_and_columns_that_are_added_to_each_other_have_their_errors_everywhere() -> None:
+    rng = np.random.default_rng(5)
+    x, row = rounded(rng.normal(size=(4, 3))), rounded(rng.normal(size=(1, 3)))
+    weights = rng.normal(size=(3, 2))
+    made = x @ weights + row @ weights
+    wide = x @ weights + rounded(np.repeat(row.value, 4, axis=0)) @ weights
+    assert made.bound.shape == made.variance.shape == (4, 2)
+    np.testing.assert_allclose(made.bound, wide.bound, rtol=0.2)
+    shifted = row @ weights + rng.normal(size=(4, 2))
+    assert shifted.bound.shape == shifted.variance.shape == shifted.shape == (4, 2)
+
+
+def test_parts_of_a_matrix_know_their_columns_and_other_parts_are_those_of_any_array() -> None:
+    precision = PRECISIONS["float32"]
+    tiny = Matrix(np.array([[1.0, 1e-40], [2.0, 1.0]]), precision)
+    left, right = np.split(tiny, 2, axis=-1)
+    x = Rounded.exact(np.array([[1.0, 1.0], [0.5, -1.0]]), precision)
+    for part, column in ((left, 0), (right, 1)):
+        assert isinstance(part, Matrix)
+        assert np.shares_memory(part.columns.squares, tiny.columns.squares)
+        np.testing.assert_allclose((x @ part).bound[:, 0], (x @ tiny).bound[:, column], rtol=1e-6)
+        assert (part.columns.unread > 1e-50).all() == (column == 1)
+    above, below = np.split(x @ tiny, 2)
+    np.testing.assert_allclose(np.concatenate([above.bound, below.bound]), (x @ tiny).bound)
+    assert np.split(tiny, 2)[0].shape == (1, 2)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
