@@ -1,9 +1,15 @@
 """Imported once, by the process that all workers are forked from: TensorFlow takes seconds to import, a fork milliseconds."""
 
 import gc
+import signal
 
-from rnnverify.keras_model import load_keras, quiet
-from rnnverify.sweep import points
+# A terminal's Ctrl-C goes to this process too, which was started with it blocked: it ends without a word.
+if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+from rnnverify.keras_model import load_keras, quiet  # noqa: E402
+from rnnverify.sweep import points  # noqa: E402
 
 with quiet():
     load_keras()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from rnnverify.errors import RequestError
@@ -96,6 +97,32 @@ def test_worker_processes_find_what_one_process_finds(small: Grid, alone: dict[s
         found = results(executor, small)
     assert len(found) == 16
     assert numbers(found) == alone
+
+
+SWEEP = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job that a shell runs in the background ignores it
+from rnnverify.cli import main
+main(["sweep", "grid.yaml", "--output", "out", "--workers", "2", "-q"])
+"""
+
+
+@pytest.mark.parametrize("seconds", [0, 0.03, 0.1, 0.5])
+def test_ctrl_c_while_the_workers_server_starts_ends_all_processes_with_one_line(
+    seconds: float, tmp_path: Path
+) -> None:
+    (tmp_path / "grid.yaml").write_text("base: {D: 3, K: 2, M: 5}\ngrid: {N: [1, 2], T: [1, 2]}")
+    process = subprocess.Popen(
+        [sys.executable, "-c", SWEEP], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not any("forkserver" in " ".join(child.cmdline()) for child in psutil.Process(process.pid).children()):
+        time.sleep(0.01)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, told = process.communicate(timeout=60)  # until every process has closed its end
+    assert process.returncode == 130
+    (line,) = told.splitlines()
+    assert "of 4 results are kept in out" in line
 
 
 def test_a_worker_that_dies_costs_its_point_alone(monkeypatch: pytest.MonkeyPatch) -> None:
