@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,7 +139,7 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     second product. The variance is that of the partial sums' roundings where the terms p come in an order that has nothing
     to do with their values: of the k-th partial sum E s_k^2 = (k/n)^2 z^2 + k (n-k) / n^2 ||p||^2, summed over k; z^2 more
     for a bias that is added, ||p||^2 more for the products' own roundings. What is added to them after that is added in any
-    order, too: no partial sum is larger than the sizes of all terms together.
+    order, too: no partial sum is larger than the sizes of all terms together; of two terms there is one, the sum itself.
     """
     p, additions = x.precision, len(x.terms) - 1
     u = p.unit
@@ -149,22 +150,23 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     flushed = (sum(2 * one.n for one in x.products) + additions) * p.smallest**2
     rows, columns = [], []
     squares: Any = np.float32(0)  # the variance in u^2 scale^2 / 3
-    for one in x.products:
+    sizes = [np.abs(one.value) for one in x.products]  # arrays of their own: blocks of columns are slow to go over
+    for one, size in zip(x.products, sizes, strict=True):
         rows.append(one.lengths * (one.worst(p) * (1 + grown)))
         columns.append(one.columns.lengths)
         each = one.n / 6 + 1 + 2 * (p.operands / u) ** 2
         own = (one.squares * np.float32(each * (one.scale / scale) ** 2)) @ one.columns.squares
-        own += squared(one.value, math.sqrt(one.n / 3 + 1) / scale)
+        own += squared(size, math.sqrt(one.n / 3 + 1) / scale)
         own += squares
         squares = own
     rows.append(np.full_like(rows[0], lost * (1 + grown)))
     columns.append(np.ones_like(columns[0]))
     bound: Array = np.concatenate(rows, axis=-1) @ np.stack(columns)
     if additions:
-        size = size_of(x)
-        squares += squared(size, math.sqrt(additions) / scale)
-        size *= grown
-        bound += size
+        partial = np.abs(x.value) if additions == 1 else total_of([*sizes, *map(np.abs, x.plain)])
+        squares += squared(partial, math.sqrt(additions) / scale)
+        partial *= grown
+        bound += partial
     unit = u * scale * (u * scale) / 3
     variance = np.multiply(squares, unit, dtype=np.float64)
     if flushed > FLOOR * FLOOR * unit:
@@ -180,15 +182,12 @@ def squared(x: Array, factor: float) -> Array:
     return made
 
 
-def size_of(x: Sum) -> Array:
-    """How large any partial sum may be; of two terms there is only one, the sum itself."""
-    if len(x.terms) == 2:
-        return np.abs(x.value)
-    first, *rest = x.terms
-    size = np.abs(first)
+def total_of(terms: Sequence[Array]) -> Array:
+    """Their sum, in the place of the first."""
+    total, *rest = terms
     for term in rest:
-        size += np.abs(term)
-    return size
+        total += term
+    return total
 
 
 @handles(np.matmul)
