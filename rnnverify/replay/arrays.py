@@ -14,5 +14,10 @@ def blocks(z: Array, count: int) -> list[Array]:
     """The last axis in equal parts, one for each gate: `np.split`, whose own bookkeeping would cost as much as the sums."""
     if type(z) is not np.ndarray:
         return np.split(z, count, axis=-1)
-    size = z.shape[-1] // count
-    return [z[..., start : start + size] for start in range(0, count * size, size)]
+    return [z[..., part] for part in equal_parts(z.shape[-1], count)]
+
+
+def equal_parts(length: int, count: int) -> list[slice]:
+    """An axis of that length in so many parts."""
+    size = length // count
+    return [slice(start, start + size) for start in range(0, count * size, size)]

@@ -33,9 +33,9 @@ MOST_POSTPONED = 64.0  # a division that is done later is by less than that
 def add(p: Precision, x: Any, y: Any) -> Rounded:
     """A sum. Of n terms the other side may add others first: n - 2 partial sums, each perhaps as large as all of them."""
     if isinstance(x, Sum) or isinstance(y, Sum):
-        postponed = sum_of(p, x, y)
-        if postponed is not None:
-            return postponed
+        collected = sum_of(p, x, y)
+        if collected is not None:
+            return collected
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     value, bound, variance = np.asarray(xv + yv), plus(xb, yb), plus(xs, ys)
     terms = *terms_of(x), *terms_of(y)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnverify.replay.arrays import Array
+from rnnverify.replay.arrays import Array, equal_parts
 from rnnverify.rounding.numbers import (
     LARGEST,
     SURELY_WITHIN,
@@ -24,7 +24,7 @@ from rnnverify.rounding.numbers import (
 
 SQUARES_FROM, SQUARES_TO = 1e-200, 1e300  # sums of squares from which nothing that counts is lost to float64's range
 FLOOR = 1e-15  # what may have been lost to underflow in the float32 squares, relatively
-SMALLEST_SCALE = 1e-300
+SMALLEST_SCALE = 1e-300  # of inner products that are all zero: something to divide by
 ALIKE = 1e6  # up to so many times the scale of the inner products, float32 has the squares of what is added to them
 
 
@@ -94,7 +94,7 @@ class Sum(Rounded):
         self, value: Array, products: tuple[InnerProducts, ...], plain: tuple[Array, ...], precision: Precision
     ) -> None:
         super().__init__(value, value, value, precision)
-        del self.bound, self.variance
+        del self.bound, self.variance  # not known yet, see __getattr__
         self.products, self.plain = products, plain
         self.terms = (*(product.value for product in products), *plain)
         self.reach = sum(product.scale for product in products) + sum(largest(term) for term in plain)
@@ -120,15 +120,17 @@ def largest(x: Array) -> float:
 def sum_of(p: Precision, x: Any, y: Any) -> Sum | None:
     """x + y where one is such a sum, and the other is one or exact, such as a bias. None where their sizes are too unlike."""
     sums = [one for one in (x, y) if isinstance(one, Sum)]
-    others = [parts(one, p) for one in (x, y) if not isinstance(one, Sum)]
-    value = np.add(*(one.value if isinstance(one, Rounded) else one for one in (x, y)))
-    if any(one.shape != value.shape for one in sums) or any(np.any(bound) for _, bound, _ in others):
+    values = [one.value if isinstance(one, Rounded) else np.asarray(one) for one in (x, y)]
+    exact = [value for value, one in zip(values, (x, y), strict=True) if not isinstance(one, Sum)]
+    shape = np.broadcast_shapes(*(value.shape for value in values))
+    if any(one.shape != shape for one in sums):
         return None
-    exact = [np.asarray(other) for other, *_ in others]
+    if any(np.any(parts(one, p)[1]) for one in (x, y) if not isinstance(one, Sum)):
+        return None
     products = tuple(product for one in sums for product in one.products)
     if any(not largest(term) < ALIKE * max(one.scale for one in products) for term in exact):
         return None
-    made = Sum(value, products, (*(term for one in sums for term in one.plain), *exact), p)
+    made = Sum(np.add(*values), products, (*(term for one in sums for term in one.plain), *exact), p)
     return made if made.reach < SURELY_WITHIN * p.largest else None
 
 
@@ -163,7 +165,7 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     columns.append(np.ones_like(columns[0]))
     bound: Array = np.concatenate(rows, axis=-1) @ np.stack(columns)
     if additions:
-        partial = np.abs(x.value) if additions == 1 else total_of([*sizes, *map(np.abs, x.plain)])
+        partial = np.abs(x.value) if additions == 1 else reduce(np.add, [*sizes, *map(np.abs, x.plain)])
         squares += squared(partial, math.sqrt(additions) / scale)
         partial *= grown
         bound += partial
@@ -180,14 +182,6 @@ def squared(x: Array, factor: float) -> Array:
     np.multiply(x, factor, out=made, casting="same_kind")
     made *= made
     return made
-
-
-def total_of(terms: Sequence[Array]) -> Array:
-    """Their sum, in the place of the first."""
-    total, *rest = terms
-    for term in rest:
-        total += term
-    return total
 
 
 @handles(np.matmul)
@@ -226,8 +220,7 @@ def split(x: Rounded, count: int, axis: int = 0) -> list[Rounded]:
     if not isinstance(x, Sum | Matrix) or axis != -1:
         parted: list[Rounded] = rearranged(np.split, (x, count), {"axis": axis})
         return parted
-    size = x.shape[-1] // count
-    return [x.block(slice(start, start + size)) for start in range(0, count * size, size)]
+    return [x.block(part) for part in equal_parts(x.shape[-1], count)]
 
 
 def columns_of(w: Any) -> Columns:
