@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,16 +17,15 @@ import numpy as np
 from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.precision import LARGEST, UNIT_ROUNDOFF, compute_dtype
 from rnnverify.replay.arrays import Array
-from rnnverify.replay.bidirectional import MERGES, Bidirectional
 from rnnverify.replay.dense import Dense
 from rnnverify.replay.graph import Graph, cast
 from rnnverify.replay.layer import Call, Masked, Outputs
-from rnnverify.replay.recurrence import Gates, Recurrent, gates_of_steps, steps
+from rnnverify.replay.recurrence import Gates, gates_of_steps, steps
 from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded
 from rnnverify.suspects import Suspect, elements_for, of_dense, of_recurrent, suspects
 from rnnverify.tally import Divergence, Tally
 from rnnverify.threads import in_order
-from rnnverify.walks import Walk, stretches_of
+from rnnverify.walks import Taken, stretches_of
 
 # How many numbers of the widest intermediate array are worked on at once: they should stay in the processor's cache.
 STRETCH = 1 << 18
@@ -46,7 +46,7 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Tally]:
         tally = Tally(node.name, LARGEST[graph.precisions[node.name]])
         outputs = [claims[ref] for ref in sorted(claims) if ref.node == node.name]
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
-            walks = check.walks_of(observed.walks.get(node.name, ()))
+            walks = check.taken(observed.walks.get(node.name, ()))
             for comparison in check.comparisons(outputs, walks):
                 tally.add(*comparison)
             if tally.first is not None:
@@ -108,7 +108,9 @@ class NodeCheck:
         self.precision = precision
         self.values = [given[ref] for ref in node.inputs]
         self.input_masks = [masks.get(ref) for ref in node.inputs]
-        weights = [cast(weight, self.dtype, np.float64) for weight in node.weights.values()]
+        weights = [
+            cast(weight, self.dtype, np.float64) for weight in self.layer.weights_from(list(node.weights.values()))
+        ]
         self.weights: list[Any] = [Matrix(weight, precision) if weight.ndim == 2 else weight for weight in weights]
         self.initial_state = [cast(given[ref], self.dtype, np.float64) for ref in node.initial_state]
         self.masks: dict[Ref, Array | None] = {}
@@ -126,35 +128,19 @@ class NodeCheck:
             made.append(Masked(x, mask if mask is None or part == slice(None) else mask[:, part]))
         return made
 
-    def walks_of(self, walks: Sequence[Walked]) -> list[Walk]:
+    def taken(self, walked: Sequence[Walked]) -> list[Taken]:
         """The walks through time that were observed: one of a recurrent layer, two of a Bidirectional."""
-        if not walks:
-            return []
-        if isinstance(self.layer, Bidirectional):
-            call = Call((), self.weights, self.initial_state)
-            parts = [(layer, part.weights, part.initial_state) for layer, part in self.layer.parts(call)]
-        else:
-            assert isinstance(self.layer, Recurrent)
-            parts = [(self.layer, self.weights, self.initial_state)]
-        return [self.walk_of(*part, walked) for part, walked in zip(parts, walks, strict=True)]
+        return [Taken(*pair) for pair in zip(self.layer.walks(self.call), walked, strict=True)] if walked else []
 
-    def walk_of(self, layer: Recurrent, weights: Sequence[Any], initial_state: Sequence[Array], walked: Walked) -> Walk:
-        (x,) = self.values
-        mask = self.input_masks[0] if self.node.masked else None
-        samples, _, units = walked.sequence.shape
-        if layer.go_backwards:
-            x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
-        h, *c = initial_state or [np.zeros((samples, units)) for _ in layer.state_names]
-        return Walk(layer, weights, x, mask, walked, h, c)
+    @cached_property
+    def call(self) -> Call:
+        """What it was given, as Keras has it: nothing is widened before it is looked at."""
+        inputs = [Masked(values, mask) for values, mask in zip(self.values, self.input_masks, strict=True)]
+        return Call(inputs, self.weights, self.initial_state, self.node.masked)
 
-    def comparisons(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Walk]) -> Comparisons:
+    def comparisons(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Taken]) -> Comparisons:
         """Everything to compare: for each output, what Keras emitted (once or twice) beside what was expected."""
-        if isinstance(self.layer, Recurrent) and walks:
-            yield from self.recurrent(outputs, walks[0])
-        elif isinstance(self.layer, Bidirectional) and walks:
-            yield from self.bidirectional(outputs, walks)
-        else:
-            yield from self.plain(outputs)
+        yield from self.walked(outputs, walks) if walks else self.plain(outputs)
 
     def plain(self, outputs: Sequence[Sequence[Array]]) -> Comparisons:
         """One application of the layer; stretch by stretch where it treats every timestep alike."""
@@ -181,94 +167,66 @@ class NodeCheck:
             return [slice(None)]
         return stretches_of(timesteps, max(1, STRETCH * timesteps // (samples * widest)))
 
-    def recurrent(self, outputs: Sequence[Sequence[Array]], taken: Walk) -> Comparisons:
-        """A recurrent layer: every step, then what the layer itself put out, then its last states."""
-        layer = taken.layer
-        last: tuple[Any, ...] = ()
-        for keras, made, start in self.walk(taken):
-            yield Comparison(keras, made[0], start, 0)
-            if layer.return_sequences:  # its own sequence, where it is not what the sibling emitted
-                yield from self.own(outputs[0], keras, made[0], start)
-            last = made
-        if not layer.return_sequences:
-            yield from self.own(outputs[0], taken.sequence[:, -1], last[0][:, -1], 0)
-        yield from self.last_states(outputs[1:], taken.walked, last)
-        self.masks[Ref(self.node.name)] = self.input_masks[0] if layer.return_sequences else None
-
-    def own(self, claims: Sequence[Array], walked: Array, expected: Any, start: int) -> Comparisons:
-        """What the layer itself emitted, and the model predicted, where that is not what its sibling emitted."""
-        for claim in claims:
-            part = claim[:, start : start + walked.shape[1]] if claim.ndim == 3 else claim
-            if not np.array_equal(part, walked, equal_nan=True):
-                yield Comparison(part, expected, start)
-
-    def last_states(self, outputs: Sequence[Sequence[Array]], walked: Walked, last: Sequence[Any]) -> Comparisons:
-        """c after the last step; and states that the layer itself returned, which must be those of the walk."""
-        for keras, carried in zip(walked.states[1:], last[1:], strict=True):
-            yield Comparison(keras, carried[:, -1])
-        for claims, keras in zip(outputs, walked.states, strict=False):
-            for claim in claims:
-                yield Comparison(claim, keras)
-
-    def bidirectional(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Walk]) -> Comparisons:
-        """Either direction step by step, then their merging."""
-        layer = self.layer
-        assert isinstance(layer, Bidirectional)
-        states: list[Array] = []
+    def walked(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Taken]) -> Comparisons:
+        """Every step of its walks, the states after the last, then what the layer itself put out."""
         for index, taken in enumerate(walks):
             last: tuple[Any, ...] = ()
             for keras, made, start in self.walk(taken):
                 yield Comparison(keras, made[0], start, index)
                 last = made
-            yield from self.last_states((), taken.walked, last)
-            states += taken.walked.states
-        sequences = layer.layer.return_sequences
-        forward, backward = (taken.sequence if sequences else taken.sequence[:, -1] for taken in walks)
-        ys = [Rounded.exact(y, self.precision) for y in (forward, backward[:, ::-1] if sequences else backward)]
-        merged = ys if layer.merge_mode is None else [MERGES[layer.merge_mode](*ys)]
-        for claims, y in zip(outputs, [*merged, *states], strict=False):
+            for keras, carried in zip(taken.walked.states[1:], last[1:], strict=True):
+                yield Comparison(keras, carried[:, -1])
+        emitted = self.layer.outputs(self.call, [taken.walked for taken in walks])
+        expected: Outputs | None = None
+        for index, (claims, made) in enumerate(zip(outputs, emitted, strict=True)):
+            self.masks[Ref(self.node.name, index)] = made.mask
             for claim in claims:
-                yield Comparison(claim, y)
-        for index in range(len(merged)):
-            self.masks[Ref(self.node.name, index)] = self.input_masks[0] if sequences else None
+                if not same(claim, made.values):  # the layer itself did not do what its sibling did: is it right?
+                    expected = expected or self.layer.outputs(self.call, [self.expected(taken) for taken in walks])
+                    yield Comparison(claim, expected[index].values)
 
-    def walk(self, taken: Walk) -> Iterator[tuple[Array, tuple[Any, ...], int]]:
+    def expected(self, taken: Taken) -> Walked:
+        """What a walk should have left behind, by its steps."""
+        parts = [made[0] for _, made, _ in self.walk(taken)]
+        return Walked(np.concatenate(parts, axis=1), taken.walked.states)
+
+    def walk(self, taken: Taken) -> Iterator[tuple[Array, tuple[Any, ...], int]]:
         """Stretch by stretch: the outputs that Keras emitted, the states expected, and where the stretch begins."""
-        cell = taken.layer.cell(taken.weights)
+        cell = taken.walk.cell
         samples, timesteps, _ = taken.sequence.shape
-        carried: list[Any] = [Rounded.exact(c, self.precision) for c in taken.c]
-        width = max(taken.weights[0].shape[-1], taken.x.shape[-1])
+        carried: list[Any] = [Rounded.exact(c, self.precision) for c in taken.walk.states[1:]]
+        width = max(taken.walk.weights[0].shape[-1], taken.walk.x.shape[-1])
 
         def gates(part: slice) -> tuple[slice, Any, Gates]:
-            now: Any = Rounded.exact(self.as_fed(taken.x[:, part]), self.precision)
+            now: Any = Rounded.exact(self.as_fed(taken.walk.x[:, part]), self.precision)
             then: Any = Rounded.exact(taken.before(part), self.precision)
             return part, then, gates_of_steps(cell, now, then)
 
         for part, then, made_of in in_order(gates, stretches_of(timesteps, max(1, STRETCH // (samples * width)))):
-            awake = None if taken.mask is None else taken.mask[:, part]
+            awake = None if taken.walk.mask is None else taken.walk.mask[:, part]
             made = steps(cell, made_of, then, [one.carried() for one in carried], awake)
             carried = [one[:, -1] for one in made[1:]]
             yield taken.sequence[:, part], (taken.outputs(part, made[0]), *made[1:]), part.start
 
-    def suspicion(self, walks: Sequence[Walk], output: Array, first: Divergence, walk: int | None) -> Suspicion:
+    def suspicion(self, walks: Sequence[Taken], output: Array, first: Divergence, walk: int | None) -> Suspicion:
         """The weights, and the gate, that the residuals of the first unit that is wrong point at."""
         units, unit, names = output.shape[-1], first.unit, list(self.node.weights)
         evidence = None
         if walk is not None and first.timestep is not None:
             taken = walks[walk]
             units = taken.sequence.shape[-1]
-            skipped = sum(before.layer.weight_count for before in walks[:walk])
-            names = names[skipped : skipped + taken.layer.weight_count]
-            weights = [plain(weight) for weight in taken.weights]
+            skipped = sum(before.walk.layer.weight_count for before in walks[:walk])
+            names = names[skipped : skipped + taken.walk.layer.weight_count]
+            weights = [plain(weight) for weight in taken.walk.weights]
             most = elements_for(sum(weight.size for weight in weights) // units)
             samples, timesteps = taken.around(first, most)
             evidence = of_recurrent(
-                taken.layer,
+                taken.walk.layer,
                 weights,
-                self.as_fed(taken.x[samples, timesteps]),
+                self.as_fed(taken.walk.x[samples, timesteps]),
                 taken.before(timesteps)[samples],
-                [c[samples] for c in taken.c],
-                None if taken.mask is None else taken.mask[samples, timesteps],
+                [c[samples] for c in taken.walk.states[1:]],
+                None if taken.walk.mask is None else taken.walk.mask[samples, timesteps],
                 taken.sequence[samples, timesteps].astype(np.float64),
                 unit,
             )
@@ -289,3 +247,11 @@ def plain(x: Any) -> Array:
     """The values alone."""
     made: Array = x.value if isinstance(x, Rounded) else x
     return made
+
+
+def same(x: Array, y: Array) -> bool:
+    """Whether two arrays are equal, without another of their size."""
+    if x.shape != y.shape:
+        return False
+    parts = stretches_of(x.shape[1], max(1, STRETCH * x.shape[1] // max(x.size, 1)))
+    return all(np.array_equal(x[:, part], y[:, part], equal_nan=True) for part in parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,21 +10,16 @@ import numpy as np
 
 from rnnverify.observation import Walked
 from rnnverify.replay.arrays import Array
-from rnnverify.replay.recurrence import Recurrent, sources, states_before
+from rnnverify.replay.recurrence import Walk, sources, states_before
 from rnnverify.tally import Divergence
 
 
 @dataclass(frozen=True)
-class Walk:
-    """One walk, with all that stood before each of its steps."""
+class Taken:
+    """A walk, and what Keras emitted on it."""
 
-    layer: Recurrent
-    weights: Sequence[Any]
-    x: Array  # (N, T, D), in the order of the walk, as are the others
-    mask: Array | None  # (N, T)
+    walk: Walk
     walked: Walked
-    h: Array  # before the first step, (N, M)
-    c: Sequence[Array]  # the same, for a cell that has one
 
     @property
     def sequence(self) -> Array:
@@ -34,23 +28,23 @@ class Walk:
 
     @cached_property
     def sources(self) -> Array | None:
-        return None if self.mask is None else sources(self.mask)
+        return None if self.walk.mask is None else sources(self.walk.mask)
 
     def before(self, part: slice) -> Array:
         """h before each step of a part, in float64."""
-        h = self.h.astype(self.sequence.dtype)
+        h = self.walk.states[0].astype(self.sequence.dtype)
         return states_before(self.sequence, h, self.sources, part).astype(np.float64)
 
     def outputs(self, part: slice, h: Any) -> Any:
         """The outputs expected of a part where its steps give h: at a masked step the output before it, or zero."""
-        if self.mask is None:
+        if self.walk.mask is None:
             return h
         held = np.zeros(h.shape)
-        if not self.layer.zero_output_for_mask:
+        if not self.walk.layer.zero_output_for_mask:
             held[:, 1:] = self.sequence[:, part.start : part.stop - 1]
             if part.start:
                 held[:, 0] = self.sequence[:, part.start - 1]
-        return np.where(self.mask[:, part, np.newaxis], h, held)
+        return np.where(self.walk.mask[:, part, np.newaxis], h, held)
 
     def around(self, first: Divergence, most: int) -> tuple[slice, slice]:
         """Samples and timesteps that hold a divergence, and up to so many elements in all.
@@ -62,7 +56,7 @@ class Walk:
         end = min(timesteps, max(first.timestep + 1, most // samples))
         count = max(1, min(samples, most // end))
         start = min(first.sample, samples - count)
-        return slice(start, start + count), slice(0 if self.c else max(0, end - most), end)
+        return slice(start, start + count), slice(0 if self.walk.states[1:] else max(0, end - most), end)
 
 
 def stretches_of(timesteps: int, length: int) -> list[slice]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rnnverify.errors import UnsupportedError
+from rnnverify.observation import Walked
 from rnnverify.replay.arrays import Array
 from rnnverify.replay.gru import GRU
 from rnnverify.replay.layer import Call, Layer, Masked, Outputs
 from rnnverify.replay.lstm import LSTM
-from rnnverify.replay.recurrence import Recurrent
+from rnnverify.replay.recurrence import Recurrent, Walk
 from rnnverify.replay.simple_rnn import SimpleRNN
 
 DIRECTIONS: dict[str, type[Recurrent]] = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
@@ -64,11 +65,26 @@ class Bidirectional(Layer):
         backward = call._replace(weights=call.weights[split:], initial_state=call.initial_state[half:])
         return [(self.layer, forward), (self.backward_layer, backward)]
 
-    def __call__(self, call: Call) -> Outputs:
-        (forward, *forward_states), (backward, *backward_states) = (layer(part) for layer, part in self.parts(call))
-        if self.layer.return_sequences:  # the backward walk gave its last timestep first
-            backward = backward._replace(values=backward.values[:, ::-1])
-        if self.merge_mode is None:
-            return (forward, backward, *forward_states, *backward_states)
-        merged = Masked(MERGES[self.merge_mode](forward.values, backward.values), forward.mask)
-        return (merged, *forward_states, *backward_states)
+    def weights_from(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        forward, backward = arrays[: self.layer.weight_count], arrays[self.layer.weight_count :]
+        return [*self.layer.weights_from(forward), *self.backward_layer.weights_from(backward)]
+
+    def walks(self, call: Call) -> tuple[Walk, ...]:
+        return tuple(walk for layer, part in self.parts(call) for walk in layer.walks(part))
+
+    def outputs(self, call: Call, walked: Sequence[Walked]) -> Outputs:
+        (forward, *forward_states), (backward, *backward_states) = (
+            layer.outputs(part, [done]) for (layer, part), done in zip(self.parts(call), walked, strict=True)
+        )
+        if self.layer.return_sequences:
+            backward = self.in_order_of_time(backward)
+        merged = (forward, backward) if self.merge_mode is None else (self.merged(forward, backward),)
+        return (*merged, *forward_states, *backward_states)
+
+    def in_order_of_time(self, backward: Masked) -> Masked:
+        """The backward walk gave its last timestep first."""
+        return backward._replace(values=backward.values[:, ::-1])
+
+    def merged(self, forward: Masked, backward: Masked) -> Masked:
+        assert self.merge_mode is not None
+        return Masked(MERGES[self.merge_mode](forward.values, backward.values), forward.mask)

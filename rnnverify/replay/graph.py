@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,9 +12,7 @@ from rnnverify.errors import UnsupportedError
 from rnnverify.observation import Node, Ref
 from rnnverify.precision import compute_dtype, rounded
 from rnnverify.replay.arrays import Array
-from rnnverify.replay.bidirectional import Bidirectional
 from rnnverify.replay.layer import Call, Layer, Masked
-from rnnverify.replay.recurrence import Recurrent
 from rnnverify.replay.registry import replay_of
 
 
@@ -55,14 +52,10 @@ class Graph:
         return done
 
     def free_walks(self, node: Node, values: Mapping[Ref, Masked]) -> list[Array]:
-        """Every step's output of a recurrent node, free-running, (N, T, M): one walk, or a Bidirectional's two."""
-        call, layer = self.call(node, values, np.float64), self.layers[node.name]
+        """Every step's output of a node's walks through time, free-running, (N, T, M) each."""
         with np.errstate(all="ignore"):
-            if isinstance(layer, Recurrent):
-                return [whole(layer, call)]
-            if isinstance(layer, Bidirectional):
-                return [whole(direction, part) for direction, part in layer.parts(call)]
-        return []
+            call = self.call(node, values, np.float64)
+            return [walk.run(every_step=True).sequence for walk in self.layers[node.name].walks(call)]
 
     def call(self, node: Node, sources: Mapping[Ref, Masked], dtype: type[np.floating[Any]]) -> Call:
         """What a node is given: its inputs from `sources`, its weights as it sees them."""
@@ -75,15 +68,10 @@ class Graph:
             ]
         return Call(
             inputs=inputs,
-            weights=[cast(weight, precision, dtype) for weight in node.weights.values()],
+            weights=[cast(weight, precision, dtype) for weight in layer.weights_from(list(node.weights.values()))],
             initial_state=[sources[ref].values for ref in node.initial_state],
             masked=node.masked,
         )
-
-
-def whole(layer: Recurrent, call: Call) -> Array:
-    """A layer's output at every step, whatever it returns."""
-    return replace(layer, return_sequences=True, return_state=False)(call)[0].values
 
 
 def cast(values: Array, precision: str, dtype: type[np.floating[Any]]) -> Array:

@@ -7,7 +7,7 @@ so that an option of some later Keras can never be ignored silently.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -91,9 +91,21 @@ class Layer(ABC):
         """A suffix for each output; the first is usually empty."""
         return ("",)
 
-    @abstractmethod
+    def weights_from(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        """What it computes with, from what `get_weights()` gave."""
+        return arrays
+
+    def walks(self, call: Call) -> tuple[Any, ...]:
+        """The walks through time that it takes (see `recurrence`): none, one, or one in each direction."""
+        return ()
+
+    def outputs(self, call: Call, walked: Sequence[Any]) -> Outputs:
+        """Its outputs, from what its walks left behind."""
+        raise NotImplementedError
+
     def __call__(self, call: Call) -> Outputs:
         """Compute the layer's outputs."""
+        return self.outputs(call, [walk.run() for walk in self.walks(call)])
 
 
 # Fields of every layer: a label, a training switch, and the policy, which is applied where weights are read.

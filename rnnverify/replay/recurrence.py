@@ -10,12 +10,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
 from rnnverify.errors import UnsupportedError
+from rnnverify.observation import Walked
 from rnnverify.replay.activations import Activation
 from rnnverify.replay.arrays import Array
 from rnnverify.replay.layer import TRAINING, Call, Layer, Masked, Outputs
@@ -56,39 +58,46 @@ class Cell(ABC):
 STRETCH = 1 << 18  # numbers of the input, or of the state, whose projection is computed at once
 
 
-class Walk(NamedTuple):
-    """What a walk through time leaves behind."""
+@dataclass(frozen=True)
+class Walk:
+    """A walk through time, about to be taken: a layer's cell, and what it starts from. All in the order of the walk."""
 
-    sequence: Array  # the output at every step (N, T, M), or at the last one (N, 1, M)
-    states: States  # after the last step
+    layer: Recurrent
+    weights: Sequence[Array]
+    x: Array  # (N, T, D)
+    mask: Array | None  # (N, T)
+    states: States  # before the first step, (N, M) each
 
+    @cached_property
+    def cell(self) -> Cell:
+        return self.layer.cell(self.weights)
 
-def walk(
-    cell: Cell, x: Array, states: States, mask: Array | None, zero_output_for_mask: bool, every_step: bool = True
-) -> Walk:
-    """Run a cell over x (N, T, D) from the given states.
+    def run(self, every_step: bool = False) -> Walked:
+        """Take it, free-running. Without `every_step` only what the layer returns is kept: perhaps the last output alone.
 
-    A masked step (mask (N, T) False) leaves the states as they were. Its output repeats the one before it (zeros, if
-    there was none), or is zero under `zero_output_for_mask`. Without `every_step` only the last output is kept.
-    """
-    samples, timesteps, features = x.shape
-    output = np.zeros_like(states[0])
-    sequence: list[Array] = []
-    stretch = max(1, STRETCH // (samples * max(features, output.shape[-1])))
-    for t in range(timesteps):
-        if t % stretch == 0:  # the input's share, for as many timesteps at once as memory allows
-            by_time = np.swapaxes(x[:, t : t + stretch], 0, 1)
-            zx = cell.project(by_time.reshape(-1, features)).reshape(len(by_time), samples, -1)
-        new = cell.step(zx[t % stretch], states)
-        if mask is None:
-            states, output = new, new[0]
-        else:
-            awake = mask[:, t, np.newaxis]
-            states = tuple(np.where(awake, after, before) for after, before in zip(new, states, strict=True))
-            output = np.where(awake, new[0], np.zeros_like(output) if zero_output_for_mask else output)
-        if every_step:
-            sequence.append(output)
-    return Walk(np.stack(sequence if every_step else [output], axis=1), states)
+        A masked step leaves the states as they were. Its output repeats the one before it (zeros, if there was none), or
+        is zero under `zero_output_for_mask`.
+        """
+        samples, timesteps, features = self.x.shape
+        states, output = self.states, np.zeros_like(self.states[0])
+        sequence: list[Array] = []
+        every_step = every_step or self.layer.return_sequences
+        stretch = max(1, STRETCH // (samples * max(features, output.shape[-1])))
+        for t in range(timesteps):
+            if t % stretch == 0:  # the input's share, for as many timesteps at once as memory allows
+                by_time = np.swapaxes(self.x[:, t : t + stretch], 0, 1)
+                zx = self.cell.project(by_time.reshape(-1, features)).reshape(len(by_time), samples, -1)
+            new = self.cell.step(zx[t % stretch], states)
+            if self.mask is None:
+                states, output = new, new[0]
+            else:
+                awake = self.mask[:, t, np.newaxis]
+                states = tuple(np.where(awake, after, before) for after, before in zip(new, states, strict=True))
+                held = np.zeros_like(output) if self.layer.zero_output_for_mask else output
+                output = np.where(awake, new[0], held)
+            if every_step:
+                sequence.append(output)
+        return Walked(np.stack(sequence if every_step else [output], axis=1), states)
 
 
 def gates_of_steps(cell: Cell, x: Array, before: Array) -> Gates:
@@ -175,7 +184,7 @@ class Recurrent(Layer):
     def output_names(self) -> tuple[str, ...]:
         return ("", *self.state_names) if self.return_state else ("",)
 
-    def __call__(self, call: Call) -> Outputs:
+    def walks(self, call: Call) -> tuple[Walk, ...]:
         x, mask = call.x if call.masked else Masked(call.x.values)
         if (
             self.unroll
@@ -193,7 +202,10 @@ class Recurrent(Layer):
         states = tuple(call.initial_state) or tuple(
             np.zeros((len(x), self.units), dtype=x.dtype) for _ in self.state_names
         )
-        done = walk(self.cell(call.weights), x, states, mask, self.zero_output_for_mask, self.return_sequences)
+        return (Walk(self, call.weights, x, mask, states),)
+
+    def outputs(self, call: Call, walked: Sequence[Walked]) -> Outputs:
+        (done,) = walked
         # Keras hands the mask on as it came, also where go_backwards has reversed the sequence under it.
         y = Masked(done.sequence, call.x.mask) if self.return_sequences else Masked(done.sequence[:, -1])
         return (y, *map(Masked, done.states)) if self.return_state else (y,)

@@ -49,6 +49,9 @@ class TimeDistributed(Layer):
     def weight_count(self) -> int:
         return self.layer.weight_count
 
+    def weights_from(self, arrays: Any) -> Any:
+        return self.layer.weights_from(arrays)
+
     def __call__(self, call: Call) -> Outputs:
         x, mask = call.x
         if mask is not None and isinstance(self.layer, Recurrent | Bidirectional):
