@@ -15,11 +15,11 @@ from collections import defaultdict
 import numpy as np
 
 from benchmarks.soundness import right_models
-from rnnverify.keras_model import observe
+from rnnverify.keras_model.session import observe
+from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation, Ref
-from rnnverify.replay.graph import Graph
 from rnnverify.spec import spec_from_mapping
-from rnnverify.stepwise import NodeCheck, precision_of
+from rnnverify.verification.steps import NodeCheck, precision_of
 
 FAULT = 1e-6
 DISTINCT = 0.9  # the share of a unit's outputs that must differ: where data repeat, so do their errors

@@ -10,9 +10,9 @@ import sys
 import numpy as np
 
 from benchmarks.random_specs import random_spec
-from rnnverify.library import verify
+from rnnverify.api import verify
 from rnnverify.spec import spec_from_mapping
-from rnnverify.verification import MULTIPLE
+from rnnverify.verification.verdict import MULTIPLE
 
 SEED = 20261122
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnverify.keras_model import load_keras, quiet
-from rnnverify.replay.activations import ACTIVATIONS, erf
+from rnnverify.keras_model.session import load_keras, quiet
+from rnnverify.layers.activations import ACTIVATIONS, erf
 
 COUNT = 4_000_000
 UNIT, SMALLEST = 2.0**-24, 2.0**-124

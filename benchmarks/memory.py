@@ -15,9 +15,9 @@ LAYERS = ("SimpleRNN", "LSTM", "GRU")
 
 PREDICT = """
 import sys
-from rnnverify.built import Built
-from rnnverify.inputs import draw_inputs
-from rnnverify.keras_model import load_keras, precision, quiet
+from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.inputs import draw_inputs
+from rnnverify.keras_model.session import load_keras, precision, quiet
 from rnnverify.spec import spec_from_mapping
 spec = spec_from_mapping({"N": 1, "T": int(sys.argv[2]), "D": 8, "M": 128, "K": 2, "layer": sys.argv[1]})
 with quiet():
@@ -30,7 +30,7 @@ with quiet():
 
 VERIFY = """
 import sys
-from rnnverify.library import verify
+from rnnverify.api import verify
 from rnnverify.spec import spec_from_mapping
 result = verify(spec_from_mapping({"N": 1, "T": int(sys.argv[2]), "D": 8, "M": 128, "K": 2, "layer": sys.argv[1]}))
 assert result.passed

@@ -40,8 +40,8 @@ def two_biases(kind: str, bias: Any) -> Any:
 
 
 def ours(kind: str, weights: Sequence[Any], dtype: Any) -> Peer:
-    from rnnverify.replay.layer import Call, Masked
-    from rnnverify.replay.registry import replay_of
+    from rnnverify.layers.layer import Call, Masked
+    from rnnverify.layers.registry import replay_of
 
     kernel, recurrent_kernel, bias = (weight.astype(dtype) for weight in weights)
     config = {"units": len(recurrent_kernel), "activation": "tanh", "use_bias": True, "return_sequences": True}
@@ -119,7 +119,7 @@ def onnx_runtime(kind: str, weights: Sequence[Any]) -> Peer:
 
 
 def keras(kind: str, weights: Sequence[Any]) -> Peer:
-    from rnnverify.keras_model import load_keras, quiet
+    from rnnverify.keras_model.session import load_keras, quiet
 
     with quiet():
         library = load_keras()

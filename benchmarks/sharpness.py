@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from rnnverify.keras_model import observe
+from rnnverify.keras_model.session import observe
+from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation, Ref, Walked
-from rnnverify.replay.graph import Graph
 from rnnverify.spec import spec_from_mapping
-from rnnverify.stepwise import check_nodes
+from rnnverify.verification.steps import check_nodes
 
 Rule = Callable[[Any, Any], bool]  # prediction and replay, to whether they pass
 

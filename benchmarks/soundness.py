@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.random_specs import random_spec
-from rnnverify.built import Built
-from rnnverify.keras_model import load_keras, precision, quiet
+from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.session import load_keras, precision, quiet
+from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
-from rnnverify.replay.graph import Graph
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.model import Spec
-from rnnverify.stepwise import check_nodes
-from rnnverify.tally import LIMIT
+from rnnverify.verification.steps import check_nodes
+from rnnverify.verification.tally import LIMIT
 
 DRAWS = 8  # models an architecture
 

@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.table import Row, show
-from rnnverify.built import Built
-from rnnverify.inputs import draw_inputs
-from rnnverify.keras_model import load_keras, precision, quiet
-from rnnverify.replay.graph import Graph
+from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.inputs import draw_inputs
+from rnnverify.keras_model.session import load_keras, precision, quiet
+from rnnverify.layers.graph import Graph
 from rnnverify.spec import spec_from_mapping
-from rnnverify.stepwise import check_nodes
+from rnnverify.verification.steps import check_nodes
 
 SHAPES = {"N": 8, "T": 200, "D": 64, "M": 512, "K": 2}
 

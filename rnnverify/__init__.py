@@ -1,21 +1,15 @@
-"""Does this arithmetic compute the same network as this Keras model?"""
+"""Does this arithmetic compute the same network as this Keras recurrent model?"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# The package `replay` and the call `replay` share a name. Imported here, the package is bound to it once and for all,
-# and the line after that leaves the name to the call.
-import rnnverify.replay
-
-del rnnverify.replay
-
 if TYPE_CHECKING:
+    from rnnverify.api import replay, verify
     from rnnverify.errors import RequestError
-    from rnnverify.library import replay, verify
+    from rnnverify.results import Verification
     from rnnverify.spec import Spec, load_spec
-    from rnnverify.verification import Verification
 
 __version__ = "0.1.0"
 __all__ = ["RequestError", "Spec", "Verification", "load_spec", "replay", "verify"]
@@ -23,10 +17,10 @@ __all__ = ["RequestError", "Spec", "Verification", "load_spec", "replay", "verif
 HOMES = {
     "RequestError": "rnnverify.errors",
     "Spec": "rnnverify.spec",
-    "Verification": "rnnverify.verification",
+    "Verification": "rnnverify.results",
     "load_spec": "rnnverify.spec",
-    "replay": "rnnverify.library",
-    "verify": "rnnverify.library",
+    "replay": "rnnverify.api",
+    "verify": "rnnverify.api",
 }
 
 
@@ -35,3 +29,7 @@ def __getattr__(name: str) -> Any:
     if name in HOMES:
         return getattr(import_module(HOMES[name]), name)
     raise AttributeError(f"module 'rnnverify' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from rnnverify import verify
 from rnnverify.cli import main
-from rnnverify.replay.registry import REPLAYS
+from rnnverify.layers.registry import REPLAYS
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.data import KINDS
 from rnnverify.spec.loading import SpecKeys
@@ -51,7 +51,7 @@ def test_every_layer_has_a_row_a_config_and_a_test(name: str) -> None:
     assert f"`{name}`" in README
     assert any(re.search(rf"\b{name}\b", text) for text in CONFIGS.values()) or f"layer: {name}" in README
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    assert (ROOT / "tests" / "replay" / f"test_{snake}.py").is_file()
+    assert (ROOT / "tests" / "layers" / f"test_{snake}.py").is_file()
 
 
 @pytest.mark.parametrize("command", main.commands)

@@ -43,10 +43,10 @@ def check(
       rnnverify check configs/ --format junit --output report.xml
       rnnverify check configs/ --format github
     """
-    from rnnverify import checking
+    from rnnverify import suite
 
     refuse_unwritable(output)
-    specs = checking.find_specs(paths)
+    specs = suite.find_specs(paths)
     replaced = overrides(settings, seed, atol, rtol)
     lines = console() if form == "table" or output else None
     outcomes = list(watched(specs, replaced, lines, quiet, verbose))
@@ -57,10 +57,10 @@ def check(
 
 def watched(specs: list[str], replaced: list[Any], lines: Any, quiet: bool, verbose: bool) -> Any:
     """Check each spec, and print its line as soon as it is known, then the summary."""
-    from rnnverify.checking import check
-    from rnnverify.library import verify
+    from rnnverify.api import verify
     from rnnverify.report import table
     from rnnverify.report.lines import outcome_line, summary_line
+    from rnnverify.suite import check
 
     outcomes = []
     width = max(map(len, specs))

@@ -53,15 +53,15 @@ def run(
     # A wrong spec is refused before any is built.
     loaded = [path if is_observation(path) else load_spec(path, replaced) for path in specs]
 
-    from rnnverify import library
+    from rnnverify import api
     from rnnverify.report import records, table
 
     results = []
     for spec in loaded:
         if isinstance(spec, str):
-            results.append(library.verify_file(spec, atol=atol, rtol=rtol))
+            results.append(api.verify_file(spec, atol=atol, rtol=rtol))
         else:
-            results.append(library.verify(spec, save_to=save_observation))
+            results.append(api.verify(spec, save_to=save_observation))
         if form == "table":
             show(console(), *([table.quiet_line(results[-1])] if quiet else table.render(results[-1], verbose)))
     if form == "json":

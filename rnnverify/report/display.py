@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from rnnverify.report.table import render
-from rnnverify.verification import Verification
+from rnnverify.results import Verification
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult

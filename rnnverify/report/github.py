@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rnnverify.checking import Outcome
 from rnnverify.report.lines import gist, summary_line
+from rnnverify.suite import Outcome
 
 
 def github_commands(outcomes: Sequence[Outcome]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from rnnverify.checking import Outcome
 from rnnverify.report.table import reason_for_mismatch, worst_first
+from rnnverify.suite import Outcome
 
 STYLES = {"match": "green", "mismatch": "bold red", "error": "bold magenta"}
 

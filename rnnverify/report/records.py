@@ -9,10 +9,9 @@ from dataclasses import asdict
 from typing import Any
 
 from rnnverify import __version__
-from rnnverify.checking import Outcome
+from rnnverify.results import Divergence, LayerResult, OutputResult, Verification
+from rnnverify.suite import Outcome
 from rnnverify.sweep.summary import Summary
-from rnnverify.tally import Divergence
-from rnnverify.verification import LayerResult, OutputResult, Verification
 
 
 def report_json(results: Sequence[Verification]) -> str:

@@ -12,9 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnverify.report.parameters import derivation
-from rnnverify.suspects import Suspect
-from rnnverify.tally import Divergence
-from rnnverify.verification import OutputResult, Verification
+from rnnverify.results import Divergence, OutputResult, Suspect, Verification
 
 MOST_ROWS = 20
 

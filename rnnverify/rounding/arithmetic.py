@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnverify.replay.arrays import Array
+from rnnverify.layers.arrays import Array
 from rnnverify.rounding.numbers import (
     LARGEST,
     OWN_ROUNDING,

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnverify.replay.activations import ERF, sigmoid
-from rnnverify.replay.arrays import Array
+from rnnverify.layers.activations import ERF, sigmoid
+from rnnverify.layers.arrays import Array
 from rnnverify.rounding.numbers import (
     LIMIT,
     OWN_ROUNDING,

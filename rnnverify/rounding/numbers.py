@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from rnnverify.precision import LARGEST as LARGEST_OF
-from rnnverify.replay.activations import ERF
-from rnnverify.replay.arrays import Array
+from rnnverify.layers.activations import ERF
+from rnnverify.layers.arrays import Array
+from rnnverify.observation.precision import LARGEST as LARGEST_OF
 
 # How many standard deviations a number may be off before that is no rounding any more. Over 10,002 random right models
 # (benchmarks/results/soundness.txt) the largest residual was 7.1; 12 leaves room for more, and what it costs in sharpness is

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnverify.replay.arrays import Array, equal_parts
+from rnnverify.layers.arrays import Array, equal_parts
 from rnnverify.rounding.numbers import (
     LARGEST,
     SURELY_WITHIN,

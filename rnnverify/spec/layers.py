@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Any, ClassVar
 
-from rnnverify.precision import POLICIES
+from rnnverify.observation.precision import POLICIES
 from rnnverify.spec.types import (
     Arguments,
     Axis,

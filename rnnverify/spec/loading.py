@@ -9,11 +9,12 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from rnnverify.errors import SpecError
-from rnnverify.precision import POLICIES
+from rnnverify.observation import Tolerance
+from rnnverify.observation.precision import POLICIES
 from rnnverify.spec.data import KINDS, SHORTHANDS, Data, File, Text
 from rnnverify.spec.graph import MOST_LAYERS, Graph
 from rnnverify.spec.memory import check_memory
-from rnnverify.spec.model import Spec, Tolerance, Weights
+from rnnverify.spec.model import Spec, Weights
 from rnnverify.spec.overrides import Override, apply_overrides
 from rnnverify.spec.problems import Problems, near, shown
 from rnnverify.spec.source import Path, Source, check_plain, printable, read_source

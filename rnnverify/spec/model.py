@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rnnverify.observation import Ref
+from rnnverify.observation import Ref, Tolerance
 from rnnverify.spec.data import Data
 from rnnverify.spec.layers import LayerArguments, Shape
 
@@ -44,14 +44,6 @@ class Weights:
     bias: str = "random"  # or "keras"
     file: str | None = None
     scale: float = 1.0
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """A further demand on every element: |Keras - replay| <= atol + rtol |Keras|. None of it is asked by default."""
-
-    atol: float | None = None
-    rtol: float | None = None
 
 
 @dataclass(frozen=True)

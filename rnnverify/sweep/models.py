@@ -12,13 +12,13 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from rnnverify.built import Built
-from rnnverify.inputs import draw_inputs
-from rnnverify.keras_model import load_keras, observe, precision, quiet, trace_for_any_size, watched
+from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.inputs import draw_inputs
+from rnnverify.keras_model.session import load_keras, observe, precision, quiet, trace_for_any_size, watched
+from rnnverify.keras_model.weights import set_weights
+from rnnverify.layers.arrays import Array
 from rnnverify.observation import Observation
-from rnnverify.replay.arrays import Array
 from rnnverify.spec.model import NestedLayer, Spec
-from rnnverify.weights import set_weights
 
 # Layers whose weights, or those of the layers after them, depend on T; and one that fails where T is open: as measured with
 # Keras 3.15, TimeDistributed then gives (N, N, M), or an error, in place of (N, T, M).

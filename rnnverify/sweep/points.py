@@ -10,7 +10,7 @@ from rnnverify.errors import RequestError
 from rnnverify.report.records import finite, record
 from rnnverify.sweep.grid import Grid, Point, Record
 from rnnverify.sweep.models import Models
-from rnnverify.verification import verify_observation
+from rnnverify.verification.verdict import verify_observation
 
 
 def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:

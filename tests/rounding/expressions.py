@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from rnnverify.replay.activations import ACTIVATIONS, ERF
+from rnnverify.layers.activations import ACTIVATIONS, ERF
 from rnnverify.rounding import PRECISIONS, Rounded
 from tests.rounding.other_side import ARITHMETICS, Drawn, Given, One, Other, Plan, Same, Setting
 

@@ -17,7 +17,7 @@ import numpy as np
 from flint import arb, ctx
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from rnnverify.replay.activations import ERF
+from rnnverify.layers.activations import ERF
 
 ctx.prec = 320
 

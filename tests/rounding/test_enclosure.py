@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnverify.replay.activations import ACTIVATIONS, ERF
+from rnnverify.layers.activations import ACTIVATIONS, ERF
 from rnnverify.rounding import PRECISIONS, Rounded, Unsure, arithmetic, functions, numbers, products, reductions
 from tests.rounding.expressions import (
     BINARY,

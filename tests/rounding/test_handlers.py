@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnverify.replay.activations import ACTIVATIONS, ERF
+from rnnverify.layers.activations import ACTIVATIONS, ERF
 from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded, Unsure
 from rnnverify.rounding.functions import FUNCTION_ULPS, SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS
 from rnnverify.rounding.products import norm

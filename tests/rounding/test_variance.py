@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnverify.replay.activations import ACTIVATIONS
+from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.rounding import LIMIT, PRECISIONS, Rounded
 
 SAMPLES = 2000

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rnnverify.precision import POLICIES
-from rnnverify.replay.activations import ACTIVATIONS as REPLAYED
-from rnnverify.replay.registry import REPLAYS
+from rnnverify.layers.activations import ACTIVATIONS as REPLAYED
+from rnnverify.layers.registry import REPLAYS
+from rnnverify.observation.precision import POLICIES
 from rnnverify.spec.layers import ACTIVATIONS, INITIALIZERS, LAYERS, InputLayer, LayerArguments, Recurrent
 
 # Keras's constructors take these as **kwargs, so that no signature shows them.

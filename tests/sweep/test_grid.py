@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from rnnverify.checking import find_specs
 from rnnverify.errors import SpecError
 from rnnverify.spec import load_spec
+from rnnverify.suite import find_specs
 from rnnverify.sweep.grid import Grid, load_grid
 
 

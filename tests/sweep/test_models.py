@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rnnverify.errors import DataError
-from rnnverify.keras_model import observe
+from rnnverify.keras_model.session import observe
 from rnnverify.observation import Observation
 from rnnverify.spec import Spec, spec_from_mapping
 from rnnverify.sweep.models import Models

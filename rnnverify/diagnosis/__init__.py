@@ -1,0 +1,1 @@
+"""Why it is a mismatch: which weight, which gate."""

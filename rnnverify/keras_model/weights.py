@@ -1,0 +1,99 @@
+"""Where a model's weights come from. Works on Keras's layers without importing Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnverify.errors import DataError
+from rnnverify.keras_model.inputs import load_numpy, reading
+from rnnverify.spec.layers import LayerArguments
+from rnnverify.spec.model import Spec, Weights
+
+Array = npt.NDArray[Any]
+
+BIAS_SCALE = 0.5  # standard deviation of the biases drawn at random: large enough that a lost one shows
+
+
+def weight_names(layer: Any) -> list[str]:
+    """Keras's own names, kernel, recurrent_kernel, bias; in a Bidirectional forward_kernel and so on."""
+    if hasattr(layer, "forward_layer"):  # get_weights() gives the forward layer's first
+        directions = {"forward": layer.forward_layer, "backward": layer.backward_layer}
+        return [f"{direction}_{name}" for direction, inner in directions.items() for name in weight_names(inner)]
+    if hasattr(layer, "layer"):
+        return weight_names(layer.layer)
+    return [weight.name for weight in layer.weights]
+
+
+def set_weights(layers: Mapping[str, Any], spec: Spec) -> None:
+    """Draw biases at random, scale kernels, or load a file, as the spec says.
+
+    Raises:
+        DataError: the file does not hold the model's weights.
+    """
+    if spec.weights == Weights(bias="keras"):
+        return
+    rng = np.random.default_rng([spec.seed, 2**16])  # a stream of its own beside those of the inputs
+    loaded = read_weights(spec.weights.file, layers) if spec.weights.file else {}
+    explicit = {layer.name: explicit_biases(layer.arguments) for layer in spec.layers}
+    for name, layer in layers.items():
+        weights = []
+        for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True):
+            with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
+                if loaded:
+                    weight = loaded[f"{name}/{label}"].astype(weight.dtype)
+                elif label.endswith("bias") and spec.weights.bias == "random" and label not in explicit.get(name, ()):
+                    weight = (BIAS_SCALE * rng.standard_normal(weight.shape)).astype(weight.dtype)
+                elif label.endswith("kernel"):
+                    weight = weight * weight.dtype.type(spec.weights.scale)
+            if not np.all(np.isfinite(weight)):
+                origin = spec.weights.file or spec.path
+                raise DataError(f"{origin}: weights: {name}/{label}: expected finite {weight.dtype}, got others")
+            weights.append(weight)
+        layer.set_weights(weights)
+
+
+def explicit_biases(given: LayerArguments) -> set[str]:
+    """The biases for which the spec names an initializer, which it then keeps."""
+    nested = {"forward_": getattr(given, "layer", None), "backward_": getattr(given, "backward_layer", None)}
+    found = {"bias"} if "bias_initializer" in given.model_fields_set else set()
+    for prefix, inner in nested.items():
+        if inner is not None and "bias_initializer" in inner.arguments.model_fields_set:
+            found |= {"bias", f"{prefix}bias"}
+            if nested["backward_"] is None:
+                found.add("backward_bias")
+    return found
+
+
+def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays of a .npz file, one for every weight, named layer/weight as in the layer table."""
+    wanted = {
+        f"{name}/{label}": weight.shape
+        for name, layer in layers.items()
+        for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True)
+    }
+    with reading(path, "a .npz file of weights"):
+        file = load_numpy(path)
+        if isinstance(file, np.ndarray):
+            raise DataError(f"{path}: expected a .npz file with an array for each weight, got a single array")
+        with file:
+            loaded = {key: np.asarray(file[key]) for key in file.files}
+    got = {key: array.shape for key, array in loaded.items()}
+    if got != wanted:
+        wrong = sorted(set(got.items()) ^ set(wanted.items()))[0][0]
+        raise DataError(
+            f"{path}: expected arrays named {shortened(wanted)}; {wrong}: expected shape {wanted.get(wrong, 'none')},"
+            f" got {got.get(wrong, 'none')}"
+        )
+    for key, array in loaded.items():
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"{path}: {key}: expected numbers, got an array of {array.dtype}")
+    return loaded
+
+
+def shortened(names: Iterable[str]) -> str:
+    text = ", ".join(names)
+    return text if len(text) <= 300 else text[:297] + "..."

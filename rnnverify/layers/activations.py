@@ -1,0 +1,140 @@
+"""Keras's activation functions, from their definitions. Each maps an array to one of the same shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from rnnverify.errors import UnsupportedError
+from rnnverify.layers.arrays import Array
+
+Activation = Callable[[Array], Array]
+
+ERF = np.frompyfunc(math.erf, 1, 1)  # a ufunc, like all the others here
+
+# In models of any precision Keras holds these two in float32, as measured; in float32 itself that is a mere rounding.
+LEAKY_RELU_SLOPE, ROOT_HALF = float(np.float32(0.2)), float(np.float32(math.sqrt(0.5)))
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, from the fixed point (0, 1)
+
+
+def dispatched(function: Activation) -> Activation:
+    """Let an array type that is not NumPy's compute a function in its own way, as it may for NumPy's own functions."""
+
+    @wraps(function)
+    def called(x: Array) -> Array:
+        if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
+            made: Array = x.__array_function__(called, (type(x),), (x,), {})
+            if made is not NotImplemented:
+                return made
+        return function(x)
+
+    return called
+
+
+@dispatched
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def hard_sigmoid(x: Array) -> Array:
+    return np.clip(x + 3, 0, 6) / 6  # Keras 3; Keras 2 had clip(0.2 x + 0.5, 0, 1)
+
+
+def softplus(x: Array) -> Array:
+    return np.logaddexp(x, 0)  # log(1 + exp(x))
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - np.max(x, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+
+
+def log_softmax(x: Array) -> Array:
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+
+
+def elu(x: Array) -> Array:
+    return np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1)
+
+
+def selu(x: Array) -> Array:
+    return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * (np.exp(np.minimum(x, 0)) - 1))
+
+
+def gelu(x: Array) -> Array:
+    return 0.5 * x * (1 + erf(ROOT_HALF * x))
+
+
+def erf(x: Array) -> Array:
+    y: Any = ERF(x)
+    return y.astype(x.dtype)
+
+
+def squareplus(x: Array) -> Array:
+    return (x + np.sqrt(x * x + 4)) / 2
+
+
+def sparse_plus(x: Array) -> Array:
+    return np.where(x <= -1, 0, np.where(x < 1, 0.25 * (x + 1) ** 2, x))
+
+
+def sparsemax(x: Array) -> Array:
+    """The Euclidean projection onto the simplex along the last axis (Martins & Astudillo 2016, algorithm 1)."""
+    z = -np.sort(-x, axis=-1)
+    k = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    cumulated = np.cumsum(z, axis=-1)
+    support = np.sum(1 + k * z > cumulated, axis=-1, keepdims=True)
+    threshold = np.take_along_axis((cumulated - 1) / k, support - 1, axis=-1)
+    return np.maximum(x - threshold, 0)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "linear": lambda x: x,
+    "tanh": np.tanh,
+    "sigmoid": sigmoid,
+    "hard_sigmoid": hard_sigmoid,
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "leaky_relu": lambda x: np.where(x > 0, x, LEAKY_RELU_SLOPE * x),
+    "elu": elu,
+    "celu": elu,  # alpha is 1 for both
+    "selu": selu,
+    "silu": lambda x: x * sigmoid(x),
+    "swish": lambda x: x * sigmoid(x),
+    "hard_silu": lambda x: x * hard_sigmoid(x),
+    "hard_swish": lambda x: x * hard_sigmoid(x),
+    "gelu": gelu,
+    "mish": lambda x: x * np.tanh(softplus(x)),
+    "softplus": softplus,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "squareplus": squareplus,
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": lambda x: np.clip(0.5 * (x + 1), 0, 1),
+    "exponential": np.exp,
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "tanh_shrink": lambda x: x - np.tanh(x),
+    "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, 0),
+    "soft_shrink": lambda x: np.where(x > 0.5, x - 0.5, np.where(x < -0.5, x + 0.5, 0)),
+    "log_sigmoid": lambda x: -softplus(-x),
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+    "sparsemax": sparsemax,
+}
+
+
+def activation(name: Any) -> Activation:
+    """Look up an activation by the name that stands in a layer's config.
+
+    Raises:
+        UnsupportedError: the name is unknown, or the config holds a function of the user's own.
+    """
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        raise UnsupportedError(
+            f"the activation {name!r} is not implemented by the replay; those that are: {', '.join(sorted(ACTIVATIONS))}"
+        )
+    return ACTIVATIONS[name]

@@ -1,0 +1,84 @@
+"""The replay of a whole model: each node in turn, on the outputs of those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from rnnverify.errors import UnsupportedError
+from rnnverify.layers.arrays import Array
+from rnnverify.layers.layer import Call, Layer, Masked
+from rnnverify.layers.registry import replay_of
+from rnnverify.observation import Node, Ref
+from rnnverify.observation.precision import compute_dtype, rounded
+
+
+class Graph:
+    """A model's nodes with their replays.
+
+    Raises:
+        UnsupportedError: a layer, one of its options or its precision is not implemented.
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = tuple(nodes)
+        self.layers: dict[str, Layer] = {}
+        self.precisions: dict[str, str] = {}
+        for node in nodes:
+            layer = replay_of(node.class_name, node.config)
+            if layer.weight_count != len(node.weights):
+                raise UnsupportedError(
+                    f"layer {node.layer!r}: a {node.class_name} with this config has {layer.weight_count} weight"
+                    f" arrays, get_weights() gave {len(node.weights)}"
+                )
+            self.layers[node.name] = layer
+            self.precisions[node.name] = compute_dtype(node.config["dtype"])
+
+    def run(
+        self,
+        inputs: Mapping[str, Array],
+        dtype: type[np.floating[Any]] = np.float64,
+        masks: Mapping[str, Array] = MappingProxyType({}),
+    ) -> dict[Ref, Masked]:
+        """Free-running: feed the model's inputs in, and every node with what the replay of those before it gave."""
+        done = {Ref(name): Masked(cast(x, "float64", dtype), masks.get(name)) for name, x in inputs.items()}
+        with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
+            for node in self.nodes:
+                for index, output in enumerate(self.layers[node.name](self.call(node, done, dtype))):
+                    done[Ref(node.name, index)] = output
+        return done
+
+    def free_walks(self, node: Node, values: Mapping[Ref, Masked]) -> list[Array]:
+        """Every step's output of a node's walks through time, free-running, (N, T, M) each."""
+        with np.errstate(all="ignore"):
+            call = self.call(node, values, np.float64)
+            return [walk.run(every_step=True).sequence for walk in self.layers[node.name].walks(call)]
+
+    def call(self, node: Node, sources: Mapping[Ref, Masked], dtype: type[np.floating[Any]]) -> Call:
+        """What a node is given: its inputs from `sources`, its weights as it sees them."""
+        precision, layer = self.precisions[node.name], self.layers[node.name]
+        inputs = [sources[ref] for ref in node.inputs]
+        if layer.autocast:  # only what the user fed in can be more precise than the layer: the rest came from layers
+            inputs = [
+                x._replace(values=cast(x.values, precision, dtype)) if ref.node not in self.layers else x
+                for ref, x in zip(node.inputs, inputs, strict=True)
+            ]
+        return Call(
+            inputs=inputs,
+            weights=[cast(weight, precision, dtype) for weight in layer.weights_from(list(node.weights.values()))],
+            initial_state=[sources[ref].values for ref in node.initial_state],
+            masked=node.masked,
+        )
+
+
+def cast(values: Array, precision: str, dtype: type[np.floating[Any]]) -> Array:
+    """Round to the precision that the layer computes in, as Keras's autocast does, then go on in the replay's own.
+
+    Token ids and masks stay as they are.
+    """
+    if np.issubdtype(values.dtype, np.integer) or values.dtype == np.bool_:
+        return values
+    return rounded(values, precision).astype(dtype)

@@ -1,0 +1,60 @@
+"""LSTM (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rnnverify.layers.activations import Activation
+from rnnverify.layers.arrays import Array, blocks
+from rnnverify.layers.layer import TRAINING
+from rnnverify.layers.recurrence import Cell, Gates, Recurrent, States
+
+
+@dataclass(frozen=True)
+class LSTMCell(Cell):
+    kernel: Array  # (D, 4M)
+    recurrent_kernel: Array  # (M, 4M)
+    bias: Array | float  # (4M,)
+    activation: Activation
+    recurrent_activation: Activation
+
+    def project(self, x: Array) -> Array:
+        return x @ self.kernel + self.bias
+
+    def gates(self, zx: Array, h: Array) -> Gates:
+        z = zx + h @ self.recurrent_kernel
+        i, f, candidate, o = blocks(z, 4)  # Keras's gate order: input, forget, candidate, output
+        i = self.recurrent_activation(i)
+        f = self.recurrent_activation(f)
+        candidate = self.activation(candidate)
+        o = self.recurrent_activation(o)
+        return f, i * candidate, o
+
+    def carry(self, gates: Gates, c: Array) -> Array:
+        f, let_in, _ = gates
+        return f * c + let_in
+
+    def output(self, gates: Gates, states: States) -> Array:
+        *_, o = gates
+        _, c = states
+        return o * self.activation(c)
+
+
+@dataclass(frozen=True)
+class LSTM(Recurrent):
+    recurrent_activation: Activation
+
+    inert = Recurrent.inert | TRAINING | {"unit_forget_bias"}  # which only says how the bias is first drawn
+    state_names = ("h", "c")
+    gate_names = ("input", "forget", "candidate", "output")
+
+    def cell(self, weights: Sequence[Array]) -> Cell:
+        kernel, recurrent_kernel, *bias = weights
+        return LSTMCell(
+            kernel,
+            recurrent_kernel,
+            bias[0] if bias else 0.0,
+            self.activation,
+            self.recurrent_activation,
+        )

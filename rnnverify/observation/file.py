@@ -1,0 +1,126 @@
+"""An Observation as one .npz file: arrays, and JSON for the rest. No pickles; verified later without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rnnverify.errors import RequestError
+from rnnverify.observation import Node, Observation, Ref, Walked
+
+if TYPE_CHECKING:
+    from rnnverify.observation.observed import Array
+
+FORMAT = 1
+
+
+def save_observation(observed: Observation, path: str, about: dict[str, Any]) -> None:
+    """Write an observation.
+
+    Args:
+        about: what else to keep with it: the spec's path, seed, dtype and tolerance.
+
+    Raises:
+        RequestError: the file cannot be written.
+    """
+    arrays: dict[str, Any] = {}
+    names: list[str] = []
+
+    def keep(array: Array) -> int:
+        """Put an array aside; its number stands in the JSON. NumPy's format has no bfloat16: float32 holds it exactly."""
+        arrays[f"array_{len(arrays)}"] = array.astype(np.float32) if array.dtype.kind == "V" else array
+        names.append(array.dtype.name)
+        return len(names) - 1
+
+    content = {
+        "format": FORMAT,
+        "about": about,
+        "inputs": {name: keep(x) for name, x in observed.inputs.items()},
+        "nodes": [
+            {**vars(node), "weights": {name: keep(weight) for name, weight in node.weights.items()}}
+            for node in observed.nodes
+        ],
+        "outputs": observed.outputs,
+        "predictions": [keep(array) for array in observed.predictions],
+        "emitted": [[*ref, keep(array)] for ref, array in observed.emitted.items()],
+        "walks": {
+            name: [{"sequence": keep(one.sequence), "states": [keep(state) for state in one.states]} for one in of_one]
+            for name, of_one in observed.walks.items()
+        },
+        "tf32": observed.tf32,
+        "environment": dict(observed.environment),
+        "seconds": dict(observed.seconds),
+    }
+    content["dtypes"] = names
+    text = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
+    try:
+        with open(path, "wb") as file:
+            np.savez(file, content=text, **arrays)
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def load_observation(path: str) -> tuple[Observation, dict[str, Any]]:
+    """Read an observation, and what was kept with it.
+
+    Raises:
+        RequestError: the file is missing, damaged, no observation, or of another version.
+    """
+    try:
+        with (
+            open(path, "rb") as stream,
+            np.load(stream, allow_pickle=False) as file,
+        ):  # np.load leaves a damaged one open
+            content = json.loads(file["content"].tobytes())
+            if not isinstance(content, dict) or content.get("format") != FORMAT:
+                found = content.get("format") if isinstance(content, dict) else None
+                raise RequestError(f"{path}: expected an observation of format {FORMAT}, got {found!r}; save it anew")
+            arrays = [file[f"array_{index}"] for index in range(len(content["dtypes"]))]
+        return made_of(content, arrays), content["about"]
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        EOFError,
+        RecursionError,
+        MemoryError,
+    ) as error:
+        raise RequestError(f"{path}: not a saved observation, or damaged: {str(error)[:120]}; save it anew") from None
+    except zipfile.BadZipFile as error:
+        raise RequestError(f"{path}: not a saved observation, or damaged: {error}; save it anew") from None
+
+
+def made_of(content: dict[str, Any], arrays: list[Array]) -> Observation:
+    return Observation(
+        inputs={name: arrays[index] for name, index in content["inputs"].items()},
+        nodes=tuple(
+            Node(
+                **{
+                    **node,
+                    "weights": {name: arrays[index] for name, index in node["weights"].items()},
+                    "inputs": tuple(Ref(*ref) for ref in node["inputs"]),
+                    "initial_state": tuple(Ref(*ref) for ref in node["initial_state"]),
+                }
+            )
+            for node in content["nodes"]
+        ),
+        outputs=tuple(Ref(*ref) for ref in content["outputs"]),
+        predictions=tuple(arrays[index] for index in content["predictions"]),
+        emitted={Ref(node, output): arrays[index] for node, output, index in content["emitted"]},
+        walks={
+            name: tuple(
+                Walked(arrays[one["sequence"]], tuple(arrays[state] for state in one["states"])) for one in of_one
+            )
+            for name, of_one in content["walks"].items()
+        },
+        tf32=bool(content["tf32"]),
+        environment=content["environment"],
+        seconds=content["seconds"],
+    )

@@ -1,0 +1,67 @@
+"""What Keras did for one spec: plain NumPy and JSON, no Keras objects.
+
+The only thing that passes from Keras to the replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:  # specs use Ref, and are read without NumPy
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+
+class Ref(NamedTuple):
+    """One output of one node of the graph."""
+
+    node: str
+    output: int = 0
+
+
+@dataclass(frozen=True)
+class Node:
+    """One call of one layer. A layer that is called twice makes two nodes, which share its weights."""
+
+    name: str  # the layer's name; a second call of the same layer is `name:2`
+    layer: str
+    class_name: str
+    config: Mapping[str, Any]  # as Keras's get_config() gave it
+    weights: Mapping[str, Array]  # as get_weights() gave them, by name and in its order
+    inputs: tuple[Ref, ...]
+    initial_state: tuple[Ref, ...] = ()
+    masked: bool = True  # whether Keras hands the call its input's mask; it does not where initial_state is given
+
+
+@dataclass(frozen=True)
+class Walked:
+    """Every step of one recurrent layer, as a sibling with the same weights emitted them in the same run."""
+
+    sequence: Array  # (N, T, M): the output of every step, in the order of the walk
+    states: tuple[Array, ...]  # after the last step, (N, M) each
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A further demand on every element: |Keras - replay| <= atol + rtol |Keras|. None of it is asked by default."""
+
+    atol: float | None = None
+    rtol: float | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything that Keras was seen to do."""
+
+    inputs: Mapping[str, Array]  # what the model was fed, by the input's name; (N, ...) each
+    nodes: tuple[Node, ...]  # in topological order
+    outputs: tuple[Ref, ...]  # which of the nodes' outputs the model returns
+    predictions: tuple[Array, ...]  # what model.predict returned, in the order of `outputs`
+    emitted: Mapping[Ref, Array]  # every node's every output, seen in the same run of the model
+    walks: Mapping[str, tuple[Walked, ...]]  # by node: one, or the two directions of a Bidirectional
+    tf32: bool  # whether the device may have rounded the operands of float32 products to TF32
+    environment: Mapping[str, str]  # versions and device
+    seconds: Mapping[str, float]  # wall-clock time of `build` and `predict`

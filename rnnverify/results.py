@@ -1,0 +1,107 @@
+"""What is found, frozen: every field here is one that a report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rnnverify.observation import Tolerance
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A weight that would explain what is wrong with a unit."""
+
+    weight: str  # `recurrent_kernel`
+    index: tuple[int, ...]  # of it in that array
+    gate: str | None
+    change: float  # by how much Keras's seems to be larger than the one it reports
+    explains: float  # the share of the unit's squared residuals, in standard deviations, that this explains
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first place, in the order of the layers and of time, where Keras and the replay part."""
+
+    layer: str
+    timestep: int | None
+    sample: int
+    unit: int
+    gate: str | None
+    keras: float
+    replay: float
+    residual: float
+    allowed: float
+    certain: bool  # beyond the worst-case bound too: no order of summation can excuse it
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in an output an element stands; timestep is None where the output has no time."""
+
+    sample: int
+    timestep: int | None
+
+
+@dataclass(frozen=True)
+class OutputResult:
+    """One unit of one output, over all samples and timesteps."""
+
+    output: str  # `dense[0]`; `lstm.c[0]` for a state
+    shape: tuple[int, ...]  # (N,) or (N, T)
+    max_abs_error: float  # of the free-running replay against the prediction
+    mean_abs_error: float
+    expected_error: float  # how large rounding alone makes it: see `expected_error`
+    at: Place  # of the largest error
+    keras: float  # both values there
+    replay: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """One call of one layer on what Keras fed it, each step from the state that Keras emitted before it."""
+
+    layer: str
+    class_: str
+    parameters: int
+    weights: Mapping[str, tuple[int, ...]]  # shapes, in the order of get_weights()
+    output_shape: tuple[int, ...]  # of its first output, the samples included
+    max_residual: float
+    worst_ratio: float  # the largest residual over its limit; up to 1 passes
+    passed: bool
+    suspects: tuple[Suspect, ...] = ()  # of the first unit that is wrong: the weights that its residuals point at
+
+
+@dataclass(frozen=True)
+class Parting:
+    """Where the free-running replay and Keras have nothing in common any more, though every step is right."""
+
+    layer: str
+    timestep: int
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The result for one spec or model."""
+
+    spec: str
+    seed: int
+    dtype: str
+    outputs: tuple[OutputResult, ...]
+    layers: tuple[LayerResult, ...]
+    first_divergence: Divergence | None
+    amplification: float | None  # the largest error end to end over the largest of one step; None where no step rounds
+    parting: Parting | None
+    tolerance: Tolerance
+    notes: tuple[str, ...]  # what Keras does that the user may not expect
+    environment: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+    @property
+    def passed(self) -> bool:
+        return all(output.passed for output in self.outputs) and all(layer.passed for layer in self.layers)
+
+    @property
+    def verdict(self) -> str:
+        return "match" if self.passed else "mismatch"

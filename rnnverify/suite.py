@@ -1,0 +1,78 @@
+"""The CI check: every spec under some paths, one after the other, none hiding the others."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnverify.errors import RequestError
+from rnnverify.results import Verification
+from rnnverify.spec import Spec, load_spec
+from rnnverify.spec.overrides import Override
+from rnnverify.spec.source import LARGEST_FILE
+
+SUFFIXES = (".yaml", ".yml")
+GRID = re.compile(rb"^grid[ \t]*:", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one spec: a result, or the reason why there is none."""
+
+    spec: str
+    result: Verification | None = None
+    error: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.result is not None and self.result.passed
+
+    @property
+    def verdict(self) -> str:
+        """match, mismatch or error."""
+        return "error" if self.result is None else self.result.verdict
+
+
+def find_specs(paths: Sequence[str]) -> list[str]:
+    """The files named, and every YAML file in the folders named, in order of name.
+
+    Raises:
+        RequestError: a path does not exist, or there is no spec under any of them.
+    """
+    found: list[str] = []
+    for path in paths:
+        if not os.path.exists(path):
+            raise RequestError(f"{path}: no such file or folder; give specs, or folders with specs")
+        if os.path.isdir(path):
+            files = (file for file in Path(path).rglob("*") if file.suffix in SUFFIXES and file.is_file())
+            found += sorted(str(file) for file in files if not is_grid(file))
+        else:
+            found.append(path)
+    if not found:
+        raise RequestError(f"{', '.join(paths)}: no spec here; expected files ending in {' or '.join(SUFFIXES)}")
+    return list(dict.fromkeys(found))
+
+
+def is_grid(file: Path) -> bool:
+    """Whether a YAML file is a grid for `rnnverify sweep`, and no spec."""
+    try:
+        with file.open("rb") as content:
+            return GRID.search(content.read(LARGEST_FILE)) is not None
+    except OSError:
+        return False  # it is said why when it is read as a spec
+
+
+def check(
+    specs: Sequence[str], overrides: Sequence[Override], verify: Callable[[Spec], Verification]
+) -> Iterator[Outcome]:
+    """Verify each spec in turn, in this process."""
+    for path in specs:
+        try:
+            yield Outcome(path, verify(load_spec(path, overrides)))
+        except RequestError as error:
+            yield Outcome(path, error=str(error))
+        except Exception as error:  # a bug of ours must not hide the specs after it
+            yield Outcome(path, error=f"{path}: {type(error).__name__}: {error}; `rnnverify run {path}` shows where")

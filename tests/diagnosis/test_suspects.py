@@ -1,0 +1,210 @@
+"""A mismatch names the gate and the weights that its residuals point at, and stays silent where they point at several."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify.diagnosis.suspects import Evidence, gate_of, suspects
+from rnnverify.keras_model.session import observe
+from rnnverify.layers.arrays import Array
+from rnnverify.layers.graph import Graph
+from rnnverify.layers.lstm import LSTMCell
+from rnnverify.observation import Observation, Tolerance, Walked
+from rnnverify.report.table import reason_for_mismatch, render
+from rnnverify.results import Divergence
+from rnnverify.rounding import PRECISIONS
+from rnnverify.spec import spec_from_mapping
+from rnnverify.verification.steps import check_nodes
+from rnnverify.verification.taken import Walk
+from rnnverify.verification.tally import Tally
+from rnnverify.verification.verdict import verify_observation
+
+SIZES = {"N": 5, "T": 40, "D": 6, "M": 11, "K": 3}
+UNITS = SIZES["M"]
+LAYERS: dict[str, Any] = {
+    "SimpleRNN": {"SimpleRNN": {"units": "M"}},
+    "SimpleRNN without bias": {"SimpleRNN": {"units": "M", "use_bias": False}},
+    "LSTM": {"LSTM": {"units": "M", "return_sequences": True}},
+    "LSTM backwards": {"LSTM": {"units": "M", "go_backwards": True}},
+    "GRU": {"GRU": {"units": "M"}},
+}
+
+
+def observation(layer: Any, **keys: Any) -> Observation:
+    layers = [*keys.pop("before", []), layer, {"Dense": {"units": "K", "activation": "tanh"}}]
+    return observe(spec_from_mapping({**SIZES, "layers": layers, **keys}))
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[str, Observation]:
+    return {name: observation(layer) for name, layer in LAYERS.items()}
+
+
+def with_change(observed: Observation, layer: str, weight: str, index: tuple[int, ...], change: float) -> Observation:
+    """The same, with one weight reported otherwise than Keras has it."""
+    (node,) = (node for node in observed.nodes if node.name == layer)
+    changed = node.weights[weight].copy()
+    changed[index] -= change
+    node = replace(node, weights={**node.weights, weight: changed})
+    return replace(observed, nodes=tuple(node if one.name == layer else one for one in observed.nodes))
+
+
+def tally_of(observed: Observation, layer: str) -> Tally:
+    tally = check_nodes(observed, Graph(observed.nodes))[layer]
+    assert tally.first is not None
+    return tally
+
+
+@pytest.mark.parametrize("change", [1e-3, -0.02])
+@pytest.mark.parametrize(
+    ("name", "weight", "index", "gate"),
+    [
+        ("SimpleRNN", "kernel", (4, 7), None),
+        ("SimpleRNN", "recurrent_kernel", (3, 9), None),
+        ("SimpleRNN", "bias", (2,), None),
+        ("SimpleRNN without bias", "recurrent_kernel", (8, 1), None),
+        ("LSTM", "kernel", (1, 0 * UNITS + 4), "input"),
+        ("LSTM", "recurrent_kernel", (3, 1 * UNITS + 9), "forget"),
+        ("LSTM", "kernel", (5, 2 * UNITS + 2), "candidate"),
+        ("LSTM", "recurrent_kernel", (10, 3 * UNITS + 7), "output"),
+        ("LSTM backwards", "recurrent_kernel", (0, 2 * UNITS + 5), "candidate"),
+        ("GRU", "recurrent_kernel", (6, 0 * UNITS + 3), "update"),
+        ("GRU", "kernel", (2, 1 * UNITS + 8), "reset"),
+        ("GRU", "recurrent_kernel", (9, 2 * UNITS + 1), "candidate"),
+        ("GRU", "bias", (1, 2 * UNITS + 6), "candidate"),
+    ],
+)
+def test_a_weight_that_differs_is_named_with_how_much(
+    seen: dict[str, Observation], name: str, weight: str, index: tuple[int, ...], gate: str | None, change: float
+) -> None:
+    layer = seen[name].nodes[0].name
+    tally = tally_of(with_change(seen[name], layer, weight, index, change), layer)
+    best = tally.suspects[0]
+    assert (best.weight, best.index, best.gate) == (weight, index, gate)
+    assert best.change == pytest.approx(change, rel=0.02)
+    assert best.explains > 0.99
+    assert tally.first is not None
+    assert tally.first.gate == gate
+    assert tally.first.unit == index[-1] % UNITS
+
+
+def test_either_direction_has_weights_of_its_own() -> None:
+    layer = {"Bidirectional": {"layer": {"GRU": {"units": "M", "return_sequences": True}}, "name": "both"}}
+    observed = observation(layer)
+    for weight in ("forward_kernel", "backward_recurrent_kernel"):
+        tally = tally_of(with_change(observed, "both", weight, (5, UNITS + 3), 1e-3), "both")
+        assert (tally.suspects[0].weight, tally.suspects[0].index) == (weight, (5, UNITS + 3))
+        assert tally.first is not None
+        assert tally.first.gate == "reset"
+
+
+def test_masked_steps_do_not_count() -> None:
+    observed = observation(
+        {"LSTM": {"units": "M", "name": "masked"}},
+        before=[{"Embedding": {"input_dim": 20, "output_dim": 5, "mask_zero": True}}],
+        data={"tokens": {"padding": "pre", "lengths": "random"}},
+    )
+    tally = tally_of(with_change(observed, "masked", "recurrent_kernel", (3, UNITS + 2), 1e-3), "masked")
+    assert tally.suspects[0].index == (3, UNITS + 2)
+    assert tally.suspects[0].explains > 0.99
+
+
+def test_a_dense_layer_s_weight_is_named_too(seen: dict[str, Observation]) -> None:
+    for name in ("LSTM", "GRU"):  # with time and without
+        tally = tally_of(with_change(seen[name], "dense", "kernel", (4, 2), 1e-3), "dense")
+        assert (tally.suspects[0].weight, tally.suspects[0].index) == ("kernel", (4, 2))
+        assert tally.suspects[0].change == pytest.approx(1e-3, rel=0.02)
+        assert tally.first is not None
+        assert tally.first.gate is None
+
+
+def test_a_gate_that_is_computed_otherwise_is_told(
+    seen: dict[str, Observation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gates(self: LSTMCell, zx: Array, h: Array) -> tuple[Array, ...]:
+        i, f, candidate, o = np.split(zx + h @ self.recurrent_kernel, 4, axis=-1)
+        i, f, o = self.recurrent_activation(i), self.recurrent_activation(f), self.recurrent_activation(1.01 * o)
+        return f, i * self.activation(candidate), o
+
+    monkeypatch.setattr(LSTMCell, "gates", gates)
+    tally = tally_of(seen["LSTM"], "lstm")
+    assert tally.first is not None
+    assert tally.first.gate == "output"
+    assert {suspect.gate for suspect in tally.suspects} == {"output"}
+
+
+def test_no_gate_is_told_where_several_would_do(seen: dict[str, Observation]) -> None:
+    # At one timestep of one sample any gate can explain any residual.
+    one = observation({"LSTM": {"units": "M"}}, N=1, T=1)
+    tally = tally_of(with_change(one, "lstm", "bias", (3,), 1e-2), "lstm")
+    assert tally.first is not None
+    assert tally.first.gate is None
+    assert tally.suspects[0].explains == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "options", [{"reset_after": False}, {"activation": "softmax"}, {"recurrent_activation": "softmax"}]
+)
+def test_nothing_is_named_where_units_do_not_stand_by_themselves(options: dict[str, Any]) -> None:
+    observed = observation({"GRU": {"units": "M", **options}})
+    tally = tally_of(with_change(observed, "gru", "kernel", (2, 3), 1e-2), "gru")
+    assert tally.suspects == ()
+    assert tally.first is not None
+    assert tally.first.gate is None
+
+
+def test_a_late_divergence_of_a_long_walk_does_not_take_all_memory() -> None:
+    def outputs(columns: Any) -> Any:
+        raise AssertionError("should not be computed")
+
+    evidence = Evidence(np.zeros(10_000_000), [np.zeros((100, 4))], outputs, ("a", "b", "c", "d"))
+    assert suspects(evidence, ["kernel"], 7, 3, PRECISIONS["float32"]) == ((), None)
+
+
+def test_influences_by_hand() -> None:
+    # y = 3 w + b with the true w = 2.5 and b = 1 at x = 3 and x = -1; reported is w = 2.
+    x = np.array([[3.0], [-1.0]])
+
+    def outputs(columns: Any) -> Any:
+        kernel, bias = columns
+        return x @ kernel + bias
+
+    evidence = Evidence(np.array([8.5, -1.5]), [np.array([[2.0]]), np.array([1.0])], outputs, (None,))
+    (first, second), gate = suspects(evidence, ["kernel", "bias"], 4, 2, PRECISIONS["float32"])
+    assert gate is None
+    assert (first.weight, first.index, second.weight, second.index) == ("kernel", (0, 2), "bias", (2,))
+    assert first.change == pytest.approx(0.5, rel=1e-6)
+    assert first.explains == pytest.approx(1, rel=1e-6)
+    assert 0 < second.explains < 0.9
+
+
+@pytest.mark.parametrize(("explained", "told"), [(0.97, "forget"), (0.92, None)])
+def test_a_gate_is_told_only_where_it_explains_nearly_all(explained: float, told: str | None) -> None:
+    influence = np.eye(6)[:, :2]  # one weight each of two gates, each on an element of its own
+    y = np.sqrt([explained, 0, 0, 0, 0, 1 - explained])
+    evidence = Evidence(y, [], lambda _: None, ("input", "forget"))
+    share = np.array([0, explained])
+    assert gate_of(evidence, np.array([1, 0]), influence, share, y) == told
+
+
+@pytest.mark.parametrize(("c", "start"), [((), 71), ((np.zeros((2, 3)),), 0)])
+def test_no_more_of_a_walk_is_looked_at_than_is_needed(c: tuple[Array, ...], start: int) -> None:
+    layer: Any = None
+    walked = Walked(np.zeros((2, 100, 3)), ())
+    walk = Walk(layer, [], np.zeros((2, 100, 4)), None, walked, np.zeros((2, 3)), c)
+    late = Divergence("gru", 90, 1, 0, None, 0.0, 1.0, 1.0, 0.1, certain=True)
+    assert walk.around(late, 20) == (slice(1, 2), slice(start, 91))
+
+
+def test_the_table_names_gate_and_weights(seen: dict[str, Observation]) -> None:
+    wrong = with_change(seen["LSTM"], "lstm", "recurrent_kernel", (3, UNITS + 9), 0.02)
+    result = verify_observation(wrong, "port", 0, "float32", Tolerance())
+    assert "unit 9, forget gate: Keras" in reason_for_mismatch(result)
+    lines = [str(part) for part in render(result, verbose=True)]
+    (line,) = [line for line in lines if f"recurrent_kernel[3, {UNITS + 9}], forget gate" in line]
+    assert "Keras computes as if it were 0.02 more than reported, which explains 100.0%" in line
+    assert not any("suspicious" in str(part) for part in render(result))

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from rnnverify.errors import UnsupportedError
+from rnnverify.layers.activations import ACTIVATIONS
+from rnnverify.layers.bidirectional import DIRECTIONS, MERGES, Bidirectional
+from rnnverify.layers.layer import Call, Masked
+from rnnverify.layers.recurrence import Recurrent
+from rnnverify.layers.registry import REPLAYS
+from rnnverify.layers.simple_rnn import SimpleRNN
+from tests.layers.against_keras import (
+    CLEAR,
+    EXACT,
+    MASKS,
+    SINGLE,
+    Array,
+    assert_same,
+    assert_same_masks,
+    distance,
+    draw,
+    draw_mask,
+    in_keras,
+    in_replay,
+    layers_in,
+    mask_in_keras,
+    seeds,
+    sizes,
+    with_random_weights,
+)
+
+N, T, D, M = 4, 5, 3, 2
+MERGE_MODES = ("concat", "sum", "mul", "ave", None)
+STATES = {"SimpleRNN": 1, "LSTM": 2, "GRU": 1}
+
+recurrent_layers = st.fixed_dictionaries(
+    {
+        "class_name": st.sampled_from(sorted(STATES)),
+        "use_bias": st.booleans(),
+        "activation": st.sampled_from(["tanh", "softsign", "relu"]),
+    }
+)
+
+
+def test_every_recurrent_layer_can_be_a_direction() -> None:
+    assert set(DIRECTIONS) == {name for name, replay in REPLAYS.items() if issubclass(replay, Recurrent)} == set(STATES)
+
+
+@settings(max_examples=14)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("merge_mode", MERGE_MODES)
+@given(
+    shape=sizes(4),
+    seed=seeds,
+    forward=recurrent_layers,
+    backward=st.none() | recurrent_layers,
+    return_sequences=st.booleans(),
+    return_state=st.booleans(),
+    go_backwards=st.booleans(),
+    from_zero=st.booleans(),
+    mask=st.sampled_from((None, *MASKS)),
+)
+def test_bidirectional_is_what_keras_computes(
+    keras: Any,
+    dtype: str,
+    merge_mode: str | None,
+    shape: tuple[int, ...],
+    seed: int,
+    forward: dict[str, Any],
+    backward: dict[str, Any] | None,
+    return_sequences: bool,
+    return_state: bool,
+    go_backwards: bool,
+    from_zero: bool,
+    mask: str | None,
+) -> None:
+    N, T, D, M = shape
+    layers = layers_in(keras, dtype)
+
+    def direction(class_name: str, **options: Any) -> Any:
+        return getattr(layers, class_name)(M, return_sequences=return_sequences, return_state=return_state, **options)
+
+    go_backwards = go_backwards and backward is not None  # Keras refuses it where it makes the other layer itself
+    other = None if backward is None else direction(**backward, go_backwards=not go_backwards)
+    layer = layers.Bidirectional(
+        direction(**forward, go_backwards=go_backwards), merge_mode=merge_mode, backward_layer=other
+    )
+    with_random_weights(layer, (N, T, D), seed)
+    rng = np.random.default_rng(seed)
+    x, steps = draw(rng, N, T, D), draw_mask(rng, mask, N, T)
+    count = STATES[forward["class_name"]]
+    same_states = backward is None or STATES[backward["class_name"]] == count
+    # Keras deals one half of the states to each direction, so both need equally many
+    states = None if from_zero or not same_states else [draw(rng, N, M) for _ in range(2 * count)]
+    expected = in_keras(keras, layer, x, mask=steps, initial_state=states)
+    replayed = in_replay(layer, x, steps, states)
+    assert_same(replayed, expected, SINGLE if dtype == "float32" else EXACT)
+    if not return_state:
+        assert_same_masks(replayed, mask_in_keras(keras, layer, x, steps))
+
+
+@pytest.mark.parametrize("merge_mode", MERGE_MODES)
+def test_keras_hands_the_mask_on_with_the_outputs_but_not_with_the_states(keras: Any, merge_mode: str | None) -> None:
+    layers = layers_in(keras)
+    layer = layers.Bidirectional(layers.LSTM(M, return_sequences=True, return_state=True), merge_mode=merge_mode)
+    with_random_weights(layer, (N, T, D), seed=1)
+    rng = np.random.default_rng(2)
+    x, mask = draw(rng, N, T, D), draw_mask(rng, "holes", N, T)
+    given, kept = mask_in_keras(keras, layer, x, mask), 2 if merge_mode is None else 1
+    masks = [y.mask for y in in_replay(layer, x, mask)]
+    assert len(masks) == kept + 4
+    for ours, theirs in zip(masks[:kept], given, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert masks[kept:] == [None] * 4
+
+
+def running_sums(merge_mode: str | None, mask: list[bool] | None = None, return_sequences: bool = True) -> list[Any]:
+    """x = 1, 2, 4, 8 added up in both directions by linear units with all weights one; the backward one adds 100."""
+    common = {
+        "units": 1,
+        "activation": ACTIVATIONS["linear"],
+        "unroll": False,
+        "return_sequences": return_sequences,
+        "return_state": False,
+    }
+    common |= {"zero_output_for_mask": return_sequences}  # as Keras sets it in a Bidirectional
+    layer = Bidirectional(
+        layer=SimpleRNN(**common, use_bias=False, go_backwards=False),
+        backward_layer=SimpleRNN(**common, use_bias=True, go_backwards=True),
+        merge_mode=merge_mode,
+    )
+    one = np.ones((1, 1))
+    x = Masked(np.array([[[1.0], [2.0], [4.0], [8.0]]]), None if mask is None else np.array([mask]))
+    return [y.values[0].tolist() for y in layer(Call([x], [one, one, one, one, np.array([100.0])]))]
+
+
+def test_both_directions_by_hand() -> None:
+    # backwards: 8 + 100, then 4, 2, 1 and 100 each: 108, 212, 314, 415, in the order of time 415, 314, 212, 108
+    assert running_sums(None) == [[[1], [3], [7], [15]], [[415], [314], [212], [108]]]
+
+
+def test_every_merge_by_hand() -> None:
+    assert running_sums("concat") == [[[1, 415], [3, 314], [7, 212], [15, 108]]]
+    assert running_sums("sum") == [[[416], [317], [219], [123]]]
+    assert running_sums("ave") == [[[208], [158.5], [109.5], [61.5]]]
+    assert running_sums("mul") == [[[415], [942], [1484], [1620]]]
+
+
+def test_without_return_sequences_each_direction_gives_the_end_of_its_own_walk() -> None:
+    assert running_sums("concat", return_sequences=False) == [[15, 415]]
+
+
+def test_masked_steps_are_zero_in_both_directions_by_hand() -> None:
+    # forward: 1, -, 5, 13; backward: 108, 212, -, 313
+    assert running_sums("concat", [True, False, True, True]) == [[[1, 313], [0, 0], [5, 212], [13, 108]]]
+
+
+Seen = tuple[Any, Array, list[Array]]
+
+
+@pytest.fixture(scope="module")
+def seen(keras: Any) -> Seen:
+    """A Keras Bidirectional, its input, and what it gives."""
+    layers = layers_in(keras)
+    layer = with_random_weights(layers.Bidirectional(layers.LSTM(M, return_sequences=True)), (N, T, D), seed=1)
+    x = draw(np.random.default_rng(2), N, T, D)
+    expected = in_keras(keras, layer, x)
+    assert_same(in_replay(layer, x), expected)
+    return layer, x, expected
+
+
+def test_a_backward_half_left_in_its_own_order_differs(seen: Seen) -> None:
+    layer, x, expected = seen
+    (replayed,) = in_replay(layer, x)
+    forward, backward = np.split(replayed.values, 2, axis=-1)
+    wrong = np.concatenate([forward, backward[:, ::-1]], axis=-1)
+    assert distance([Masked(wrong)], expected) > CLEAR
+
+
+def test_exchanged_directions_differ(seen: Seen) -> None:
+    layer, x, expected = seen
+    forward, backward = layer.get_weights()[:3], layer.get_weights()[3:]
+    assert distance(in_replay(layer, x, weights=[*backward, *forward]), expected) > CLEAR
+
+
+def test_a_backward_layer_that_walks_forward_differs(seen: Seen) -> None:
+    layer, x, expected = seen
+    backward = layer.get_config()["backward_layer"]
+    forward_twice = {**backward, "config": {**backward["config"], "go_backwards": False}}
+    assert distance(in_replay(layer, x, config={"backward_layer": forward_twice}), expected) > CLEAR
+
+
+@pytest.mark.parametrize("merge_mode", ["mul", "ave"])
+def test_another_merge_differs(keras: Any, merge_mode: str) -> None:
+    layers = layers_in(keras)
+    layer = with_random_weights(layers.Bidirectional(layers.GRU(M), merge_mode="sum"), (N, T, D), seed=1)
+    x = draw(np.random.default_rng(2), N, T, D)
+    expected = in_keras(keras, layer, x)
+    assert_same(in_replay(layer, x), expected)
+    assert distance(in_replay(layer, x, config={"merge_mode": merge_mode}), expected) > CLEAR
+
+
+def test_exchanged_initial_states_differ(keras: Any) -> None:
+    layers = layers_in(keras)
+    layer = with_random_weights(layers.Bidirectional(layers.GRU(M)), (N, T, D), seed=1)
+    rng = np.random.default_rng(2)
+    x, forward, backward = draw(rng, N, T, D), draw(rng, N, M), draw(rng, N, M)
+    expected = in_keras(keras, layer, x, initial_state=[forward, backward])
+    assert_same(in_replay(layer, x, initial_state=[forward, backward]), expected)
+    assert distance(in_replay(layer, x, initial_state=[backward, forward]), expected) > CLEAR
+
+
+@pytest.mark.parametrize("mask", [None, "other"])
+def test_an_ignored_or_another_mask_differs(keras: Any, mask: str | None) -> None:
+    layers = layers_in(keras)
+    layer = with_random_weights(layers.Bidirectional(layers.GRU(M)), (N, T, D), seed=1)
+    x, right = draw(np.random.default_rng(2), N, T, D), np.array([[False, True, True, True, False]] * N)
+    expected = in_keras(keras, layer, x, mask=right)
+    assert_same(in_replay(layer, x, right), expected)
+    wrong = None if mask is None else np.array([[True, True, False, True, True]] * N)
+    assert distance(in_replay(layer, x, wrong), expected) > CLEAR
+
+
+def test_the_outputs_are_named(keras: Any) -> None:
+    layers = layers_in(keras)
+    layer = layers.LSTM(M, return_state=True)
+
+    def names(merge_mode: str | None) -> tuple[str, ...]:
+        wrapped = layers.Bidirectional(layer, merge_mode=merge_mode)
+        return Bidirectional.from_config(wrapped.get_config()).output_names
+
+    assert names("sum") == ("", "forward_h", "forward_c", "backward_h", "backward_c")
+    assert names(None) == ("forward", "backward", "forward_h", "forward_c", "backward_h", "backward_c")
+
+
+def test_the_weight_count_is_keras_own(keras: Any) -> None:
+    layers = layers_in(keras)
+    backward = layers.GRU(M, use_bias=False, go_backwards=True)
+    layer = with_random_weights(layers.Bidirectional(layers.LSTM(M), backward_layer=backward), (N, T, D), seed=1)
+    assert Bidirectional.from_config(layer.get_config()).weight_count == len(layer.get_weights()) == 5
+
+
+def test_another_class_inside_is_refused_by_name(keras: Any) -> None:
+    config = layers_in(keras).Bidirectional(keras.layers.LSTM(M)).get_config()
+    inner = {**config["layer"], "class_name": "ConvLSTM1D"}
+    message = "Bidirectional: the replay implements it around SimpleRNN, LSTM, GRU, got ConvLSTM1D"
+    with pytest.raises(UnsupportedError, match=re.escape(message)):
+        Bidirectional.from_config({**config, "layer": inner})
+
+
+def test_an_unknown_merge_mode_is_refused_by_name(keras: Any) -> None:
+    config = {**keras.layers.Bidirectional(keras.layers.LSTM(M)).get_config(), "merge_mode": "max"}
+    message = "Bidirectional: merge_mode='max' is not one of concat, sum, mul, ave, None"
+    with pytest.raises(UnsupportedError, match=re.escape(message)):
+        Bidirectional.from_config(config)
+
+
+def test_an_option_of_the_layer_inside_is_refused_too(keras: Any) -> None:
+    config = keras.layers.Bidirectional(keras.layers.LSTM(M)).get_config()
+    inner = {**config["layer"], "config": {**config["layer"]["config"], "peephole": True}}
+    with pytest.raises(UnsupportedError, match=r"LSTM 'forward_lstm.*': the option 'peephole'"):
+        Bidirectional.from_config({**config, "layer": inner})
+
+
+def test_the_merges_are_those_that_keras_has(keras: Any) -> None:
+    for merge_mode in MERGES:
+        keras.layers.Bidirectional(keras.layers.LSTM(M), merge_mode=merge_mode)
+    assert set(MERGES) == set(MERGE_MODES) - {None}

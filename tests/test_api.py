@@ -1,0 +1,160 @@
+"""The library's calls on Keras's own objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnverify
+from rnnverify.errors import RequestError
+from rnnverify.keras_model.session import observe_model
+from rnnverify.layers.arrays import Array
+from rnnverify.spec import spec_from_mapping
+
+
+@pytest.fixture
+def x() -> Array:
+    return np.random.default_rng(3).standard_normal((4, 6, 3)).astype(np.float32)
+
+
+def test_a_sequential_model_is_verified_and_replayed(keras: Any, x: Array) -> None:
+    model = keras.Sequential([keras.Input((6, 3)), keras.layers.GRU(5, return_sequences=True), keras.layers.Dense(2)])
+    assert rnnverify.verify(model, x).verdict == "match"
+    y = rnnverify.replay(model, x)
+    assert y.dtype == np.float64
+    assert np.abs(y - model.predict(x, verbose=0)).max() < 1e-6
+
+
+def test_a_functional_model_with_several_inputs_and_outputs(keras: Any, x: Array) -> None:
+    layers = keras.layers
+    first, second = keras.Input((6, 3), name="a"), keras.Input((2,), name="b")
+    y, h, c = layers.LSTM(5, return_sequences=True, return_state=True)(first)
+    joined = layers.Concatenate()([h, c, second])
+    model = keras.Model({"a": first, "b": second}, {"out": layers.Dense(2)(joined), "all": y})
+    fed = [x, x[:, 0, :2]]
+    assert rnnverify.verify(model, fed).passed
+    out_all, out = rnnverify.replay(model, fed)  # by name: all, out
+    predicted = model.predict({"a": fed[0], "b": fed[1]}, verbose=0)
+    assert np.abs(out - predicted["out"]).max() < 1e-6
+    assert np.abs(out_all - predicted["all"]).max() < 1e-6
+
+
+@pytest.mark.parametrize("samples", [1, 32, 33, 70])
+def test_predictions_are_what_predict_returns(samples: int, keras: Any) -> None:
+    first, second = keras.Input((6, 3), name="a"), keras.Input((2,), name="b")
+    y, state = keras.layers.GRU(5, return_state=True, return_sequences=True)(first)
+    model = keras.Model({"a": first, "b": second}, [y, keras.layers.Concatenate()([state, second])])
+    rng = np.random.default_rng(0)
+    fed = [
+        rng.standard_normal((samples, 6, 3)).astype(np.float32),
+        rng.standard_normal((samples, 2)).astype(np.float32),
+    ]
+    ours, theirs = observe_model(model, fed).predictions, model.predict({"a": fed[0], "b": fed[1]}, verbose=0)
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_a_layer_called_twice_is_verified_in_both_places(keras: Any, x: Array) -> None:
+    shared = keras.layers.SimpleRNN(3, return_sequences=True)
+    given = keras.Input((6, 3))
+    result = rnnverify.verify(keras.Model(given, shared(shared(given))), x)
+    assert result.passed
+    assert [layer.layer for layer in result.layers] == [shared.name, f"{shared.name}:2"]
+
+
+def test_a_layer_is_replayed_with_mask_and_initial_state(keras: Any, x: Array) -> None:
+    layer = keras.layers.LSTM(5, return_sequences=True, return_state=True)
+    rng = np.random.default_rng(4)
+    mask = rng.random((4, 6)) < 0.6
+    states = [rng.standard_normal((4, 5)).astype(np.float32) for _ in range(2)]
+    expected = layer(x, mask=mask, initial_state=states)
+    for ours, theirs in zip(rnnverify.replay(layer, x, mask=mask, initial_state=states), expected, strict=True):
+        assert np.abs(ours - np.asarray(theirs)).max() < 1e-6
+
+
+def test_the_call_and_the_package_of_one_name_live_together() -> None:
+    import importlib
+
+    module = importlib.import_module("rnnverify.layers.lstm")
+    assert callable(rnnverify.replay)
+    assert module.LSTM.state_names == ("h", "c")
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        rnnverify.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda keras: keras.Sequential([keras.layers.Dense(2)]), "has no fixed graph"),
+        (lambda keras: keras.layers.LSTM(2), "has no weights yet"),
+        (lambda keras: "model.keras", "expected a keras.Model, a Keras layer or a spec, got str"),
+        (
+            lambda keras: keras.Sequential([keras.Input((9, 3)), keras.layers.LSTM(2)]),
+            r"\(N, \*\(9, 3\)\), got an array",
+        ),
+        (
+            lambda keras: keras.Sequential([keras.Input((6, 3)), keras.layers.UpSampling1D(2)]),
+            "UpSampling1D has no replay",
+        ),
+        (
+            lambda keras: keras.Sequential(
+                [keras.Input((6, 3)), keras.Sequential([keras.Input((6, 3)), keras.layers.Dense(2)])]
+            ),
+            "a model inside a model",
+        ),
+        (
+            lambda keras: (i := keras.Input((6, 3))) is None or keras.Model(i, keras.layers.Dense(2)(i + 1)),
+            "outside any layer",
+        ),
+    ],
+)
+def test_what_cannot_be_verified_is_refused_with_a_reason(keras: Any, x: Array, make: Any, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        rnnverify.verify(make(keras), x)
+
+
+def test_a_model_needs_inputs_and_a_spec_none(keras: Any, x: Array) -> None:
+    with pytest.raises(RequestError, match="expected the inputs x"):
+        rnnverify.verify(keras.Sequential([keras.Input((6, 3)), keras.layers.LSTM(2)]))
+    with pytest.raises(RequestError, match="no x beside a spec"):
+        rnnverify.verify(rnnverify.load_spec("configs/simple_rnn.yaml"), x)
+
+
+def test_an_explicit_mask_is_refused_by_name(keras: Any, x: Array) -> None:
+    given, mask = keras.Input((6, 3)), keras.Input((6,), dtype="bool", name="my_mask")
+    model = keras.Model([given, mask], keras.layers.LSTM(2)(given, mask=mask))
+    with pytest.raises(RequestError, match="a mask given explicitly, by 'my_mask'"):
+        rnnverify.verify(model, [x, np.ones((4, 6), bool)])
+
+
+def test_a_result_shows_itself_as_the_tables(keras: Any, x: Array) -> None:
+    model = keras.Sequential([keras.Input((6, 3)), keras.layers.GRU(5), keras.layers.Dense(2, name="out")])
+    result = rnnverify.verify(model, x)
+    for text in ("3 x (3 + 5 + 2) x 5 = 150", "out[1]", "every step is right within rounding"):
+        assert text in repr(result)
+        assert text in result._repr_html_()
+    assert result._repr_html_().startswith("<pre")
+
+
+def test_a_mask_of_keras_named_like_a_layer_is_no_obstacle(keras: Any, tmp_path: Path) -> None:
+    layers = [
+        {"Embedding": {"input_dim": 9, "output_dim": 4, "mask_zero": True}},
+        {"GRU": {"units": 3, "return_sequences": True}},
+        {"Concatenate": {"inputs": ["embedding", "gru"]}},
+        {"Concatenate": {"inputs": ["concatenate", "gru"]}},
+        {"LSTM": {"units": 2, "name": "any"}},
+    ]
+    spec = spec_from_mapping({"N": 3, "T": 5, "layers": layers, "data": {"tokens": {"lengths": "random"}}})
+    assert rnnverify.verify(spec).passed
+    ids = keras.Input((5,), dtype="int32")
+    x = keras.layers.Embedding(9, 4, mask_zero=True)(ids)
+    joined = keras.layers.Concatenate(name="concatenate")([x, keras.layers.GRU(3, return_sequences=True)(x)])
+    keras.Model(ids, keras.layers.LSTM(2)(joined)).save(tmp_path / "m.keras")
+    assert rnnverify.verify(rnnverify.load_spec(str(tmp_path / "m.keras"))).passed
