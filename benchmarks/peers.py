@@ -41,7 +41,7 @@ def two_biases(kind: str, bias: Any) -> Any:
 
 def ours(kind: str, weights: Sequence[Any], dtype: Any) -> Peer:
     from rnnverify.layers.layer import Call, Masked
-    from rnnverify.layers.registry import replay_of
+    from rnnverify.layers.registry import layer_of
 
     kernel, recurrent_kernel, bias = (weight.astype(dtype) for weight in weights)
     config = {"units": len(recurrent_kernel), "activation": "tanh", "use_bias": True, "return_sequences": True}
@@ -50,7 +50,7 @@ def ours(kind: str, weights: Sequence[Any], dtype: Any) -> Peer:
         config["recurrent_activation"] = "sigmoid"
     if kind == "GRU":
         config["reset_after"] = True
-    layer = replay_of(kind, config)
+    layer = layer_of(kind, config)
     return lambda x: layer(Call([Masked(x)], [kernel, recurrent_kernel, bias]))[0].values
 
 

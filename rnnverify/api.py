@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnverify.diagnosis.explanation import explained
 from rnnverify.errors import RequestError
 from rnnverify.keras_model.saved import check_saved_classes
 from rnnverify.keras_model.session import describe_model, observe, observe_model
@@ -18,7 +19,7 @@ from rnnverify.report.display import shown
 from rnnverify.results import Verification
 from rnnverify.spec.loading import is_function
 from rnnverify.spec.model import Spec
-from rnnverify.verification.verdict import verify_observation
+from rnnverify.verification.verdict import judge
 
 
 def verify(
@@ -50,12 +51,12 @@ def verify(
         if save_to is not None:
             about = {"spec": target.path, "seed": target.seed, "dtype": target.dtype, "tolerance": asdict(tolerance)}
             save_observation(observed, save_to, about)
-        return shown(verify_observation(observed, target.path, target.seed, target.dtype, tolerance))
+        return shown(explained(judge(observed, target.path, target.seed, target.dtype, tolerance)))
     if x is None:
         raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
     observed = observe_model(target, x)
     name = str(getattr(target, "name", type(target).__name__))
-    return shown(verify_observation(observed, name, 0, policy_of(target), demanded(Tolerance(), atol, rtol)))
+    return shown(explained(judge(observed, name, 0, policy_of(target), demanded(Tolerance(), atol, rtol))))
 
 
 def demanded(kept: Tolerance, atol: float | None, rtol: float | None) -> Tolerance:
@@ -84,7 +85,7 @@ def verify_file(path: str, *, atol: float | None = None, rtol: float | None = No
     observed, about = load_observation(path)
     try:
         tolerance = demanded(Tolerance(**about["tolerance"]), atol, rtol)
-        return shown(verify_observation(observed, about["spec"], about["seed"], about["dtype"], tolerance))
+        return shown(explained(judge(observed, about["spec"], about["seed"], about["dtype"], tolerance)))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise RequestError(f"{path}: not a saved observation, or damaged: {error!r}; save it anew") from None
 

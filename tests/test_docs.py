@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from rnnverify import verify
 from rnnverify.cli import main
-from rnnverify.layers.registry import REPLAYS
+from rnnverify.layers.registry import LAYERS
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.data import KINDS
 from rnnverify.spec.loading import SpecKeys
@@ -46,7 +46,7 @@ def test_the_table_is_what_run_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(values(shown)) == 2
 
 
-@pytest.mark.parametrize("name", REPLAYS)
+@pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_has_a_row_a_config_and_a_test(name: str) -> None:
     assert f"`{name}`" in README
     assert any(re.search(rf"\b{name}\b", text) for text in CONFIGS.values()) or f"layer: {name}" in README

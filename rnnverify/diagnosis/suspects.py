@@ -11,47 +11,26 @@ and in each copy another weight is a little larger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from rnnverify.layers.activations import log_softmax, softmax, sparsemax
+from rnnverify.diagnosis.evidence import Evidence, elements_for
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.dense import Dense
-from rnnverify.layers.gru import GRU
-from rnnverify.layers.layer import Call, Masked
-from rnnverify.layers.recurrence import Recurrent, gates_of_steps, steps
 from rnnverify.results import Suspect
-from rnnverify.rounding import Precision, Rounded
+from rnnverify.rounding import LIMIT, Precision, Rounded
 
 NUDGE = 1e-6  # by how much a weight is larger in its copy: the derivative is good to about 1e-9 of itself
 AT_ONCE = 1 << 20  # how many pre-activations are computed at once
-IN_ALL = 1 << 24  # how many influences are held
-NAMED = 3  # suspects that are told
-TOLD = 0.95  # what a gate's weights must explain together, if the gate is to be told,
+NAMED = 3  # suspects that are named
+EXPLAINED = 0.95  # what a gate's weights must explain together, if the gate is to be named,
 APART = 10.0  # and how many times more all others must leave unexplained
-MIXING = (softmax, log_softmax, sparsemax)  # activations of which no unit stands by itself
 SEEN = 1e-3  # and at least, for the influences are linear and the fault need not be
 ENOUGH = 3  # elements for each weight whose influence is fitted together with others
+CORRECTIONS = 8  # of a gate's weights, until they explain what Keras made to within its rounding
 
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is known of one unit.
-
-    `outputs` maps columns of weights, (..., gates * copies) each, to outputs (elements, copies).
-    """
-
-    keras: Array  # (elements,)
-    columns: Sequence[Array]  # the unit's own weights, (..., gates) each
-    outputs: Callable[[Sequence[Any]], Any]
-    gates: tuple[str | None, ...]
-
-    @property
-    def weight_count(self) -> int:
-        return sum(column.size for column in self.columns)
+Place = tuple[int, tuple[int, ...]]  # of a weight: in which array, and where in its columns
 
 
 def suspects(
@@ -67,21 +46,20 @@ def suspects(
     """
     if len(evidence.keras) > 2 * elements_for(evidence.weight_count):  # a late divergence of a long walk
         return (), None
-    expected = evidence.outputs([Rounded.exact(column, precision) for column in evidence.columns])
-    deviation = np.sqrt(expected.variance[:, 0])
-    residual = evidence.keras - expected.value[:, 0]
     places = [(which, index) for which, column in enumerate(evidence.columns) for index in np.ndindex(column.shape)]
-    influence = nudged(evidence, places) / deviation[:, np.newaxis]
-    y = residual / deviation
-    known = np.isfinite(y) & np.isfinite(influence).all(axis=1)
-    y, influence = y[known], influence[known]
+    y, influence = in_deviations(evidence, places, precision)
     if not 0 < y @ y < np.inf:
         return (), None
     length = np.einsum("ij,ij->j", influence, influence)
     projected = y @ influence
     change = np.divide(projected, length, out=np.zeros_like(length), where=length > 0)
     share = change * projected / (y @ y)
-    told = gate_of(evidence, np.array([index[-1] for _, index in places]), influence, share, y)
+    gates = np.array([index[-1] for _, index in places])
+    told = gate_of(evidence, gates, influence, share, y)
+    if told is not None:
+        own = [place for place in places if evidence.gates[place[1][-1]] == told]
+        if not explained_by(evidence, own, precision):
+            told = None
     found = []
     for k in np.argsort(-share, kind="stable"):
         which, (*row, gate) = places[k]
@@ -91,7 +69,49 @@ def suspects(
     return tuple(found[:NAMED]), told
 
 
-def nudged(evidence: Evidence, places: Sequence[tuple[int, tuple[int, ...]]]) -> Array:
+def in_deviations(evidence: Evidence, places: Sequence[Place], precision: Precision) -> tuple[Array, Array]:
+    """The residuals (elements,), and the influence of each of these weights (elements, weights), in standard deviations.
+
+    Elements of which something is no finite number are left out.
+    """
+    expected = evidence.outputs([Rounded.exact(column, precision) for column in evidence.columns])
+    deviation = np.sqrt(expected.variance[:, 0])
+    y = (evidence.keras - expected.value[:, 0]) / deviation
+    influence = nudged(evidence, places) / deviation[:, np.newaxis]
+    known = np.isfinite(y) & np.isfinite(influence).all(axis=1)
+    return y[known], influence[known]
+
+
+def explained_by(evidence: Evidence, places: Sequence[Place], precision: Precision) -> bool:
+    """Whether with other weights at these places all that Keras made is within its rounding.
+
+    They are those of one gate, and the other gates stay as they are; so if it is, those are right. The weights are corrected
+    again and again (Gauss-Newton): what a large fault does is not linear. Where there are too few elements to fit them all,
+    it must be one weight alone.
+    """
+    alone: int | None = None
+    for _ in range(CORRECTIONS):
+        y, influence = in_deviations(evidence, places, precision)
+        if not len(y):
+            return False
+        if np.abs(y).max() <= LIMIT:
+            return True
+        if len(y) >= ENOUGH * len(places):
+            change = np.linalg.lstsq(influence, y, rcond=None)[0]
+        else:
+            length, projected = np.einsum("ij,ij->j", influence, influence), y @ influence
+            step = np.divide(projected, length, out=np.zeros_like(length), where=length > 0)
+            if alone is None:
+                alone = int(np.argmax(step * projected))
+            change = np.where(np.arange(len(places)) == alone, step, 0)
+        columns = [np.array(column) for column in evidence.columns]
+        for (which, index), amount in zip(places, change, strict=True):
+            columns[which][index] += amount
+        evidence = replace(evidence, columns=columns)
+    return False
+
+
+def nudged(evidence: Evidence, places: Sequence[Place]) -> Array:
     """The influence of each weight on every element, (elements, weights), some weights at a time."""
     at_once = max(1, AT_ONCE // (len(evidence.keras) * len(evidence.gates)))
     base = evidence.outputs(evidence.columns)
@@ -127,63 +147,4 @@ def gate_of(evidence: Evidence, gates: Array, influence: Array, share: Array, y:
             left.append(1 - float(share[gates == gate].max()))
     best, second = np.argsort(left)[:2]
     apart = left[second] >= max(APART * left[best], SEEN)
-    return evidence.gates[best] if left[best] <= 1 - TOLD and apart else None
-
-
-def elements_for(weights: int) -> int:
-    """How many elements to look at, for a unit with so many weights."""
-    return IN_ALL // weights
-
-
-def of_recurrent(
-    layer: Recurrent,
-    weights: Sequence[Array],
-    x: Array,
-    before: Array,
-    c: Sequence[Array],
-    mask: Array | None,
-    keras: Array,
-    unit: int,
-) -> Evidence | None:
-    """A unit of a recurrent layer, step by step; None where a unit's gates depend on those of the others.
-
-    Args:
-        x: (N, T, D).
-        before: h before each step, (N, T, M), as Keras emitted it.
-        c: before the first step, (N, M), for a cell that has one.
-        mask: (N, T).
-        keras: the outputs that Keras emitted, (N, T, M).
-    """
-    mixing = layer.activation in MIXING or getattr(layer, "recurrent_activation", None) in MIXING
-    if mixing or (isinstance(layer, GRU) and not layer.reset_after):
-        return None
-    samples, timesteps, _ = keras.shape
-    awake = np.ones((samples, timesteps), bool) if mask is None else mask
-
-    def outputs(columns: Sequence[Any]) -> Any:
-        copies = columns[0].shape[-1] // len(gates)
-        cell = layer.cell(columns)
-        made = gates_of_steps(cell, x, before)
-        own = np.broadcast_to(before[:, :, [unit]], (samples, timesteps, copies))
-        carried = [np.broadcast_to(one[:, [unit]], (samples, copies)) for one in c]
-        return steps(cell, made, own, carried, mask)[0][awake]
-
-    gates = layer.gate_names or (None,)
-    return Evidence(keras[..., unit][awake], columns_of(weights, len(gates), unit), outputs, gates)
-
-
-def of_dense(layer: Dense, weights: Sequence[Array], x: Array, keras: Array, unit: int) -> Evidence | None:
-    """A unit of a Dense layer, x (..., D), keras (..., M); None where its activation mixes units."""
-    if layer.activation in MIXING:
-        return None
-    flat = x.reshape(-1, x.shape[-1])
-
-    def outputs(columns: Sequence[Any]) -> Any:
-        return layer(Call([Masked(flat)], columns))[0].values
-
-    return Evidence(keras.reshape(-1, keras.shape[-1])[:, unit], columns_of(weights, 1, unit), outputs, (None,))
-
-
-def columns_of(weights: Sequence[Array], gates: int, unit: int) -> list[Array]:
-    """The columns of one unit: of each gate's block of columns the one."""
-    return [weight.reshape(*weight.shape[:-1], gates, -1)[..., unit] for weight in weights]
+    return evidence.gates[best] if left[best] <= 1 - EXPLAINED and apart else None

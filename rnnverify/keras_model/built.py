@@ -19,9 +19,8 @@ from rnnverify.keras_model.probe import Trace, Watcher, predict, walks_of
 from rnnverify.keras_model.weights import weight_names
 from rnnverify.observation import Node, Observation, Ref
 from rnnverify.observation.precision import rounded
-from rnnverify.spec.graph import snake_case
-from rnnverify.spec.layers import LayerArguments
-from rnnverify.spec.model import Input, NestedLayer, Spec
+from rnnverify.spec.arguments import LayerArguments, NestedLayer, snake_case
+from rnnverify.spec.model import Input, Spec
 
 Array = npt.NDArray[Any]
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from rnnverify.errors import DataError
 from rnnverify.observation.precision import LARGEST, POLICIES, rounded
 from rnnverify.spec.data import Chars, Data, File, Normal, OneHot, Text, Tokens, Uniform
-from rnnverify.spec.layers import Shape
 from rnnverify.spec.model import Input, Spec
 from rnnverify.spec.types import LARGEST_SIZE
 
@@ -64,7 +63,7 @@ def draw_inputs(spec: Spec, inputs: Sequence[Input], vocabularies: dict[str, int
     return drawn
 
 
-def draw(data: Data, rng: np.random.Generator, shape: Shape, vocabulary: int | None) -> Array:
+def draw(data: Data, rng: np.random.Generator, shape: tuple[int, ...], vocabulary: int | None) -> Array:
     """An array of one kind of data; for token ids, `vocabulary` is what the Embedding has."""
     if isinstance(data, Normal):
         return data.mean + data.scale * rng.standard_normal(shape)
@@ -83,7 +82,7 @@ def draw(data: Data, rng: np.random.Generator, shape: Shape, vocabulary: int | N
     return padded(text.word_ids(size), shape, text.padding)
 
 
-def random_tokens(data: Tokens, rng: np.random.Generator, shape: Shape, vocabulary: int) -> Array:
+def random_tokens(data: Tokens, rng: np.random.Generator, shape: tuple[int, ...], vocabulary: int) -> Array:
     ids = rng.integers(min(1, vocabulary - 1), vocabulary, size=shape)
     if data.lengths == "full":
         return ids
@@ -93,7 +92,7 @@ def random_tokens(data: Tokens, rng: np.random.Generator, shape: Shape, vocabula
     return np.where(kept, ids, 0)
 
 
-def padded(rows: Sequence[Sequence[int]], shape: Shape, padding: str) -> Array:
+def padded(rows: Sequence[Sequence[int]], shape: tuple[int, ...], padding: str) -> Array:
     """Rows of ids, each cut to its last T ids or filled up with 0 on one side, as Keras's pad_sequences does."""
     timesteps = shape[-1]
     ids = np.zeros((len(rows), timesteps), dtype=np.int64)

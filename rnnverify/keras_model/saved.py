@@ -11,7 +11,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from rnnverify.errors import RequestError, UnsupportedError
-from rnnverify.layers.registry import REPLAYS
+from rnnverify.layers.registry import LAYERS
 
 LARGEST_CONFIG = 1 << 26  # bytes
 # What zipfile, zlib, h5py and json raise on a damaged file.
@@ -33,9 +33,9 @@ def check_saved_classes(path: str) -> None:
         if module.split(".")[0] not in ("keras", "builtins"):
             raise UnsupportedError(f"{path}: expected parts of Keras alone, got one from the module {module[:80]!r}")
     for class_name, name in layers_in(config):
-        if class_name not in REPLAYS and class_name not in CONTAINERS:
+        if class_name not in LAYERS and class_name not in CONTAINERS:
             raise UnsupportedError(
-                f"{path}: layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(REPLAYS)}"
+                f"{path}: layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(LAYERS)}"
             )
     if not isinstance(config, dict) or config.get("class_name") not in MODELS:
         raise RequestError(f"{path}: expected a saved model, {' or '.join(MODELS)}, got something else")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rnnverify.errors import DataError
 from rnnverify.keras_model.inputs import load_numpy, reading
-from rnnverify.spec.layers import LayerArguments
+from rnnverify.spec.arguments import LayerArguments
 from rnnverify.spec.model import Spec, Weights
 
 Array = npt.NDArray[Any]

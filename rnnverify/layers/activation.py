@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rnnverify.layers import activations
+from rnnverify.layers.activations import ActivationFunction
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs
 
 
 @dataclass(frozen=True)
 class Activation(Layer):
-    activation: activations.Activation
+    activation: ActivationFunction
 
     pointwise = True
 

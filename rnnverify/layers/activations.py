@@ -12,7 +12,7 @@ import numpy as np
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.arrays import Array
 
-Activation = Callable[[Array], Array]
+ActivationFunction = Callable[[Array], Array]
 
 ERF = np.frompyfunc(math.erf, 1, 1)  # a ufunc, like all the others here
 
@@ -21,7 +21,7 @@ LEAKY_RELU_SLOPE, ROOT_HALF = float(np.float32(0.2)), float(np.float32(math.sqrt
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, from the fixed point (0, 1)
 
 
-def dispatched(function: Activation) -> Activation:
+def dispatched(function: ActivationFunction) -> ActivationFunction:
     """Let an array type that is not NumPy's compute a function in its own way, as it may for NumPy's own functions."""
 
     @wraps(function)
@@ -33,6 +33,10 @@ def dispatched(function: Activation) -> Activation:
         return function(x)
 
     return called
+
+
+def linear(x: Array) -> Array:
+    return x
 
 
 @dispatched
@@ -93,8 +97,8 @@ def sparsemax(x: Array) -> Array:
     return np.maximum(x - threshold, 0)
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "linear": lambda x: x,
+ACTIVATIONS: dict[str, ActivationFunction] = {
+    "linear": linear,
     "tanh": np.tanh,
     "sigmoid": sigmoid,
     "hard_sigmoid": hard_sigmoid,
@@ -127,12 +131,18 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-def activation(name: Any) -> Activation:
-    """Look up an activation by the name that stands in a layer's config.
+# Of these no unit stands by itself.
+MIXING: tuple[ActivationFunction, ...] = (softmax, log_softmax, sparsemax)
+
+
+def activation(name: Any) -> ActivationFunction:
+    """Look up an activation by the name that stands in a layer's config; None is Keras's word for linear.
 
     Raises:
         UnsupportedError: the name is unknown, or the config holds a function of the user's own.
     """
+    if name is None:
+        return linear
     if not isinstance(name, str) or name not in ACTIVATIONS:
         raise UnsupportedError(
             f"the activation {name!r} is not implemented by the replay; those that are: {', '.join(sorted(ACTIVATIONS))}"

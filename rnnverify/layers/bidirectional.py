@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 import numpy as np
 
-from rnnverify.errors import UnsupportedError
+from rnnverify.layers.arguments import OneOf
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.gru import GRU
-from rnnverify.layers.layer import Call, Layer, Masked, Outputs
-from rnnverify.layers.lstm import LSTM
-from rnnverify.layers.recurrence import Recurrent, Walk
-from rnnverify.layers.simple_rnn import SimpleRNN
+from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.recurrent import Recurrent
+from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
-
-DIRECTIONS: dict[str, type[Recurrent]] = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
 
 MERGES: dict[str, Callable[[Array, Array], Array]] = {
     "concat": lambda forward, backward: np.concatenate([forward, backward], axis=-1),
@@ -30,33 +27,78 @@ MERGES: dict[str, Callable[[Array, Array], Array]] = {
 @dataclass(frozen=True)
 class Bidirectional(Layer):
     layer: Recurrent
-    backward_layer: Recurrent
-    merge_mode: str | None
+    backward_layer: Recurrent = field(default=None)  # type: ignore[assignment] # by default `layer`, backwards
+    merge_mode: Annotated[str | None, OneOf((*MERGES, None))] = "concat"
 
-    @classmethod
-    def read(cls, name: str, value: Any) -> Any:
-        if name == "merge_mode":
-            if value is not None and value not in MERGES:
-                raise UnsupportedError(f"Bidirectional: merge_mode={value!r} is not one of {', '.join(MERGES)}, None")
-            return value
-        if value["class_name"] not in DIRECTIONS:
-            raise UnsupportedError(
-                f"Bidirectional: the replay implements it around {', '.join(DIRECTIONS)}, got {value['class_name']}"
-            )
-        return DIRECTIONS[value["class_name"]].from_config(value["config"])
+    rank = Recurrent.rank
+    takes_initial_state = True
+
+    def __post_init__(self) -> None:
+        if self.backward_layer is None:
+            object.__setattr__(self, "backward_layer", replace(self.layer, go_backwards=not self.layer.go_backwards))
 
     @property
-    def weight_count(self) -> int:
-        return self.layer.weight_count + self.backward_layer.weight_count
+    def directions(self) -> tuple[tuple[str, Recurrent], ...]:
+        return ("forward", self.layer), ("backward", self.backward_layer)
+
+    def check(self, states_set: bool) -> None:
+        forward, backward = self.layer, self.backward_layer
+        for key in ("return_sequences", "return_state", "units"):
+            ours, theirs = (json.dumps(getattr(layer, key)) for layer in (forward, backward))
+            if ours != theirs and (key != "units" or self.merge_mode not in ("concat", None)):
+                raise MisfitError(f"{key}: {ours}, as in `layer`; got {theirs}", "backward_layer")
+        if (forward.return_state or states_set) and len(forward.state_names) != len(backward.state_names):
+            raise MisfitError(
+                f"as many states as `layer` has ({', '.join(forward.state_names)}), since they are returned or set; got"
+                f" {', '.join(backward.state_names)}",
+                "backward_layer",
+            )
+        if forward.go_backwards == backward.go_backwards:
+            raise MisfitError("go_backwards: true, the opposite of `layer`; got the same", "backward_layer")
+        if forward.go_backwards:
+            raise MisfitError("go_backwards: false; the backward layer reverses time by itself", "layer")
+
+    def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        ys = [layer.output_shapes(inputs)[0] for _, layer in self.directions]
+        if self.merge_mode == "concat":
+            ys = [(*ys[0][:-1], ys[0][-1] + ys[1][-1])]
+        elif self.merge_mode is not None:
+            ys = ys[:1]
+        return [*ys, *self.state_shapes(inputs)] if self.layer.return_state else ys
+
+    def state_shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        return [shape for _, layer in self.directions for shape in layer.state_shapes(inputs)]
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        return {
+            f"{direction}_{name}": shape
+            for direction, layer in self.directions
+            for name, shape in layer.weight_shapes(inputs).items()
+        }
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        return tuple(f"{direction}_{name}" for direction, layer in self.directions for name in layer.weight_names)
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        return tuple(f"{direction}_{name}" for direction, layer in self.directions for name in layer.state_names)
 
     @property
     def output_names(self) -> tuple[str, ...]:
         merged = ("forward", "backward") if self.merge_mode is None else ("",)
-        if not self.layer.return_state:
-            return merged
-        forward = (f"forward_{name}" for name in self.layer.state_names)
-        backward = (f"backward_{name}" for name in self.backward_layer.state_names)
-        return (*merged, *forward, *backward)
+        return (*merged, *self.state_names) if self.layer.return_state else merged
+
+    @property
+    def state_outputs(self) -> int:
+        return len(self.state_names) if self.layer.return_state else 0
+
+    def has_time(self, output: int, shape: Shape) -> bool:
+        return output < len(self.output_names) - self.state_outputs and self.layer.return_sequences
+
+    @property
+    def tied_to_time(self) -> bool:
+        return any(layer.tied_to_time for _, layer in self.directions)
 
     def parts(self, call: Call) -> list[tuple[Recurrent, Call]]:
         """Either direction, with its share of the weights and of the initial states."""
@@ -66,8 +108,7 @@ class Bidirectional(Layer):
         return [(self.layer, forward), (self.backward_layer, backward)]
 
     def weights_from(self, arrays: Sequence[Array]) -> Sequence[Array]:
-        forward, backward = arrays[: self.layer.weight_count], arrays[self.layer.weight_count :]
-        return [*self.layer.weights_from(forward), *self.backward_layer.weights_from(backward)]
+        return [array for layer, part in self.parts(Call((), arrays)) for array in layer.weights_from(part.weights)]
 
     def walks(self, call: Call) -> tuple[Walk, ...]:
         return tuple(walk for layer, part in self.parts(call) for walk in layer.walks(part))

@@ -8,13 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnverify.errors import UnsupportedError
+from rnnverify.layers.arguments import Axis
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.layer import Call, Layer, Masked, Outputs
+from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
 
 
 @dataclass(frozen=True)
 class Concatenate(Layer):
-    axis: int
+    axis: Axis = -1
+
+    several_inputs = True
+    distributes = False
+
+    def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        if len(inputs) < 2:
+            raise MisfitError("inputs: [a, b], at least two earlier layers to concatenate")
+        rank = len(inputs[0])
+        axis = self.axis - 1 if self.axis > 0 else rank + self.axis  # Keras counts the samples' axis
+        rest = {shape[:axis] + shape[axis + 1 :] for shape in inputs}
+        if self.axis == 0 or not 0 <= axis < rank or len(rest) > 1 or any(len(shape) != rank for shape in inputs):
+            shapes = " and ".join(str(shape) for shape in inputs)
+            raise MisfitError(f"inputs that agree on every axis but axis {self.axis}; what comes in is {shapes}")
+        return [(*inputs[0][:axis], sum(shape[axis] for shape in inputs), *inputs[0][axis + 1 :])]
 
     def __call__(self, call: Call) -> Outputs:
         inputs = call.inputs

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
-from rnnverify.layers.layer import TRAINING, Call, Layer, Masked, Outputs
+from rnnverify.layers.arguments import Inert, Size
+from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
 
 
 @dataclass(frozen=True)
 class Embedding(Layer):
-    input_dim: int
-    output_dim: int
-    mask_zero: bool
+    input_dim: Size
+    output_dim: Size
+    mask_zero: bool = False
 
-    inert = TRAINING
+    weights = MappingProxyType({"embeddings": "uniform"})
+    inert = MappingProxyType({"activity_regularizer": Inert()})
+    fixed = MappingProxyType({"quantization_config": None})
     pointwise = True
     autocast = False  # ids are no numbers to round
-    fixed = MappingProxyType({"quantization_config": None})
+    distributes = False
 
     @property
-    def weight_count(self) -> int:
-        return 1
+    def vocabulary(self) -> int | None:
+        return self.input_dim
+
+    def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        return [(*inputs[0], self.output_dim)]
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        return {"embeddings": (self.input_dim, self.output_dim)}
 
     def __call__(self, call: Call) -> Outputs:
         ids, _ = call.x

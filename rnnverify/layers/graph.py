@@ -10,8 +10,8 @@ import numpy as np
 
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.layer import Call, Layer, Masked
-from rnnverify.layers.registry import replay_of
+from rnnverify.layers.layer import Call, Layer, Masked, Shape
+from rnnverify.layers.registry import layer_of
 from rnnverify.observation import Node, Ref
 from rnnverify.observation.precision import compute_dtype, rounded
 
@@ -28,13 +28,7 @@ class Graph:
         self.layers: dict[str, Layer] = {}
         self.precisions: dict[str, str] = {}
         for node in nodes:
-            layer = replay_of(node.class_name, node.config)
-            if layer.weight_count != len(node.weights):
-                raise UnsupportedError(
-                    f"layer {node.layer!r}: a {node.class_name} with this config has {layer.weight_count} weight"
-                    f" arrays, get_weights() gave {len(node.weights)}"
-                )
-            self.layers[node.name] = layer
+            self.layers[node.name] = layer_of(node.class_name, node.config)
             self.precisions[node.name] = compute_dtype(node.config["dtype"])
 
     def run(
@@ -68,10 +62,29 @@ class Graph:
             ]
         return Call(
             inputs=inputs,
-            weights=[cast(weight, precision, dtype) for weight in layer.weights_from(list(node.weights.values()))],
+            weights=self.weights(node, [x.values.shape[1:] for x in inputs], dtype),
             initial_state=[sources[ref].values for ref in node.initial_state],
             masked=node.masked,
         )
+
+    def weights(self, node: Node, inputs: Sequence[Shape], dtype: type[np.floating[Any]]) -> list[Array]:
+        """What a node's layer computes with: its weights in the precision that it computes in.
+
+        Args:
+            inputs: the shapes of its inputs, without the samples.
+
+        Raises:
+            UnsupportedError: they are not those of a layer with this config on such inputs.
+        """
+        layer, arrays = self.layers[node.name], list(node.weights.values())
+        wanted, got = layer.weight_shapes(inputs), [array.shape for array in arrays]
+        if got != list(wanted.values()):
+            expected = ", ".join(f"{name} {shape}" for name, shape in wanted.items()) or "none"
+            raise UnsupportedError(
+                f"layer {node.layer!r}: a {node.class_name} with this config has the weights {expected}; get_weights() gave"
+                f" {', '.join(map(str, got)) or 'none'}"
+            )
+        return [cast(array, self.precisions[node.name], dtype) for array in layer.weights_from(arrays)]
 
 
 def cast(values: Array, precision: str, dtype: type[np.floating[Any]]) -> Array:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rnnverify.layers.activations import Activation
+from rnnverify.layers.activations import ActivationFunction
 from rnnverify.layers.arrays import Array, blocks
-from rnnverify.layers.recurrence import Cell, Gates, Recurrent, States
+from rnnverify.layers.cell import Cell, Gates, States
+from rnnverify.layers.layer import Shape
+from rnnverify.layers.recurrent import Gated
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,8 @@ class GRUCell(Cell):
     kernel: Array  # (D, 3M)
     recurrent_kernel: Array  # (M, 3M)
     bias: Array | float  # (3M,), added to the input's share
-    activation: Activation
-    recurrent_activation: Activation
+    activation: ActivationFunction
+    recurrent_activation: ActivationFunction
 
     def project(self, x: Array) -> Array:
         return x @ self.kernel + self.bias
@@ -59,11 +61,20 @@ class GRUResetBeforeCell(GRUCell):
 
 
 @dataclass(frozen=True)
-class GRU(Recurrent):
-    recurrent_activation: Activation
-    reset_after: bool
+class GRU(Gated):
+    reset_after: bool = True
 
     gate_names = ("update", "reset", "candidate")
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        shapes = super().weight_shapes(inputs)
+        if self.reset_after and self.use_bias:
+            shapes["bias"] = (2, *shapes["bias"])  # the input's, and the recurrent share's
+        return shapes
+
+    @property
+    def columnwise(self) -> bool:
+        return super().columnwise and self.reset_after  # reset before, a unit's candidate reads the others' reset gates
 
     def cell(self, weights: Sequence[Array]) -> Cell:
         kernel, recurrent_kernel, *bias = weights

@@ -1,23 +1,26 @@
-"""What the replays of all layers have in common: each is made from a Keras config and accounts for every field of it.
+"""What all layers have in common: each is declared once, by its class, and accounts for every field of a Keras config.
 
-A replay is a frozen dataclass. Its own fields are the config fields that the mathematics uses, `inert` names those
-without effect on inference, `fixed` those of which a single value is implemented. Any other field is refused by name,
-so that an option of some later Keras can never be ignored silently.
+A layer is a frozen dataclass. Its own fields are the arguments that the mathematics uses, with Keras's defaults; `weights`
+names what get_weights() gives, `inert` the arguments without effect at inference, `fixed` those of which a single value is
+implemented. Any other is refused by name, so that an option of some later Keras can never be ignored silently. A spec's
+arguments, its shapes, the estimate of its memory and the names of its outputs follow from the same class.
 """
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, get_args, get_type_hints
 
 from rnnverify.errors import UnsupportedError
-from rnnverify.layers.activations import activation
+from rnnverify.layers.activations import ActivationFunction, activation
+from rnnverify.layers.arguments import Inert, OneOf, inert_for
 from rnnverify.layers.arrays import Array
 
 Config = Mapping[str, Any]
+Shape = tuple[int, ...]  # without the samples: (T, D) is one sequence
 
 
 class Masked(NamedTuple):
@@ -31,7 +34,7 @@ Outputs = tuple[Masked, ...]
 
 
 class Call(NamedTuple):
-    """What a layer is given: its inputs, its `get_weights()` and, for recurrent layers, the states to start from."""
+    """What a layer is given: its inputs, its weights and, for recurrent layers, the states to start from."""
 
     inputs: Sequence[Masked]
     weights: Sequence[Array] = ()
@@ -44,20 +47,32 @@ class Call(NamedTuple):
         return self.inputs[0]
 
 
-@dataclass(frozen=True)
-class Layer(ABC):
-    """One Keras layer at inference."""
+class MisfitError(Exception):
+    """What comes in, or stands beside it, is not what a layer takes; says what was expected."""
 
-    inert: ClassVar[frozenset[str]] = frozenset()
+    def __init__(self, expected: str, argument: str | None = None) -> None:
+        super().__init__(f"expected {expected}")
+        self.expected = expected
+        self.argument = argument  # the one that is wrong, if it is one
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One Keras layer at inference. It says how its outputs come about, or which walks it takes and what comes of them."""
+
+    weights: ClassVar[Mapping[str, str]] = MappingProxyType({})  # in order, each with Keras's initializer
+    inert: ClassVar[Mapping[str, Inert]] = MappingProxyType({})
     fixed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    pointwise: ClassVar[bool] = (
-        False  # whether every timestep is treated by itself, so that it can be looked at by itself
-    )
+    rank: ClassVar[tuple[int, str] | None] = None  # how many axes its input has, and in words
+    several_inputs: ClassVar[bool] = False
+    takes_initial_state: ClassVar[bool] = False
+    pointwise: ClassVar[bool] = False  # whether each timestep is treated by itself, so that it can be looked at alone
     autocast: ClassVar[bool] = True  # whether Keras rounds its inputs to the precision it computes in
+    distributes: ClassVar[bool] = True  # whether TimeDistributed may stand around it
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Take the fields that the replay uses from what Keras's `get_config()` returned.
+        """Take the fields that the mathematics uses from what Keras's `get_config()` returned.
 
         Raises:
             UnsupportedError: a field is unknown, missing, or has a value that is not implemented.
@@ -70,37 +85,140 @@ class Layer(ABC):
                     raise UnsupportedError(
                         f"{title}: {name}={value!r} is not implemented by the replay, only {name}={cls.fixed[name]!r} is"
                     )
-            elif name not in used | cls.inert | COMMON:
+            elif name not in used | cls.inert_arguments().keys() | COMMON:
                 raise UnsupportedError(f"{title}: the option {name!r} (here {value!r}) is unknown to the replay")
         if missing := used - config.keys():
             raise UnsupportedError(f"{title}: its config lacks {', '.join(sorted(missing))}")
-        return cls(**{field.name: cls.read(field.name, config[field.name]) for field in fields(cls)})
+        return cls.of({name: config[name] for name in used})
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """A layer from the values of its fields as a config or a spec has them: activations by name."""
+        return cls(**{name: cls.read(name, value) for name, value in values.items()})
 
     @classmethod
     def read(cls, name: str, value: Any) -> Any:
-        """Turn one config value into the field's value: an activation's name into the function."""
-        return activation(value) if name in ("activation", "recurrent_activation") else value
+        """Turn one value into the field's: an activation's name into the function."""
+        kind = cls.arguments()[name]
+        if kind == ActivationFunction:
+            return activation(value)
+        choices = choices_of(kind)
+        if choices is not None and value not in choices:
+            names = ", ".join(map(str, choices))
+            raise UnsupportedError(f"{cls.__name__}: {name}={value!r} is not one of {names}")
+        return value
+
+    @classmethod
+    @cache
+    def arguments(cls) -> Mapping[str, Any]:
+        """The type of each of its own fields."""
+        hints = get_type_hints(cls, include_extras=True)
+        return {field.name: hints[field.name] for field in fields(cls)}
+
+    @classmethod
+    @cache
+    def inert_arguments(cls) -> Mapping[str, Inert]:
+        """All arguments without effect at inference, those that go with its weights among them."""
+        return {**inert_for(dict(cls.weights)), **cls.inert}
+
+    @classmethod
+    def holds(cls, inner: type[Layer]) -> bool:
+        """Whether a layer of that class may stand inside one of this."""
+        return any(isinstance(kind, type) and issubclass(inner, kind) for kind in cls.layers_inside().values())
+
+    @classmethod
+    def layers_inside(cls) -> Mapping[str, type[Layer]]:
+        """The fields that are layers themselves, with what class they must be of."""
+        kinds = cls.arguments().items()
+        return {name: kind for name, kind in kinds if isinstance(kind, type) and issubclass(kind, Layer)}
+
+    def check(self, states_set: bool) -> None:
+        """Refuse arguments that do not go together; `states_set` says whether the call is given initial states.
+
+        Raises:
+            MisfitError: they do not.
+        """
+
+    def output_shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        """The shape of each output, without the samples.
+
+        Raises:
+            MisfitError: the inputs are not what the layer takes.
+        """
+        if not self.several_inputs and len(inputs) > 1:
+            raise MisfitError(f"one input for {type(self).__name__}, got {len(inputs)}")
+        if self.rank is not None and len(inputs[0]) != self.rank[0]:
+            advice = "; return_sequences: true before it gives a sequence, token ids need an Embedding"
+            advice = advice if len(inputs[0]) < self.rank[0] else ""
+            raise MisfitError(f"{self.rank[1]} as input of {type(self).__name__}; what comes in is {inputs[0]}{advice}")
+        return self.shapes(inputs)
+
+    def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        """The shape of each output, for inputs of the right number and rank; may raise MisfitError."""
+        return [inputs[0]]
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        """The shapes of its weights, by name, in the order of `get_weights()`."""
+        return {}
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        """The names of its weights, in the order of `get_weights()`."""
+        return tuple(name for name in self.weights if name != "bias" or getattr(self, "use_bias", True))
 
     @property
     def weight_count(self) -> int:
         """How many arrays `get_weights()` gives for this layer."""
-        return 0
+        return len(self.weight_names)
 
     @property
     def output_names(self) -> tuple[str, ...]:
         """A suffix for each output; the first is usually empty."""
         return ("",)
 
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """The states that a call may be given to start from."""
+        return ()
+
+    @property
+    def state_outputs(self) -> int:
+        """How many of its outputs, the last ones, are states."""
+        return 0
+
+    def has_time(self, output: int, shape: Shape) -> bool:
+        """Whether the first axis of that output, of this shape without the samples, is time."""
+        return output < len(self.output_names) - self.state_outputs and len(shape) > 1
+
+    def state_shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        """The shapes of those states."""
+        return []
+
+    @property
+    def vocabulary(self) -> int | None:
+        """How many token ids it reads; None where its input is no ids."""
+        return None
+
+    @property
+    def tied_to_time(self) -> bool:
+        """Whether a model with it is built for one number of timesteps."""
+        return False
+
+    @property
+    def columnwise(self) -> bool:
+        """Whether a unit depends on its own columns of the weights alone: the k-th of each gate's."""
+        return False
+
     def weights_from(self, arrays: Sequence[Array]) -> Sequence[Array]:
         """What it computes with, from what `get_weights()` gave."""
         return arrays
 
     def walks(self, call: Call) -> tuple[Any, ...]:
-        """The walks through time that it takes (see `recurrence`): none, one, or one in each direction."""
+        """The walks through time that it takes (see `walk`): none, one, or one in each direction."""
         return ()
 
     def outputs(self, call: Call, walked: Sequence[Any]) -> Outputs:
-        """Its outputs, from what its walks left behind."""
+        """Its outputs, from what its walks left behind, whoever took them."""
         raise NotImplementedError
 
     def __call__(self, call: Call) -> Outputs:
@@ -111,9 +229,7 @@ class Layer(ABC):
 # Fields of every layer: a label, a training switch, and the policy, which is applied where weights are read.
 COMMON = frozenset({"name", "trainable", "dtype"})
 
-# Fields of layers with weights that matter in training or when weights are first drawn.
-TRAINING = frozenset(
-    f"{weight}_{role}"
-    for weight in ("kernel", "recurrent", "bias", "embeddings", "activity")
-    for role in ("initializer", "regularizer", "constraint")
-)
+
+def choices_of(kind: Any) -> tuple[Any, ...] | None:
+    """The values that an argument of this type may have, where they are few."""
+    return next((one.choices for one in get_args(kind) if isinstance(one, OneOf)), None)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from rnnverify.layers.activations import Activation
+from rnnverify.layers.activations import ActivationFunction
+from rnnverify.layers.arguments import Inert
 from rnnverify.layers.arrays import Array, blocks
-from rnnverify.layers.layer import TRAINING
-from rnnverify.layers.recurrence import Cell, Gates, Recurrent, States
+from rnnverify.layers.cell import Cell, Gates, States
+from rnnverify.layers.recurrent import Gated
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,8 @@ class LSTMCell(Cell):
     kernel: Array  # (D, 4M)
     recurrent_kernel: Array  # (M, 4M)
     bias: Array | float  # (4M,)
-    activation: Activation
-    recurrent_activation: Activation
+    activation: ActivationFunction
+    recurrent_activation: ActivationFunction
 
     def project(self, x: Array) -> Array:
         return x @ self.kernel + self.bias
@@ -31,9 +33,10 @@ class LSTMCell(Cell):
         o = self.recurrent_activation(o)
         return f, i * candidate, o
 
-    def carry(self, gates: Gates, c: Array) -> Array:
+    def carry(self, gates: Gates, carried: States) -> States:
         f, let_in, _ = gates
-        return f * c + let_in
+        (c,) = carried
+        return (f * c + let_in,)
 
     def output(self, gates: Gates, states: States) -> Array:
         *_, o = gates
@@ -42,10 +45,9 @@ class LSTMCell(Cell):
 
 
 @dataclass(frozen=True)
-class LSTM(Recurrent):
-    recurrent_activation: Activation
-
-    inert = Recurrent.inert | TRAINING | {"unit_forget_bias"}  # which only says how the bias is first drawn
+class LSTM(Gated):
+    # unit_forget_bias only says how the bias is first drawn
+    inert = MappingProxyType({**Gated.inert, "unit_forget_bias": Inert(bool, True)})
     state_names = ("h", "c")
     gate_names = ("input", "forget", "candidate", "output")
 

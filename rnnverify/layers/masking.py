@@ -6,15 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rnnverify.layers.arguments import Real
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs
 from rnnverify.observation.precision import rounded
 
 
 @dataclass(frozen=True)
 class Masking(Layer):
-    mask_value: float
+    mask_value: Real = 0.0
 
+    rank = (2, "a sequence (timesteps, features)")
     pointwise = True
+    distributes = False
 
     def __call__(self, call: Call) -> Outputs:
         x, _ = call.x

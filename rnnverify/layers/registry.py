@@ -1,4 +1,4 @@
-"""Which Keras class is replayed by which of ours. A layer that is not here is refused by name."""
+"""The layers that have a replay, by the name of their Keras class. One that is not here is refused by name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rnnverify.layers.repeat_vector import RepeatVector
 from rnnverify.layers.simple_rnn import SimpleRNN
 from rnnverify.layers.time_distributed import TimeDistributed
 
-REPLAYS: dict[str, type[Layer]] = {
+LAYERS: dict[str, type[Layer]] = {
     "Activation": Activation,
     "Bidirectional": Bidirectional,
     "Concatenate": Concatenate,
@@ -37,15 +37,28 @@ REPLAYS: dict[str, type[Layer]] = {
 }
 
 
-def replay_of(class_name: str, config: Config) -> Layer:
-    """The replay for a layer of this Keras class with this config.
+def layer_of(class_name: str, config: Config) -> Layer:
+    """The layer of this Keras class with this config, and those inside it.
 
     Raises:
-        UnsupportedError: no replay is registered for the class, or it does not implement one of the options.
+        UnsupportedError: the class has no replay, or its replay does not implement one of the options.
     """
-    if class_name not in REPLAYS:
+    if class_name not in LAYERS:
         name: Any = config.get("name", "")
         raise UnsupportedError(
-            f"layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(REPLAYS)}"
+            f"layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(LAYERS)}"
         )
-    return REPLAYS[class_name].from_config(config)
+    made = LAYERS[class_name]
+    inside = {}
+    for field in made.layers_inside().keys() & config.keys():
+        inner = config[field]
+        if inner["class_name"] not in inside_of(made):
+            names = ", ".join(inside_of(made))
+            raise UnsupportedError(f"{class_name}: the replay implements it around {names}, got {inner['class_name']}")
+        inside[field] = layer_of(inner["class_name"], inner["config"])
+    return made.from_config({**config, **inside})
+
+
+def inside_of(outer: type[Layer]) -> list[str]:
+    """The classes of which a layer may stand inside one of this class."""
+    return [name for name, layer in LAYERS.items() if outer.holds(layer)]

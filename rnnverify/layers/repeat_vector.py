@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rnnverify.layers.layer import Call, Layer, Masked, Outputs
+from rnnverify.layers.arguments import Size
+from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
 
 
 @dataclass(frozen=True)
 class RepeatVector(Layer):
-    n: int
+    n: Size
+
+    rank = (1, "a vector (features,)")
+
+    def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        return [(self.n, *inputs[0])]
 
     def __call__(self, call: Call) -> Outputs:
         x, _ = call.x

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rnnverify.layers.activations import Activation
+from rnnverify.layers.activations import ActivationFunction
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.recurrence import Cell, Gates, Recurrent, States
+from rnnverify.layers.cell import Cell, Gates, States
+from rnnverify.layers.recurrent import Recurrent
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class SimpleRNNCell(Cell):
     kernel: Array  # (D, M)
     recurrent_kernel: Array  # (M, M)
     bias: Array | float  # (M,)
-    activation: Activation
+    activation: ActivationFunction
 
     def project(self, x: Array) -> Array:
         return x @ self.kernel + self.bias

@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rnnverify.errors import UnsupportedError
-from rnnverify.layers.activation import Activation
-from rnnverify.layers.bidirectional import Bidirectional
-from rnnverify.layers.dense import Dense
-from rnnverify.layers.dropout import Dropout
-from rnnverify.layers.flatten import Flatten
-from rnnverify.layers.gru import GRU
-from rnnverify.layers.layer import Call, Layer, Masked, Outputs
-from rnnverify.layers.lstm import LSTM
-from rnnverify.layers.recurrence import Recurrent
-from rnnverify.layers.repeat_vector import RepeatVector
-from rnnverify.layers.simple_rnn import SimpleRNN
-
-INNER: dict[str, type[Layer]] = {
-    "Activation": Activation,
-    "Bidirectional": Bidirectional,
-    "Dense": Dense,
-    "Dropout": Dropout,
-    "Flatten": Flatten,
-    "GRU": GRU,
-    "LSTM": LSTM,
-    "RepeatVector": RepeatVector,
-    "SimpleRNN": SimpleRNN,
-}
+from rnnverify.layers.arrays import Array
+from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
 
 
 @dataclass(frozen=True)
@@ -36,25 +15,40 @@ class TimeDistributed(Layer):
     layer: Layer
 
     pointwise = True
+    distributes = False
 
     @classmethod
-    def read(cls, name: str, value: Any) -> Any:
-        if value["class_name"] not in INNER:
-            raise UnsupportedError(
-                f"TimeDistributed: the replay implements it around {', '.join(INNER)}, got {value['class_name']}"
-            )
-        return INNER[value["class_name"]].from_config(value["config"])
+    def holds(cls, inner: type[Layer]) -> bool:
+        return inner.distributes
+
+    def check(self, states_set: bool) -> None:
+        self.layer.check(states_set=False)
+        if len(self.layer.output_names) > 1:
+            raise MisfitError("a layer with one output inside TimeDistributed", "layer")
+
+    def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        if len(inputs[0]) < 2:
+            raise MisfitError(f"a layer before it that gives a sequence (timesteps, ...); what comes in is {inputs[0]}")
+        timesteps, *rest = inputs[0]
+        return [(timesteps, *shape) for shape in self.layer.output_shapes([tuple(rest)])]
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        return self.layer.weight_shapes([inputs[0][1:]])
 
     @property
-    def weight_count(self) -> int:
-        return self.layer.weight_count
+    def weight_names(self) -> tuple[str, ...]:
+        return self.layer.weight_names
 
-    def weights_from(self, arrays: Any) -> Any:
+    @property
+    def tied_to_time(self) -> bool:
+        return True  # with T open Keras 3.15 gives (N, N, M), or an error, in place of (N, T, M), as measured
+
+    def weights_from(self, arrays: Sequence[Array]) -> Sequence[Array]:
         return self.layer.weights_from(arrays)
 
     def __call__(self, call: Call) -> Outputs:
         x, mask = call.x
-        if mask is not None and isinstance(self.layer, Recurrent | Bidirectional):
+        if mask is not None and self.layer.takes_initial_state:
             raise UnsupportedError("TimeDistributed: a mask over a recurrent layer is not implemented by the replay")
         samples, timesteps = x.shape[:2]
         folded = Masked(x.reshape(samples * timesteps, *x.shape[2:]))

@@ -12,7 +12,7 @@ from rnnverify.errors import SpecError
 from rnnverify.observation import Tolerance
 from rnnverify.observation.precision import POLICIES
 from rnnverify.spec.data import KINDS, SHORTHANDS, Data, File, Text
-from rnnverify.spec.graph import MOST_LAYERS, Graph
+from rnnverify.spec.graph import MOST_LAYERS, Assembly
 from rnnverify.spec.memory import check_memory
 from rnnverify.spec.model import Spec, Weights
 from rnnverify.spec.overrides import Override, apply_overrides
@@ -156,7 +156,7 @@ def with_graph(spec: Spec, problems: Problems, keys: SpecKeys, letters: dict[str
     """The spec with its layers resolved to a graph."""
     entries, path = layer_entries(problems, keys)
     problems.refuse()
-    graph = Graph(
+    graph = Assembly(
         problems,
         letters,
         default_shape=default_shapes(spec, letters),
@@ -177,7 +177,7 @@ def with_graph(spec: Spec, problems: Problems, keys: SpecKeys, letters: dict[str
     if spec.N is None:
         problems.add((), "the letter N, the number of samples, is not set; add `N: 4`, say")
     problems.refuse()
-    embedded = {layer.inputs[0].node for layer in graph.layers if layer.class_name == "Embedding"}
+    embedded = {layer.inputs[0].node for layer in graph.layers if layer.layer.vocabulary is not None}
     inputs = tuple(
         replace(given, role="ids") if given.name in embedded and given.role == "features" else given
         for given in graph.inputs
@@ -307,7 +307,8 @@ def check_inputs(problems: Problems, spec: Spec) -> None:
             f"expected data for {len(fed)} inputs ({', '.join(given.name for given in fed)}); this kind feeds one",
         )
     for layer in spec.layers:
-        if layer.class_name != "Embedding":
+        limit = layer.layer.vocabulary
+        if limit is None:
             continue
         sources = {given.name: given for given in fed}
         given = sources.get(layer.inputs[0].node)
@@ -316,11 +317,10 @@ def check_inputs(problems: Problems, spec: Spec) -> None:
         elif spec.data is not None and not spec.data.ids and not isinstance(spec.data, File):
             problems.add(
                 ("data",),
-                f"expected tokens, text or file, since the Embedding {layer.name} reads ids; got another kind",
+                f"expected tokens, text or file, since {layer.name} reads token ids; got another kind",
             )
         else:
             size = getattr(spec.data, "vocabulary", None)
-            limit = getattr(layer.arguments, "input_dim", 0)
             if isinstance(spec.data, Text) and limit < 2:
                 problems.add(("data",), f"expected an input_dim of at least 2 of {layer.name}: id 0 is the padding")
             if size is not None and size > limit:
@@ -328,7 +328,7 @@ def check_inputs(problems: Problems, spec: Spec) -> None:
                     ("data",), f"expected a vocabulary of at most {limit}, the input_dim of {layer.name}; got {size}"
                 )
     vocabulary = getattr(spec.data, "vocabulary", None)
-    embedded = any(layer.class_name == "Embedding" for layer in spec.layers)
+    embedded = any(layer.layer.vocabulary is not None for layer in spec.layers)
     if spec.data is not None and spec.data.ids and vocabulary is None and not embedded:
         problems.add(("data",), "expected a vocabulary, as there is no Embedding to take it from")
 

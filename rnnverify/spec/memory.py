@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
+from rnnverify.layers.layer import Shape
 from rnnverify.observation import Ref
-from rnnverify.spec.layers import Shape
 from rnnverify.spec.model import Spec
 from rnnverify.spec.problems import Problems
 
@@ -23,10 +23,10 @@ def check_memory(problems: Problems, spec: Spec, shapes: Mapping[Ref, Shape]) ->
     needs: dict[str, int] = {}
     for layer in spec.layers:
         given = [shapes[ref] for ref in layer.inputs]
-        weights = layer.arguments.weight_shapes(given)
+        weights = list(layer.layer.weight_shapes(given).values())
         outputs = [shape for ref, shape in shapes.items() if ref.node == layer.name]
         # A recurrent layer also holds every gate's share of every step: as wide as its kernel.
-        width = weights[0][-1] * prod(given[0][:-1]) if weights and layer.class_name != "Embedding" else 0
+        width = weights[0][-1] * prod(given[0][:-1]) if weights and layer.layer.vocabulary is None else 0
         values = samples * (width + sum(prod(shape) for shape in outputs))
         needs[layer.name] = BYTES_A_WEIGHT * sum(map(prod, weights)) + BYTES_A_VALUE * values
     needs["the input"] = BYTES_A_VALUE * samples * sum(prod(given.shape) for given in spec.inputs)

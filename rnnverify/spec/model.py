@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnnverify.layers.layer import Layer, Shape
 from rnnverify.observation import Ref, Tolerance
+from rnnverify.spec.arguments import LayerArguments
 from rnnverify.spec.data import Data
-from rnnverify.spec.layers import LayerArguments, Shape
 
 
 @dataclass(frozen=True)
@@ -19,20 +20,13 @@ class Input:
 
 
 @dataclass(frozen=True)
-class NestedLayer:
-    """The layer inside a Bidirectional or a TimeDistributed."""
-
-    class_name: str
-    arguments: LayerArguments
-
-
-@dataclass(frozen=True)
 class LayerSpec:
     """One layer to build, and what it is called on."""
 
     name: str
     class_name: str
     arguments: LayerArguments
+    layer: Layer  # what it computes
     inputs: tuple[Ref, ...]
     initial_state: tuple[Ref, ...] = ()
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticCustomError
 
 from rnnverify.errors import SpecError
+from rnnverify.layers.layer import MisfitError
 from rnnverify.spec.source import Path, Source, dotted, printable
 
 MOST_SHOWN = 8
@@ -60,8 +60,9 @@ class Problems:
                 self.add(path + place, message)
             return None
 
-    def custom(self, path: Path, error: PydanticCustomError, got: str = "") -> None:
-        self.add(path, error.message() + (f", got {got}" if got else ""))
+    def misfit(self, path: Path, error: MisfitError) -> None:
+        """What a layer says does not fit; at the argument that is wrong, if it is one."""
+        self.add(path if error.argument is None else (*path, error.argument), str(error))
 
 
 def sentence(detail: Any, keys: Sequence[str]) -> tuple[Path, str]:

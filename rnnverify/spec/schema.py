@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from rnnverify.layers.registry import LAYERS, inside_of
+from rnnverify.spec.arguments import ENTRIES, arguments_of
 from rnnverify.spec.data import KINDS, SHORTHANDS
-from rnnverify.spec.layers import LAYERS
 from rnnverify.spec.loading import SpecKeys, ToleranceKeys, WeightKeys
 from rnnverify.spec.types import Arguments
 
@@ -27,14 +28,13 @@ def spec_schema() -> dict[str, Any]:
     properties["data"] = {"anyOf": [{"enum": [k for k in KINDS if k not in ("text", "chars", "file")]}, data_schema()]}
     properties["weights"] = {"anyOf": [{"const": "keras"}, mapping_schema(WeightKeys)]}
     properties["tolerance"] = mapping_schema(ToleranceKeys)
-    definitions = {f"{name} arguments": mapping_schema(model) for name, model in LAYERS.items()}
-    for name, model in LAYERS.items():
-        for key in getattr(model, "nested", ()):
-            inner = {"oneOf": [entry_schema(kind) for kind in getattr(model, "inner", ())]}
+    definitions = {f"{name} arguments": mapping_schema(arguments_of(name)) for name in ENTRIES}
+    for name, layer in LAYERS.items():
+        for key in layer.layers_inside():
+            inner = {"oneOf": [entry_schema(kind) for kind in inside_of(layer)]}
             definitions[f"{name} arguments"]["properties"][key] = inner
-    definitions["layer"] = {
-        "anyOf": [{"enum": [n for n, model in LAYERS.items() if not required(model)]}, *map(entry_schema, LAYERS)]
-    }
+    bare = [name for name in ENTRIES if not required(arguments_of(name))]
+    definitions["layer"] = {"anyOf": [{"enum": bare}, *map(entry_schema, ENTRIES)]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rnnverify spec",
@@ -67,7 +67,7 @@ def clean(field: dict[str, Any]) -> dict[str, Any]:
 def entry_schema(name: str) -> dict[str, Any]:
     """One layer: {LSTM: {units: M}}."""
     arguments: dict[str, Any] = {"$ref": f"#/$defs/{name} arguments"}
-    if not required(LAYERS[name]):
+    if not required(arguments_of(name)):
         arguments = {"anyOf": [arguments, {"type": "null"}]}
     return {"type": "object", "properties": {name: arguments}, "required": [name], "additionalProperties": False}
 

@@ -18,7 +18,8 @@ from rnnverify.keras_model.session import load_keras, observe, precision, quiet,
 from rnnverify.keras_model.weights import set_weights
 from rnnverify.layers.arrays import Array
 from rnnverify.observation import Observation
-from rnnverify.spec.model import NestedLayer, Spec
+from rnnverify.spec.arguments import NestedLayer
+from rnnverify.spec.model import Spec
 
 # Layers whose weights, or those of the layers after them, depend on T; and one that fails where T is open: as measured with
 # Keras 3.15, TimeDistributed then gives (N, N, M), or an error, in place of (N, T, M).

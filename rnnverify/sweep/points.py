@@ -6,11 +6,12 @@ import gc
 from collections.abc import Sequence
 from functools import cache
 
+from rnnverify.diagnosis.explanation import explained
 from rnnverify.errors import RequestError
 from rnnverify.report.records import finite, record
 from rnnverify.sweep.grid import Grid, Point, Record
 from rnnverify.sweep.models import Models
-from rnnverify.verification.verdict import verify_observation
+from rnnverify.verification.verdict import judge
 
 
 def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:
@@ -24,7 +25,7 @@ def verify_point(grid: Grid, point: Point) -> Record:
     try:
         spec = grid.spec(point)
         observed = models().observe(spec)
-        result = verify_observation(observed, grid.base_path, spec.seed, spec.dtype, spec.tolerance)
+        result = explained(judge(observed, grid.base_path, spec.seed, spec.dtype, spec.tolerance))
     except RequestError as error:
         return failed(grid, point, str(error))
     except Exception as error:  # a bug of ours, or no memory: the points after it count all the same

@@ -10,19 +10,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnverify.diagnosis.suspects import elements_for, of_dense, of_recurrent, suspects
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.dense import Dense
+from rnnverify.layers.cell import Gates, States
 from rnnverify.layers.graph import Graph, cast
 from rnnverify.layers.layer import Call, Masked, Outputs
-from rnnverify.layers.recurrence import Gates, gates_of_steps, steps
+from rnnverify.layers.steps import gates_of_steps, steps
+from rnnverify.layers.walk import Walk
 from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import LARGEST, UNIT_ROUNDOFF, compute_dtype
-from rnnverify.results import Divergence, Suspect
 from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded
 from rnnverify.threads import in_order
 from rnnverify.verification.taken import Taken, stretches_of
@@ -32,29 +32,33 @@ from rnnverify.verification.tally import Tally
 STRETCH = 1 << 18
 
 
-def check_nodes(observed: Observation, graph: Graph) -> dict[str, Tally]:
+class Checked(NamedTuple):
+    """One node, and what was found of it."""
+
+    node: NodeCheck
+    tally: Tally
+
+
+def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
     """Check every node of what was observed, in order."""
     given = {**{Ref(name): x for name, x in observed.inputs.items()}, **observed.emitted}
     masks: dict[Ref, Array | None] = {}
-    found: dict[str, Tally] = {}
+    found: dict[str, Checked] = {}
     claims = {ref: [array] for ref, array in observed.emitted.items()}
     for ref, prediction in zip(observed.outputs, observed.predictions, strict=True):
         # What the model returned is checked too, where it is not what was seen inside.
         if ref in claims and not np.array_equal(prediction, claims[ref][0], equal_nan=True):
             claims[ref].append(prediction)
     for node in observed.nodes:
-        check = NodeCheck(node, graph, given, masks, precision_of(node.config, observed.tf32))
+        walked = observed.walks.get(node.name, ())
+        check = NodeCheck(node, graph, given, masks, walked, precision_of(node.config, observed.tf32))
         tally = Tally(node.name, LARGEST[graph.precisions[node.name]])
         outputs = [claims[ref] for ref in sorted(claims) if ref.node == node.name]
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
-            walks = check.taken(observed.walks.get(node.name, ()))
-            for comparison in check.comparisons(outputs, walks):
+            for comparison in check.comparisons(outputs):
                 tally.add(*comparison)
-            if tally.first is not None:
-                tally.suspects, gate = check.suspicion(walks, outputs[0][0], tally.first, tally.walk)
-                tally.first = dataclasses.replace(tally.first, gate=gate)
         masks.update(check.masks)
-        found[node.name] = tally
+        found[node.name] = Checked(check, tally)
     return found
 
 
@@ -83,12 +87,11 @@ class Comparison(NamedTuple):
 
     keras: Array
     expected: Any
-    start: int = 0  # the timestep that the first one given here is
+    start: int | None = None  # the timestep that the first one given here is; None where there is no time
     walk: int | None = None  # which walk through time it belongs to: a Bidirectional has two
 
 
 Comparisons = Iterator[Comparison]
-Suspicion = tuple[tuple[Suspect, ...], str | None]  # weights, and a gate
 
 
 class NodeCheck:
@@ -100,6 +103,7 @@ class NodeCheck:
         graph: Graph,
         given: Mapping[Ref, Array],
         masks: Mapping[Ref, Array | None],
+        walked: Sequence[Walked],
         precision: Precision,
     ) -> None:
         self.node = node
@@ -107,19 +111,30 @@ class NodeCheck:
         self.dtype = graph.precisions[node.name]
         self.fed_by_user = [ref.node not in graph.layers for ref in node.inputs]
         self.precision = precision
-        self.values = [given[ref] for ref in node.inputs]
-        self.input_masks = [masks.get(ref) for ref in node.inputs]
-        weights = [
-            cast(weight, self.dtype, np.float64) for weight in self.layer.weights_from(list(node.weights.values()))
-        ]
-        self.weights: list[Any] = [Matrix(weight, precision) if weight.ndim == 2 else weight for weight in weights]
-        self.initial_state = [cast(given[ref], self.dtype, np.float64) for ref in node.initial_state]
-        self.masks: dict[Ref, Array | None] = {}
+        self.walked = walked
+        self.first_output = given[Ref(node.name)]
+        values = [given[ref] for ref in node.inputs]
+        weights = graph.weights(node, [array.shape[1:] for array in values], np.float64)
+        # As Keras has it: nothing is widened before it is looked at.
+        self.call = Call(
+            inputs=[Masked(array, masks.get(ref)) for array, ref in zip(values, node.inputs, strict=True)],
+            weights=exact_matrices(weights, precision),
+            initial_state=[cast(given[ref], self.dtype, np.float64) for ref in node.initial_state],
+            masked=node.masked,
+        )
+        self.masks: dict[Ref, Array | None] = {}  # of its outputs
+
+    @cached_property
+    def walks(self) -> list[Taken]:
+        """Its walks through time, each with what was observed of it."""
+        if not self.walked:
+            return []
+        return [Taken(*pair) for pair in zip(self.layer.walks(self.call), self.walked, strict=True)]
 
     def inputs(self, part: slice = slice(None)) -> list[Masked]:
         """The inputs as exact numbers, as the layer sees them; `part` of the timesteps where they have time."""
         made = []
-        for values, mask, fed in zip(self.values, self.input_masks, self.fed_by_user, strict=True):
+        for (values, mask), fed in zip(self.call.inputs, self.fed_by_user, strict=True):
             values = values[:, part] if part != slice(None) else values
             if values.dtype.kind in "iub":
                 x: Any = values
@@ -129,125 +144,106 @@ class NodeCheck:
             made.append(Masked(x, mask if mask is None or part == slice(None) else mask[:, part]))
         return made
 
-    def taken(self, walked: Sequence[Walked]) -> list[Taken]:
-        """The walks through time that were observed: one of a recurrent layer, two of a Bidirectional."""
-        return [Taken(*pair) for pair in zip(self.layer.walks(self.call), walked, strict=True)] if walked else []
-
-    @cached_property
-    def call(self) -> Call:
-        """What it was given, as Keras has it: nothing is widened before it is looked at."""
-        inputs = [Masked(values, mask) for values, mask in zip(self.values, self.input_masks, strict=True)]
-        return Call(inputs, self.weights, self.initial_state, self.node.masked)
-
-    def comparisons(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Taken]) -> Comparisons:
+    def comparisons(self, outputs: Sequence[Sequence[Array]]) -> Comparisons:
         """Everything to compare: for each output, what Keras emitted (once or twice) beside what was expected."""
-        yield from self.walked(outputs, walks) if walks else self.plain(outputs)
+        yield from self.of_walks(outputs) if self.walks else self.of_one_call(outputs)
 
-    def plain(self, outputs: Sequence[Sequence[Array]]) -> Comparisons:
+    def of_one_call(self, outputs: Sequence[Sequence[Array]]) -> Comparisons:
         """One application of the layer; stretch by stretch where it treats every timestep alike."""
 
         def replayed(part: slice) -> tuple[slice, Outputs]:
-            return part, self.layer(Call(self.inputs(part), self.weights, self.initial_state, self.node.masked))
+            return part, self.layer(self.call._replace(inputs=self.inputs(part)))
 
         for part, results in in_order(replayed, self.stretches(outputs)):
             for index, (claims, made) in enumerate(zip(outputs, results, strict=True)):
                 for claim in claims:
-                    yield Comparison(claim if part == slice(None) else claim[:, part], made.values, part.start or 0)
-                self.note_mask(index, made.mask, part)
+                    start = part.start or 0 if self.layer.has_time(index, claim.shape[1:]) else None
+                    yield Comparison(claim if part == slice(None) else claim[:, part], made.values, start)
+                self.note_mask(index, made.mask)
 
-    def note_mask(self, index: int, mask: Array | None, part: slice) -> None:
+    def note_mask(self, index: int, mask: Array | None) -> None:
         ref = Ref(self.node.name, index)
         before = self.masks.get(ref)
         self.masks[ref] = mask if before is None or mask is None else np.concatenate([before, mask], axis=1)
 
     def stretches(self, outputs: Sequence[Sequence[Array]]) -> list[slice]:
         """Parts of the time axis, each small enough; all at once for layers that mix timesteps."""
-        widest = max(array.size // max(len(array), 1) for array in [*self.values, outputs[0][0]])
-        samples, timesteps = len(self.values[0]), self.values[0].shape[1] if self.values[0].ndim > 1 else 1
+        values = [x.values for x in self.call.inputs]
+        widest = max(array.size // max(len(array), 1) for array in [*values, outputs[0][0]])
+        samples, timesteps = len(values[0]), values[0].shape[1] if values[0].ndim > 1 else 1
         if not self.layer.pointwise or outputs[0][0].ndim < 3 or samples * widest <= STRETCH:
             return [slice(None)]
         return stretches_of(timesteps, max(1, STRETCH * timesteps // (samples * widest)))
 
-    def walked(self, outputs: Sequence[Sequence[Array]], walks: Sequence[Taken]) -> Comparisons:
+    def of_walks(self, outputs: Sequence[Sequence[Array]]) -> Comparisons:
         """Every step of its walks, the states after the last, then what the layer itself put out."""
-        for index, taken in enumerate(walks):
-            last: tuple[Any, ...] = ()
-            for keras, made, start in self.walk(taken):
-                yield Comparison(keras, made[0], start, index)
-                last = made
-            for keras, carried in zip(taken.walked.states[1:], last[1:], strict=True):
+        for index, taken in enumerate(self.walks):
+            for part, made in self.steps(taken):
+                yield Comparison(taken.sequence[:, part], made[0], part.start, index)
+            for keras, carried in zip(taken.walked.states[1:], made[1:], strict=False):
                 yield Comparison(keras, carried[:, -1])
-        emitted = self.layer.outputs(self.call, [taken.walked for taken in walks])
-        expected: Outputs | None = None
-        for index, (claims, made) in enumerate(zip(outputs, emitted, strict=True)):
-            self.masks[Ref(self.node.name, index)] = made.mask
+        emitted = self.layer.outputs(self.call, [taken.walked for taken in self.walks])
+        for index, (claims, made_of_emitted) in enumerate(zip(outputs, emitted, strict=True)):
+            self.masks[Ref(self.node.name, index)] = made_of_emitted.mask
+            start = 0 if self.layer.has_time(index, claims[0].shape[1:]) else None
             for claim in claims:
-                if not same(claim, made.values):  # the layer itself did not do what its sibling did: is it right?
-                    expected = expected or self.layer.outputs(self.call, [self.expected(taken) for taken in walks])
-                    yield Comparison(claim, expected[index].values)
+                if not self.handed_on(made_of_emitted.values):  # two directions merged, say
+                    yield Comparison(claim, self.made_of_emitted[index].values, start)
+                elif not same(claim, made_of_emitted.values):  # it did not do what was seen of its walk: is it right?
+                    yield Comparison(claim, self.made_of_steps[index].values, start)
 
-    def expected(self, taken: Taken) -> Walked:
-        """What a walk should have left behind, by its steps."""
-        parts = [made[0] for _, made, _ in self.walk(taken)]
-        return Walked(np.concatenate(parts, axis=1), taken.walked.states)
+    def handed_on(self, output: Array) -> bool:
+        """Whether an output is what a walk emitted, with nothing computed."""
+        emitted = [array for one in self.walked for array in (one.sequence, *one.states)]
+        return any(np.may_share_memory(output, array) for array in emitted)
 
-    def walk(self, taken: Taken) -> Iterator[tuple[Array, tuple[Any, ...], int]]:
-        """Stretch by stretch: the outputs that Keras emitted, the states expected, and where the stretch begins."""
-        cell = taken.walk.cell
-        samples, timesteps, _ = taken.sequence.shape
-        carried: list[Any] = [Rounded.exact(c, self.precision) for c in taken.walk.states[1:]]
-        width = max(taken.walk.weights[0].shape[-1], taken.walk.x.shape[-1])
+    @cached_property
+    def made_of_emitted(self) -> Outputs:
+        """What the layer makes of what its walks emitted, in rounding numbers."""
+        exact = [Walked(Rounded.exact(one.sequence, self.precision), one.states) for one in self.walked]
+        return self.layer.outputs(self.call, exact)
+
+    @cached_property
+    def made_of_steps(self) -> Outputs:
+        """What the layer makes of what its walks should have emitted, step by step."""
+        walked = []
+        for taken in self.walks:
+            sequence: Any = np.concatenate([made[0] for _, made in self.steps(taken)], axis=1)
+            walked.append(Walked(sequence, taken.walked.states))
+        return self.layer.outputs(self.call, walked)
+
+    def steps(self, taken: Taken) -> Iterator[tuple[slice, States]]:
+        """Stretch by stretch of time: the outputs, and the states beside h, that its steps should have given."""
+        walk = taken.walk
+        if type(walk).run is not Walk.run:  # it goes a way of its own, as a mistake may, where no step stands by itself
+            yield slice(0, walk.x.shape[1]), self.free(walk)
+            return
+        samples, timesteps = taken.sequence.shape[:2]
+        carried: list[Any] = [Rounded.exact(state, self.precision) for state in walk.states[1:]]
+        around = prod(walk.states[0].shape[1:-1])
+        width = max(prod(walk.x.shape[2:]), around * max((weight.shape[-1] for weight in walk.weights), default=1))
 
         def gates(part: slice) -> tuple[slice, Any, Gates]:
-            now: Any = Rounded.exact(self.as_fed(taken.walk.x[:, part]), self.precision)
+            now: Any = Rounded.exact(self.as_fed(walk.x[:, part]), self.precision)
             then: Any = Rounded.exact(taken.before(part), self.precision)
-            return part, then, gates_of_steps(cell, now, then)
+            return part, then, gates_of_steps(walk.cell, now, then)
 
         for part, then, made_of in in_order(gates, stretches_of(timesteps, max(1, STRETCH // (samples * width)))):
-            awake = None if taken.walk.mask is None else taken.walk.mask[:, part]
-            made = steps(cell, made_of, then, [one.carried() for one in carried], awake)
+            awake = None if walk.mask is None else walk.mask[:, part]
+            made = steps(walk.cell, made_of, then, [one.carried() for one in carried], awake)
             carried = [one[:, -1] for one in made[1:]]
-            yield taken.sequence[:, part], (taken.outputs(part, made[0]), *made[1:]), part.start
+            yield part, (taken.outputs(part, made[0]), *made[1:])
 
-    def suspicion(self, walks: Sequence[Taken], output: Array, first: Divergence, walk: int | None) -> Suspicion:
-        """The weights, and the gate, that the residuals of the first unit that is wrong point at."""
-        units, unit, names = output.shape[-1], first.unit, list(self.node.weights)
-        evidence = None
-        if walk is not None and first.timestep is not None:
-            taken = walks[walk]
-            units = taken.sequence.shape[-1]
-            skipped = sum(before.walk.layer.weight_count for before in walks[:walk])
-            names = names[skipped : skipped + taken.walk.layer.weight_count]
-            weights = [plain(weight) for weight in taken.walk.weights]
-            most = elements_for(sum(weight.size for weight in weights) // units)
-            samples, timesteps = taken.around(first, most)
-            evidence = of_recurrent(
-                taken.walk.layer,
-                weights,
-                self.as_fed(taken.walk.x[samples, timesteps]),
-                taken.before(timesteps)[samples],
-                [c[samples] for c in taken.walk.states[1:]],
-                None if taken.walk.mask is None else taken.walk.mask[samples, timesteps],
-                taken.sequence[samples, timesteps].astype(np.float64),
-                unit,
-            )
-        elif isinstance(self.layer, Dense):
-            (x,) = self.inputs()
-            weights = [plain(weight) for weight in self.weights]
-            most = elements_for(sum(weight.size for weight in weights) // units)
-            flat, keras = plain(x.values).reshape(-1, x.values.shape[-1]), output.reshape(-1, units)
-            evidence = of_dense(self.layer, weights, flat[:most], keras[:most].astype(np.float64), unit)
-        return ((), None) if evidence is None else suspects(evidence, names, units, unit, self.precision)
+    def free(self, walk: Walk) -> States:
+        """A walk taken by us from its beginning: its outputs, and the states beside h after the last step."""
+        x = Rounded.exact(self.as_fed(walk.x), self.precision)
+        states = tuple(Rounded.exact(state, self.precision) for state in walk.states)
+        done = dataclasses.replace(walk, x=x, states=states).run(every_step=True)
+        return done.sequence, *(state[:, np.newaxis] for state in done.states[1:])
 
     def as_fed(self, x: Array) -> Array:
         """A recurrent layer's input as its cell sees it, in float64."""
         return cast(x, self.dtype if self.fed_by_user[0] else "float64", np.float64)
-
-
-def plain(x: Any) -> Array:
-    """The values alone."""
-    made: Array = x.value if isinstance(x, Rounded) else x
-    return made
 
 
 def same(x: Array, y: Array) -> bool:
@@ -256,3 +252,8 @@ def same(x: Array, y: Array) -> bool:
         return False
     parts = stretches_of(x.shape[1], max(1, STRETCH * x.shape[1] // max(x.size, 1)))
     return all(np.array_equal(x[:, part], y[:, part], equal_nan=True) for part in parts)
+
+
+def exact_matrices(weights: Sequence[Array], precision: Precision) -> list[Any]:
+    """The weights, of which the matrices know what a product with them needs of their columns."""
+    return [Matrix(weight, precision) if weight.ndim == 2 else weight for weight in weights]

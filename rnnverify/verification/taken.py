@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.recurrence import Walk, sources, states_before
+from rnnverify.layers.steps import one_earlier, sources, states_before
+from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
 from rnnverify.results import Divergence
 
@@ -23,7 +24,7 @@ class Taken:
 
     @property
     def sequence(self) -> Array:
-        """What Keras emitted, (N, T, M)."""
+        """What Keras emitted, (N, T, ...)."""
         return self.walked.sequence
 
     @cached_property
@@ -36,22 +37,18 @@ class Taken:
         return states_before(self.sequence, h, self.sources, part).astype(np.float64)
 
     def outputs(self, part: slice, h: Any) -> Any:
-        """The outputs expected of a part where its steps give h: at a masked step the output before it, or zero."""
+        """The outputs expected of a part where its steps give h, (N, t, ...)."""
         if self.walk.mask is None:
             return h
-        held = np.zeros(h.shape)
-        if not self.walk.layer.zero_output_for_mask:
-            held[:, 1:] = self.sequence[:, part.start : part.stop - 1]
-            if part.start:
-                held[:, 0] = self.sequence[:, part.start - 1]
-        return np.where(self.walk.mask[:, part, np.newaxis], h, held)
+        before = one_earlier(self.sequence, np.zeros_like(self.sequence[:, 0]), part)
+        return self.walk.put_out(self.walk.mask[:, part], h, before.astype(np.float64))
 
     def around(self, first: Divergence, most: int) -> tuple[slice, slice]:
         """Samples and timesteps that hold a divergence, and up to so many elements in all.
 
-        A cell with c is looked at from the first timestep on, for c is not known later.
+        Where a state beside h is carried it is looked at from the first timestep on: later, that state is not known.
         """
-        samples, timesteps, _ = self.sequence.shape
+        samples, timesteps = self.sequence.shape[:2]
         assert first.timestep is not None
         end = min(timesteps, max(first.timestep + 1, most // samples))
         count = max(1, min(samples, most // end))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.results import Divergence, Suspect
+from rnnverify.results import Divergence
 from rnnverify.rounding import LIMIT, Rounded
 
 # A standard deviation below this has a variance that underflows, in float64 where we compute it.
@@ -27,15 +27,14 @@ class Tally:
     worst_deviation: float = 0.0  # the largest residual in standard deviations
     first: Divergence | None = None
     walk: int | None = None  # in which walk through time that is
-    suspects: tuple[Suspect, ...] = ()  # the weights that it points at
 
-    def add(self, keras: Array, expected: Any, start: int = 0, walk: int | None = None) -> None:
+    def add(self, keras: Array, expected: Any, start: int | None = None, walk: int | None = None) -> None:
         """Compare what Keras emitted with what was expected of it.
 
         Args:
             keras: (N, ..., units); where there is time, its axis is the second.
             expected: the same as Rounded numbers, or as a plain array where nothing rounds.
-            start: the timestep that the first one given here is.
+            start: the timestep that the first one given here is; None where there is no time.
             walk: which walk through time they belong to.
         """
         keras = np.asarray(keras, dtype=np.float64)
@@ -74,18 +73,17 @@ class Tally:
         return np.where(same, 0.0, np.where(np.isfinite(residual), residual, inf))
 
     def place(
-        self, keras: Array, value: Array, residual: Array, allowed: Array, bound: Array, ratio: Array, start: int
+        self, keras: Array, value: Array, residual: Array, allowed: Array, bound: Array, ratio: Array, start: int | None
     ) -> Divergence:
         """The earliest timestep at which something is wrong, and the worst element of it."""
-        timed = keras.ndim > 2
-        if timed:
+        if start is not None:
             wrong_at = (ratio >= 0).any(axis=tuple(axis for axis in range(ratio.ndim) if axis != 1))
             ratio = ratio.copy()
             ratio[:, np.arange(ratio.shape[1]) != np.argmax(wrong_at)] = -1.0
         index = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
         return Divergence(
             layer=self.node,
-            timestep=start + int(index[1]) if timed else None,
+            timestep=None if start is None else start + int(index[1]),
             sample=int(index[0]),
             unit=int(index[-1]),
             gate=None,

@@ -10,20 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnverify.errors import DataError
-from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Masked
-from rnnverify.layers.recurrence import Recurrent
 from rnnverify.observation import Node, Observation, Ref, Tolerance
 from rnnverify.observation.precision import LARGEST, UNIT_ROUNDOFF
 from rnnverify.results import LayerResult, OutputResult, Parting, Place, Verification
-from rnnverify.verification.steps import check_nodes, unit_roundoff
+from rnnverify.verification.steps import Checked, check_nodes, unit_roundoff
 from rnnverify.verification.tally import Tally
 
 Array = npt.NDArray[Any]
@@ -36,7 +34,14 @@ AMPLIFIED = 1000.0
 MULTIPLE = 32.0
 
 
-def verify_observation(observed: Observation, name: str, seed: int, dtype: str, tolerance: Tolerance) -> Verification:
+class Judged(NamedTuple):
+    """A verdict, and the checks of the nodes that it rests on, by which it can be explained."""
+
+    result: Verification
+    nodes: Mapping[str, Checked]
+
+
+def judge(observed: Observation, name: str, seed: int, dtype: str, tolerance: Tolerance) -> Judged:
     """Replay what Keras was observed to do, and compare.
 
     Raises:
@@ -49,12 +54,13 @@ def verify_observation(observed: Observation, name: str, seed: int, dtype: str, 
             f"{name}: nothing to compare: the model's outputs have no elements; feed it at least one sample"
         )
     graph = Graph(observed.nodes)
-    tallies = check_nodes(observed, graph)
+    nodes = check_nodes(observed, graph)
+    tallies = {name: checked.tally for name, checked in nodes.items()}
     steps_right = all(tally.first is None for tally in tallies.values())
     exact = graph.run(observed.inputs)
     outputs = compare_outputs(observed, graph, exact, tolerance, steps_right)
     amplification = amplified(outputs, tallies)
-    return Verification(
+    result = Verification(
         spec=name,
         seed=seed,
         dtype=dtype,
@@ -72,6 +78,7 @@ def verify_observation(observed: Observation, name: str, seed: int, dtype: str, 
         environment=observed.environment,
         seconds={**observed.seconds, "replay": time.perf_counter() - started},
     )
+    return Judged(result, nodes)
 
 
 def compare_outputs(
@@ -86,7 +93,8 @@ def compare_outputs(
         replay = overflowed(np.asarray(exact[ref].values, dtype=np.float64), LARGEST[graph.precisions[ref.node]])
         error = absolute_error(keras, replay)
         expected = expected_error(replay, single[ref].values, roundoff)
-        rows += output_rows(label(graph, ref), keras, replay, error, expected, tolerance, steps_right)
+        timed = ref.node in graph.layers and graph.layers[ref.node].has_time(ref.output, keras.shape[1:])
+        rows += output_rows(label(graph, ref), timed, keras, replay, error, expected, tolerance, steps_right)
     return rows
 
 
@@ -120,7 +128,14 @@ def expected_error(exact: Array, single: Array, roundoff: float) -> float:
 
 
 def output_rows(
-    name: str, keras: Array, replay: Array, error: Array, expected: float, tolerance: Tolerance, steps_right: bool
+    name: str,
+    timed: bool,
+    keras: Array,
+    replay: Array,
+    error: Array,
+    expected: float,
+    tolerance: Tolerance,
+    steps_right: bool,
 ) -> Iterator[OutputResult]:
     """A row for each unit: the last axis of the output."""
     within = np.full(error.shape, True) if steps_right else error <= MULTIPLE * expected
@@ -136,7 +151,7 @@ def output_rows(
             max_abs_error=float(part[index]),
             mean_abs_error=float(np.mean(part)),
             expected_error=expected,
-            at=Place(int(index[0]) if index else 0, int(index[1]) if len(index) > 1 else None),
+            at=Place(int(index[0]) if index else 0, int(index[1]) if timed else None),
             keras=float(keras[..., unit][index]),
             replay=float(values[..., unit][index]),
             passed=bool(np.all(within[..., unit])),
@@ -153,7 +168,6 @@ def summarise(node: Node, tally: Tally, shape: tuple[int, ...]) -> LayerResult:
         max_residual=tally.max_residual,
         worst_ratio=tally.worst_ratio,
         passed=tally.first is None,
-        suspects=tally.suspects,
     )
 
 
@@ -171,7 +185,7 @@ def parting(
     for node in observed.nodes:
         for free, walked in zip(graph.free_walks(node, exact), observed.walks.get(node.name, ()), strict=False):
             error = absolute_error(walked.sequence.astype(np.float64), np.asarray(free, dtype=np.float64))
-            far = (error > AMPLIFIED * tallies[node.name].max_residual).any(axis=(0, 2))
+            far = (error > AMPLIFIED * tallies[node.name].max_residual).any(axis=(0, *range(2, error.ndim)))
             if far.any():
                 return Parting(node.name, int(np.argmax(far)))
     return None
@@ -181,7 +195,7 @@ def unheeded_masks(nodes: Sequence[Node], graph: Graph, values: Mapping[Ref, Mas
     """A sentence for every layer that would heed a mask, if Keras handed it the one that its input has."""
     for node in nodes:
         masked = any(ref in values and values[ref].mask is not None for ref in node.inputs)
-        if masked and not node.masked and isinstance(graph.layers[node.name], Recurrent | Bidirectional):
+        if masked and not node.masked and graph.layers[node.name].takes_initial_state:
             yield (
                 f"{node.name} runs over the masked steps: Keras passes no implied mask to a call that is given an"
                 " initial_state, and the replay does the same"

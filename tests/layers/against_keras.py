@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pytest
 
 from rnnverify.layers.layer import Call, Masked
-from rnnverify.layers.registry import replay_of
+from rnnverify.layers.registry import layer_of
 
 Array = npt.NDArray[Any]
 
@@ -108,7 +108,7 @@ def in_replay(
     config: Mapping[str, Any] | None = None,
 ) -> list[Masked]:
     """What the replay of a Keras layer computes in float64; `weights` and `config` replace some of the layer's own."""
-    replay = replay_of(type(layer).__name__, {**layer.get_config(), **(config or {})})
+    replay = layer_of(type(layer).__name__, {**layer.get_config(), **(config or {})})
     given = layer.get_weights() if weights is None else weights
     call = Call(
         inputs=[Masked(x, mask)] if isinstance(x, np.ndarray) else x,

@@ -13,7 +13,7 @@ from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.bidirectional import DIRECTIONS, MERGES, Bidirectional
 from rnnverify.layers.layer import Call, Masked
 from rnnverify.layers.recurrence import Recurrent
-from rnnverify.layers.registry import REPLAYS
+from rnnverify.layers.registry import LAYERS
 from rnnverify.layers.simple_rnn import SimpleRNN
 from tests.layers.against_keras import (
     CLEAR,
@@ -49,7 +49,7 @@ recurrent_layers = st.fixed_dictionaries(
 
 
 def test_every_recurrent_layer_can_be_a_direction() -> None:
-    assert set(DIRECTIONS) == {name for name, replay in REPLAYS.items() if issubclass(replay, Recurrent)} == set(STATES)
+    assert set(DIRECTIONS) == {name for name, replay in LAYERS.items() if issubclass(replay, Recurrent)} == set(STATES)
 
 
 @settings(max_examples=14)

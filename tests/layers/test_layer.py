@@ -13,7 +13,7 @@ import pytest
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.layer import COMMON, Call, Masked
-from rnnverify.layers.registry import REPLAYS, replay_of
+from rnnverify.layers.registry import LAYERS, layer_of
 from tests.layers.against_keras import in_replay, with_random_weights
 
 # One Keras layer of each class that has a replay.
@@ -34,27 +34,27 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
 }
 RECURRENT = ("GRU", "LSTM", "SimpleRNN")
 
-every_class = pytest.mark.parametrize("class_name", sorted(REPLAYS))
+every_class = pytest.mark.parametrize("class_name", sorted(LAYERS))
 
 
 def used_fields(class_name: str) -> set[str]:
-    return {field.name for field in fields(REPLAYS[class_name])}
+    return {field.name for field in fields(LAYERS[class_name])}
 
 
 def test_every_class_has_an_example() -> None:
-    assert set(EXAMPLES) == set(REPLAYS)
+    assert set(EXAMPLES) == set(LAYERS)
 
 
 @every_class
 def test_every_field_of_a_keras_config_is_accounted_for(keras: Any, class_name: str) -> None:
-    config, replay = EXAMPLES[class_name](keras.layers).get_config(), REPLAYS[class_name]
+    config, replay = EXAMPLES[class_name](keras.layers).get_config(), LAYERS[class_name]
     assert config.keys() <= used_fields(class_name) | replay.inert | replay.fixed.keys() | COMMON
-    assert isinstance(replay_of(class_name, config), replay)
+    assert isinstance(layer_of(class_name, config), replay)
 
 
 @every_class
 def test_no_field_is_accounted_for_twice(class_name: str) -> None:
-    replay = REPLAYS[class_name]
+    replay = LAYERS[class_name]
     assert not used_fields(class_name) & (replay.inert | replay.fixed.keys())
     assert not replay.inert & replay.fixed.keys()
 
@@ -64,7 +64,7 @@ def test_an_unknown_field_is_refused_by_name(keras: Any, class_name: str) -> Non
     config = {**EXAMPLES[class_name](keras.layers).get_config(), "peephole": "yes"}
     message = f"{class_name} 'it': the option 'peephole' (here 'yes') is unknown to the replay"
     with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
-        replay_of(class_name, config)
+        layer_of(class_name, config)
 
 
 @every_class
@@ -72,24 +72,24 @@ def test_missing_fields_are_named(class_name: str) -> None:
     if missing := used_fields(class_name):
         message = f"{class_name} 'it': its config lacks {', '.join(sorted(missing))}"
         with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
-            replay_of(class_name, {"name": "it"})
+            layer_of(class_name, {"name": "it"})
     else:
-        assert replay_of(class_name, {"name": "it"}) == REPLAYS[class_name]()
+        assert layer_of(class_name, {"name": "it"}) == LAYERS[class_name]()
 
 
 @pytest.mark.parametrize(
     ("class_name", "field", "value"),
-    [(name, field, value) for name, replay in REPLAYS.items() for field, value in replay.fixed.items()],
+    [(name, field, value) for name, replay in LAYERS.items() for field, value in replay.fixed.items()],
 )
 def test_a_fixed_field_of_another_value_is_refused_by_name(keras: Any, class_name: str, field: str, value: Any) -> None:
     config = {**EXAMPLES[class_name](keras.layers).get_config(), field: "other"}
     message = f"{class_name} 'it': {field}='other' is not implemented by the replay, only {field}={value!r} is"
     with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
-        replay_of(class_name, config)
+        layer_of(class_name, config)
 
 
 def test_the_fixed_fields_are_these() -> None:
-    assert {name: dict(replay.fixed) for name, replay in REPLAYS.items() if replay.fixed} == {
+    assert {name: dict(replay.fixed) for name, replay in LAYERS.items() if replay.fixed} == {
         "Dense": {"quantization_config": None},
         "Embedding": {"quantization_config": None},
         "Flatten": {"data_format": "channels_last"},
@@ -104,20 +104,20 @@ def test_stateful_is_refused_by_name(keras: Any, class_name: str) -> None:
     config = getattr(keras.layers, class_name)(2, stateful=True, name="it").get_config()
     message = f"{class_name} 'it': stateful=True is not implemented by the replay, only stateful=False is"
     with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
-        replay_of(class_name, config)
+        layer_of(class_name, config)
 
 
 def test_stateful_is_refused_inside_a_wrapper_too(keras: Any) -> None:
     config = keras.layers.Bidirectional(keras.layers.GRU(2, stateful=True)).get_config()
     with pytest.raises(UnsupportedError, match=r"GRU 'forward_gru.*': stateful=True is not implemented by the replay"):
-        replay_of("Bidirectional", config)
+        layer_of("Bidirectional", config)
 
 
 def test_lora_is_refused_by_name(keras: Any) -> None:
     # it adds to the kernel what get_weights() gives in two arrays of their own
     config = keras.layers.Dense(2, lora_rank=1, name="it").get_config()
     with pytest.raises(UnsupportedError, match=r"^Dense 'it': the option 'lora_rank' \(here 1\) is unknown"):
-        replay_of("Dense", config)
+        layer_of("Dense", config)
 
 
 @pytest.mark.parametrize("class_name", [*RECURRENT, "Dense"])
@@ -134,7 +134,7 @@ def test_the_fields_used_hold_what_the_config_says(keras: Any) -> None:
     layer = keras.layers.GRU(
         3, activation="relu", recurrent_activation="tanh", use_bias=False, return_sequences=True, reset_after=False
     )
-    replay = replay_of("GRU", layer.get_config())
+    replay = layer_of("GRU", layer.get_config())
     assert {field.name: getattr(replay, field.name) for field in fields(replay)} == {
         "units": 3,
         "activation": ACTIVATIONS["relu"],
@@ -149,14 +149,14 @@ def test_the_fields_used_hold_what_the_config_says(keras: Any) -> None:
     }
 
 
-@pytest.mark.parametrize("class_name", sorted(set(REPLAYS) - {"Bidirectional", "TimeDistributed", *RECURRENT}))
+@pytest.mark.parametrize("class_name", sorted(set(LAYERS) - {"Bidirectional", "TimeDistributed", *RECURRENT}))
 def test_a_layer_has_one_output_with_no_suffix(keras: Any, class_name: str) -> None:
-    assert replay_of(class_name, EXAMPLES[class_name](keras.layers).get_config()).output_names == ("",)
+    assert layer_of(class_name, EXAMPLES[class_name](keras.layers).get_config()).output_names == ("",)
 
 
 @pytest.mark.parametrize("class_name", ["Activation", "Concatenate", "Dropout", "Flatten", "Masking", "RepeatVector"])
 def test_a_layer_without_weights_counts_none(keras: Any, class_name: str) -> None:
-    assert replay_of(class_name, EXAMPLES[class_name](keras.layers).get_config()).weight_count == 0
+    assert layer_of(class_name, EXAMPLES[class_name](keras.layers).get_config()).weight_count == 0
 
 
 def test_x_is_the_input_of_a_layer_that_has_one() -> None:

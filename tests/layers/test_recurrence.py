@@ -12,7 +12,7 @@ from rnnverify.layers import recurrence
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.layer import Call, Masked, Outputs
 from rnnverify.layers.recurrence import Recurrent
-from rnnverify.layers.registry import REPLAYS
+from rnnverify.layers.registry import LAYERS
 from rnnverify.layers.simple_rnn import SimpleRNN
 from tests.layers.against_keras import (
     CLEAR,
@@ -33,7 +33,7 @@ SWITCHES = ("return_sequences", "go_backwards", "zero_output_for_mask")
 
 
 def test_the_recurrent_classes_are_those_tested_here() -> None:
-    assert {name for name, replay in REPLAYS.items() if issubclass(replay, Recurrent)} == set(RECURRENT)
+    assert {name for name, replay in LAYERS.items() if issubclass(replay, Recurrent)} == set(RECURRENT)
 
 
 @pytest.mark.parametrize("from_zero", [True, False], ids=["from zero", "from an initial state"])
@@ -152,7 +152,7 @@ def test_a_forgotten_initial_state_differs(keras: Any, class_name: str) -> None:
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_the_weight_count_is_keras_own(keras: Any, class_name: str, use_bias: bool) -> None:
     layer = with_random_weights(getattr(keras.layers, class_name)(M, use_bias=use_bias), (N, T, D), seed=1)
-    assert REPLAYS[class_name].from_config(layer.get_config()).weight_count == len(layer.get_weights())
+    assert LAYERS[class_name].from_config(layer.get_config()).weight_count == len(layer.get_weights())
 
 
 def test_unrolled_and_backwards_under_a_mask_that_zeroes_is_refused() -> None:

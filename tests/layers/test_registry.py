@@ -7,16 +7,16 @@ import pytest
 
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.lstm import LSTM
-from rnnverify.layers.registry import REPLAYS, replay_of
+from rnnverify.layers.registry import LAYERS, layer_of
 
 
 def test_every_replay_is_registered_under_the_name_of_its_keras_class(keras: Any) -> None:
-    for name, replay in REPLAYS.items():
+    for name, replay in LAYERS.items():
         assert getattr(keras.layers, name).__name__ == replay.__name__ == name
 
 
 def test_the_replay_is_made_from_the_config(keras: Any) -> None:
-    replay = replay_of("LSTM", keras.layers.LSTM(3).get_config())
+    replay = layer_of("LSTM", keras.layers.LSTM(3).get_config())
     assert isinstance(replay, LSTM)
     assert replay.units == 3
 
@@ -28,4 +28,4 @@ def test_a_class_without_replay_is_refused_by_name(class_name: str, name: str) -
         f" Concatenate, Dense, Dropout, Embedding, Flatten, GRU, LSTM, Masking, RepeatVector, SimpleRNN, TimeDistributed"
     )
     with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
-        replay_of(class_name, {"name": name})
+        layer_of(class_name, {"name": name})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rnnverify.layers.activations import ACTIVATIONS as REPLAYED
-from rnnverify.layers.registry import REPLAYS
+from rnnverify.layers.registry import LAYERS
 from rnnverify.observation.precision import POLICIES
 from rnnverify.spec.layers import ACTIVATIONS, INITIALIZERS, LAYERS, InputLayer, LayerArguments, Recurrent
 
@@ -98,7 +98,7 @@ def test_what_is_required_is_required_by_keras(keras: Any, name: str) -> None:
 
 
 def test_the_layers_are_those_that_have_a_replay() -> None:
-    assert {name for name, model in LAYERS.items() if model is not InputLayer} == set(REPLAYS)
+    assert {name for name, model in LAYERS.items() if model is not InputLayer} == set(LAYERS)
 
 
 def test_the_activations_are_those_that_have_a_replay() -> None:

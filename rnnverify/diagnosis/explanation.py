@@ -1,0 +1,86 @@
+"""A verdict with what explains it: the weights, and the gate, that the residuals of the first unit that is wrong point at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from rnnverify.diagnosis.evidence import Evidence, elements_for, of_layer, of_walk
+from rnnverify.diagnosis.suspects import suspects
+from rnnverify.layers.arrays import Array
+from rnnverify.results import Divergence, Suspect, Verification
+from rnnverify.rounding import Rounded
+from rnnverify.verification.steps import Checked, NodeCheck
+from rnnverify.verification.verdict import Judged
+
+
+def explained(judged: Judged) -> Verification:
+    """The result, with suspects for each layer that is wrong, and the gate of the first divergence where it is one alone."""
+    found = {name: suspicion(one) for name, one in judged.nodes.items() if one.tally.first is not None}
+    result, first = judged.result, judged.result.first_divergence
+    if first is None:
+        return result
+    layers = (replace(layer, suspects=found.get(layer.layer, ((), None))[0]) for layer in result.layers)
+    return replace(result, layers=tuple(layers), first_divergence=replace(first, gate=found[first.layer][1]))
+
+
+def suspicion(checked: Checked) -> tuple[tuple[Suspect, ...], str | None]:
+    """The weights, and the gate, that the residuals of a node's first unit that is wrong point at."""
+    node, tally = checked
+    assert tally.first is not None
+    with np.errstate(all="ignore"):  # an overflow is Keras's too
+        evidence, names, units = (
+            from_walk(node, tally.first, tally.walk)
+            if tally.walk is not None and tally.first.timestep is not None
+            else from_call(node, tally.first)
+        )
+        return ((), None) if evidence is None else suspects(evidence, names, units, tally.first.unit, node.precision)
+
+
+Case = tuple[Evidence | None, Sequence[str], int]  # the names of the weights, and how many units there are
+
+
+def from_walk(node: NodeCheck, first: Divergence, index: int) -> Case:
+    """A unit on a walk, around the place where it is wrong."""
+    taken = node.walks[index]
+    units, weights = taken.sequence.shape[-1], [plain(weight) for weight in taken.walk.weights]
+    skipped = sum(before.walk.layer.weight_count for before in node.walks[:index])
+    names = list(node.node.weights)[skipped : skipped + taken.walk.layer.weight_count]
+    samples, timesteps = taken.around(first, most_elements(weights, units))
+    mask = taken.walk.mask
+    part = replace(
+        taken.walk,
+        weights=weights,
+        x=node.as_fed(taken.walk.x[samples, timesteps]),
+        mask=None if mask is None else mask[samples, timesteps],
+        states=tuple(state[samples] for state in taken.walk.states),
+    )
+    keras = taken.sequence[samples, timesteps].astype(np.float64)
+    return of_walk(part, taken.before(timesteps)[samples], keras, first.unit), names, units
+
+
+def from_call(node: NodeCheck, first: Divergence) -> Case:
+    """A unit of a layer that was called once."""
+    keras = node.first_output
+    units, names = keras.shape[-1], list(node.node.weights)
+    if not node.layer.columnwise or node.walks:
+        return None, names, units
+    (x,) = node.inputs()
+    weights = [plain(weight) for weight in node.call.weights]
+    most = most_elements(weights, units)
+    flat, keras = plain(x.values).reshape(-1, x.values.shape[-1])[:most], keras.reshape(-1, units)[:most]
+    return of_layer(node.layer, weights, flat, keras.astype(np.float64), first.unit), names, units
+
+
+def most_elements(weights: Sequence[Array], units: int) -> int:
+    """How many elements to look at, of a unit of a layer with these weights."""
+    return elements_for(sum(weight.size for weight in weights) // units)
+
+
+def plain(x: Any) -> Array:
+    """The values alone."""
+    made: Array = x.value if isinstance(x, Rounded) else x
+    return made

@@ -1,0 +1,149 @@
+"""What a spec may say of each layer: Keras's own arguments, derived from what the layer declares of itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import create_model
+
+from rnnverify.layers.activations import ACTIVATIONS, ActivationFunction, linear
+from rnnverify.layers.arguments import REQUIRED, Axis, Constraint, Initializer, Rate, Real, Regularizer, Seed, Size
+from rnnverify.layers.layer import Layer, choices_of
+from rnnverify.layers.registry import LAYERS
+from rnnverify.observation.precision import POLICIES
+from rnnverify.spec.types import (
+    AXIS,
+    FLAG,
+    RATE,
+    REAL,
+    SEED,
+    SIZE,
+    Arguments,
+    Check,
+    Flag,
+    MaybeName,
+    References,
+    Sizes,
+    one_of,
+)
+
+INITIALIZERS = (
+    "zeros",
+    "ones",
+    "random_normal",
+    "random_uniform",
+    "truncated_normal",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "orthogonal",
+    "identity",
+    "uniform",
+    "normal",
+)
+
+CHECKS: Mapping[Any, Check] = {
+    Size: SIZE,
+    Axis: AXIS,
+    Real: REAL,
+    Rate: RATE,
+    Seed: SEED,
+    bool: FLAG,
+    Initializer: one_of(*INITIALIZERS),
+    Regularizer: one_of("l1", "l2", "l1l2", None),
+    Constraint: one_of("max_norm", "non_neg", "unit_norm", None),
+}
+
+
+class LayerArguments(Arguments):
+    """What every entry takes."""
+
+    name: MaybeName = None
+
+    ours: ClassVar[frozenset[str]] = frozenset({"inputs", "initial_state"})  # keys that are not Keras's arguments
+
+    def keras_arguments(self) -> dict[str, Any]:
+        """The arguments that the spec sets, for Keras's constructor."""
+        return {key: getattr(self, key) for key in self.model_fields_set if key not in self.ours}
+
+
+class InputLayer(LayerArguments):
+    """An input of the model."""
+
+    shape: Sizes
+
+
+class Called(LayerArguments):
+    """What every layer takes that is called on something, which is every one but an InputLayer."""
+
+    trainable: Flag = True
+    dtype: Annotated[str | None, one_of(*POLICIES, None)] = None
+    inputs: References = None
+
+
+ENTRIES = (*sorted([*LAYERS, "InputLayer"]),)  # what a list of layers may hold
+
+
+@dataclass(frozen=True)
+class NestedLayer:
+    """The layer inside a Bidirectional or a TimeDistributed."""
+
+    class_name: str
+    arguments: LayerArguments
+    layer: Layer
+
+
+@cache
+def arguments_of(class_name: str) -> type[LayerArguments]:
+    """The model that validates the arguments of one class."""
+    if class_name == "InputLayer":
+        return InputLayer
+    layer = LAYERS[class_name]
+    made: dict[str, Any] = {}
+    defaults = {one.name: REQUIRED if one.default is MISSING else one.default for one in fields(layer)}
+    for name, kind in layer.arguments().items():
+        made[name] = field_of(kind, defaults[name])
+    for name, inert in layer.inert_arguments().items():
+        if inert.kind is not None:
+            made[name] = field_of(inert.kind, inert.default)
+    if layer.takes_initial_state:
+        made["initial_state"] = (References, None)
+    return cast(type[LayerArguments], create_model(class_name, __base__=Called, **made))
+
+
+def field_of(kind: Any, default: Any) -> tuple[Any, Any]:
+    """An argument's type and default, for pydantic."""
+    required = default is REQUIRED
+    if kind == ActivationFunction:
+        names = sorted(ACTIVATIONS)
+        check: Check | None = one_of(*names) if required else one_of(*names, None)
+        default = default if required else name_of(default)
+    elif (choices := choices_of(kind)) is not None:
+        check = one_of(*choices)
+    else:
+        check = CHECKS.get(kind)  # none for a layer inside another, which is parsed before
+    return (Any if check is None else Annotated[Any, check]), (... if required else default)
+
+
+def name_of(function: ActivationFunction) -> str | None:
+    """An activation's name; linear, which is Keras's default, goes without."""
+    return None if function is linear else next(name for name, known in ACTIVATIONS.items() if known is function)
+
+
+def layer_from(class_name: str, arguments: LayerArguments) -> Layer:
+    """The layer that a spec's arguments describe."""
+    made = LAYERS[class_name]
+    values = {name: getattr(arguments, name) for name in made.arguments()}
+    return made.of({name: value.layer if isinstance(value, NestedLayer) else value for name, value in values.items()})
+
+
+def snake_case(class_name: str) -> str:
+    """Keras's naming: SimpleRNN is simple_rnn, LSTM is lstm."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", class_name).lower()
