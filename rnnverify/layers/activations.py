@@ -136,13 +136,11 @@ MIXING: tuple[ActivationFunction, ...] = (softmax, log_softmax, sparsemax)
 
 
 def activation(name: Any) -> ActivationFunction:
-    """Look up an activation by the name that stands in a layer's config; None is Keras's word for linear.
+    """Look up an activation by the name that stands in a layer's config.
 
     Raises:
         UnsupportedError: the name is unknown, or the config holds a function of the user's own.
     """
-    if name is None:
-        return linear
     if not isinstance(name, str) or name not in ACTIVATIONS:
         raise UnsupportedError(
             f"the activation {name!r} is not implemented by the replay; those that are: {', '.join(sorted(ACTIVATIONS))}"

@@ -98,8 +98,12 @@ class Layer:
 
     @classmethod
     def read(cls, name: str, value: Any) -> Any:
-        """Turn one value into the field's: an activation's name into the function."""
+        """Turn one value into the field's: an activation's name into the function, a config into the layer inside."""
         kind = cls.arguments()[name]
+        if name in cls.layers_inside() and isinstance(value, Mapping):
+            from rnnverify.layers.registry import layer_inside  # it imports every layer, and so this module
+
+            return layer_inside(cls, value)
         if kind == ActivationFunction:
             return activation(value)
         choices = choices_of(kind)

@@ -48,15 +48,19 @@ def layer_of(class_name: str, config: Config) -> Layer:
         raise UnsupportedError(
             f"layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(LAYERS)}"
         )
-    made = LAYERS[class_name]
-    inside = {}
-    for field in made.layers_inside().keys() & config.keys():
-        inner = config[field]
-        if inner["class_name"] not in inside_of(made):
-            names = ", ".join(inside_of(made))
-            raise UnsupportedError(f"{class_name}: the replay implements it around {names}, got {inner['class_name']}")
-        inside[field] = layer_of(inner["class_name"], inner["config"])
-    return made.from_config({**config, **inside})
+    return LAYERS[class_name].from_config(config)
+
+
+def layer_inside(outer: type[Layer], config: Config) -> Layer:
+    """A layer inside one of another class, from its config as Keras serialises it.
+
+    Raises:
+        UnsupportedError: it is of a class that may not stand there, or as `layer_of`.
+    """
+    if config["class_name"] not in inside_of(outer):
+        names = ", ".join(inside_of(outer))
+        raise UnsupportedError(f"{outer.__name__}: the replay implements it around {names}, got {config['class_name']}")
+    return layer_of(config["class_name"], config["config"])
 
 
 def inside_of(outer: type[Layer]) -> list[str]:

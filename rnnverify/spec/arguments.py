@@ -140,8 +140,15 @@ def name_of(function: ActivationFunction) -> str | None:
 def layer_from(class_name: str, arguments: LayerArguments) -> Layer:
     """The layer that a spec's arguments describe."""
     made = LAYERS[class_name]
-    values = {name: getattr(arguments, name) for name in made.arguments()}
-    return made.of({name: value.layer if isinstance(value, NestedLayer) else value for name, value in values.items()})
+    values = {}
+    for name, kind in made.arguments().items():
+        value = getattr(arguments, name)
+        if isinstance(value, NestedLayer):
+            value = value.layer
+        elif value is None and kind == ActivationFunction:
+            value = "linear"
+        values[name] = value
+    return made.of(values)
 
 
 def snake_case(class_name: str) -> str:

@@ -72,8 +72,8 @@ class Parser:
             if given[name] != fixed[name]:
                 self.problems.add(
                     (*at, name),
-                    f"expected {shown(fixed[name])}, which is all that the replay implements; got {shown(given[name])};"
-                    " remove the key",
+                    f"expected {shown(fixed[name])}, got {shown(given[name])}: the replay implements nothing else; remove"
+                    " the key",
                 )
         return {name: value for name, value in given.items() if name not in fixed}
 

@@ -317,7 +317,7 @@ def check_inputs(problems: Problems, spec: Spec) -> None:
         elif spec.data is not None and not spec.data.ids and not isinstance(spec.data, File):
             problems.add(
                 ("data",),
-                f"expected tokens, text or file, since {layer.name} reads token ids; got another kind",
+                f"expected tokens, text or file, since the {layer.class_name} {layer.name} reads ids; got another kind",
             )
         else:
             size = getattr(spec.data, "vocabulary", None)

@@ -157,7 +157,7 @@ def test_a_bug_keeps_its_traceback(spec: str, monkeypatch: pytest.MonkeyPatch) -
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("rnnverify.api.verify_observation", broken)
+    monkeypatch.setattr("rnnverify.api.judge", broken)
     assert isinstance(run(spec).exception, ZeroDivisionError)
 
 

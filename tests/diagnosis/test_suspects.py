@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from rnnverify.diagnosis.suspects import Evidence, gate_of, suspects
+from rnnverify.diagnosis.evidence import Evidence
+from rnnverify.diagnosis.explanation import explained
+from rnnverify.diagnosis.suspects import gate_of, suspects
 from rnnverify.keras_model.session import observe
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.graph import Graph
 from rnnverify.layers.lstm import LSTMCell
+from rnnverify.layers.walk import Walk
 from rnnverify.observation import Observation, Tolerance, Walked
 from rnnverify.report.table import reason_for_mismatch, render
-from rnnverify.results import Divergence
+from rnnverify.results import Divergence, Suspect
 from rnnverify.rounding import PRECISIONS
 from rnnverify.spec import spec_from_mapping
-from rnnverify.verification.steps import check_nodes
-from rnnverify.verification.taken import Walk
-from rnnverify.verification.tally import Tally
-from rnnverify.verification.verdict import verify_observation
+from rnnverify.verification.taken import Taken
+from rnnverify.verification.verdict import judge
 
 SIZES = {"N": 5, "T": 40, "D": 6, "M": 11, "K": 3}
 UNITS = SIZES["M"]
@@ -53,10 +53,18 @@ def with_change(observed: Observation, layer: str, weight: str, index: tuple[int
     return replace(observed, nodes=tuple(node if one.name == layer else one for one in observed.nodes))
 
 
-def tally_of(observed: Observation, layer: str) -> Tally:
-    tally = check_nodes(observed, Graph(observed.nodes))[layer]
-    assert tally.first is not None
-    return tally
+class Found(NamedTuple):
+    suspects: tuple[Suspect, ...]
+    first: Divergence
+
+
+def found_in(observed: Observation, layer: str) -> Found:
+    """What is found of a layer that is the first to be wrong."""
+    result = explained(judge(observed, "port", 0, "float32", Tolerance()))
+    assert result.first_divergence is not None
+    assert result.first_divergence.layer == layer
+    (one,) = (one for one in result.layers if one.layer == layer)
+    return Found(one.suspects, result.first_divergence)
 
 
 @pytest.mark.parametrize("change", [1e-3, -0.02])
@@ -82,24 +90,22 @@ def test_a_weight_that_differs_is_named_with_how_much(
     seen: dict[str, Observation], name: str, weight: str, index: tuple[int, ...], gate: str | None, change: float
 ) -> None:
     layer = seen[name].nodes[0].name
-    tally = tally_of(with_change(seen[name], layer, weight, index, change), layer)
-    best = tally.suspects[0]
+    found = found_in(with_change(seen[name], layer, weight, index, change), layer)
+    best = found.suspects[0]
     assert (best.weight, best.index, best.gate) == (weight, index, gate)
     assert best.change == pytest.approx(change, rel=0.02)
     assert best.explains > 0.99
-    assert tally.first is not None
-    assert tally.first.gate == gate
-    assert tally.first.unit == index[-1] % UNITS
+    assert found.first.gate == gate
+    assert found.first.unit == index[-1] % UNITS
 
 
 def test_either_direction_has_weights_of_its_own() -> None:
     layer = {"Bidirectional": {"layer": {"GRU": {"units": "M", "return_sequences": True}}, "name": "both"}}
     observed = observation(layer)
     for weight in ("forward_kernel", "backward_recurrent_kernel"):
-        tally = tally_of(with_change(observed, "both", weight, (5, UNITS + 3), 1e-3), "both")
-        assert (tally.suspects[0].weight, tally.suspects[0].index) == (weight, (5, UNITS + 3))
-        assert tally.first is not None
-        assert tally.first.gate == "reset"
+        found = found_in(with_change(observed, "both", weight, (5, UNITS + 3), 1e-3), "both")
+        assert (found.suspects[0].weight, found.suspects[0].index) == (weight, (5, UNITS + 3))
+        assert found.first.gate == "reset"
 
 
 def test_masked_steps_do_not_count() -> None:
@@ -108,18 +114,17 @@ def test_masked_steps_do_not_count() -> None:
         before=[{"Embedding": {"input_dim": 20, "output_dim": 5, "mask_zero": True}}],
         data={"tokens": {"padding": "pre", "lengths": "random"}},
     )
-    tally = tally_of(with_change(observed, "masked", "recurrent_kernel", (3, UNITS + 2), 1e-3), "masked")
-    assert tally.suspects[0].index == (3, UNITS + 2)
-    assert tally.suspects[0].explains > 0.99
+    found = found_in(with_change(observed, "masked", "recurrent_kernel", (3, UNITS + 2), 1e-3), "masked")
+    assert found.suspects[0].index == (3, UNITS + 2)
+    assert found.suspects[0].explains > 0.99
 
 
 def test_a_dense_layer_s_weight_is_named_too(seen: dict[str, Observation]) -> None:
     for name in ("LSTM", "GRU"):  # with time and without
-        tally = tally_of(with_change(seen[name], "dense", "kernel", (4, 2), 1e-3), "dense")
-        assert (tally.suspects[0].weight, tally.suspects[0].index) == ("kernel", (4, 2))
-        assert tally.suspects[0].change == pytest.approx(1e-3, rel=0.02)
-        assert tally.first is not None
-        assert tally.first.gate is None
+        found = found_in(with_change(seen[name], "dense", "kernel", (4, 2), 1e-3), "dense")
+        assert (found.suspects[0].weight, found.suspects[0].index) == ("kernel", (4, 2))
+        assert found.suspects[0].change == pytest.approx(1e-3, rel=0.02)
+        assert found.first.gate is None
 
 
 def test_a_gate_that_is_computed_otherwise_is_told(
@@ -131,19 +136,17 @@ def test_a_gate_that_is_computed_otherwise_is_told(
         return f, i * self.activation(candidate), o
 
     monkeypatch.setattr(LSTMCell, "gates", gates)
-    tally = tally_of(seen["LSTM"], "lstm")
-    assert tally.first is not None
-    assert tally.first.gate == "output"
-    assert {suspect.gate for suspect in tally.suspects} == {"output"}
+    found = found_in(seen["LSTM"], "lstm")
+    assert found.first.gate == "output"
+    assert {suspect.gate for suspect in found.suspects} == {"output"}
 
 
 def test_no_gate_is_told_where_several_would_do(seen: dict[str, Observation]) -> None:
     # At one timestep of one sample any gate can explain any residual.
     one = observation({"LSTM": {"units": "M"}}, N=1, T=1)
-    tally = tally_of(with_change(one, "lstm", "bias", (3,), 1e-2), "lstm")
-    assert tally.first is not None
-    assert tally.first.gate is None
-    assert tally.suspects[0].explains == pytest.approx(1)
+    found = found_in(with_change(one, "lstm", "bias", (3,), 1e-2), "lstm")
+    assert found.first.gate is None
+    assert found.suspects[0].explains == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -151,10 +154,9 @@ def test_no_gate_is_told_where_several_would_do(seen: dict[str, Observation]) ->
 )
 def test_nothing_is_named_where_units_do_not_stand_by_themselves(options: dict[str, Any]) -> None:
     observed = observation({"GRU": {"units": "M", **options}})
-    tally = tally_of(with_change(observed, "gru", "kernel", (2, 3), 1e-2), "gru")
-    assert tally.suspects == ()
-    assert tally.first is not None
-    assert tally.first.gate is None
+    found = found_in(with_change(observed, "gru", "kernel", (2, 3), 1e-2), "gru")
+    assert found.suspects == ()
+    assert found.first.gate is None
 
 
 def test_a_late_divergence_of_a_long_walk_does_not_take_all_memory() -> None:
@@ -195,14 +197,14 @@ def test_a_gate_is_told_only_where_it_explains_nearly_all(explained: float, told
 def test_no_more_of_a_walk_is_looked_at_than_is_needed(c: tuple[Array, ...], start: int) -> None:
     layer: Any = None
     walked = Walked(np.zeros((2, 100, 3)), ())
-    walk = Walk(layer, [], np.zeros((2, 100, 4)), None, walked, np.zeros((2, 3)), c)
+    walk = Taken(Walk(layer, [], np.zeros((2, 100, 4)), None, (np.zeros((2, 3)), *c)), walked)
     late = Divergence("gru", 90, 1, 0, None, 0.0, 1.0, 1.0, 0.1, certain=True)
     assert walk.around(late, 20) == (slice(1, 2), slice(start, 91))
 
 
 def test_the_table_names_gate_and_weights(seen: dict[str, Observation]) -> None:
     wrong = with_change(seen["LSTM"], "lstm", "recurrent_kernel", (3, UNITS + 9), 0.02)
-    result = verify_observation(wrong, "port", 0, "float32", Tolerance())
+    result = explained(judge(wrong, "port", 0, "float32", Tolerance()))
     assert "unit 9, forget gate: Keras" in reason_for_mismatch(result)
     lines = [str(part) for part in render(result, verbose=True)]
     (line,) = [line for line in lines if f"recurrent_kernel[3, {UNITS + 9}], forget gate" in line]

@@ -12,7 +12,8 @@ from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.dense import Dense
 from rnnverify.layers.layer import Call, Masked
-from rnnverify.layers.time_distributed import INNER, TimeDistributed
+from rnnverify.layers.registry import LAYERS, inside_of
+from rnnverify.layers.time_distributed import TimeDistributed
 from tests.layers.against_keras import (
     CLEAR,
     EXACT,
@@ -51,7 +52,7 @@ WITHOUT_RECURRENCE = ("Activation", "Dense", "Dropout", "Flatten", "RepeatVector
 
 
 def test_every_inner_layer_is_tested_here() -> None:
-    assert set(PER_STEP) == set(INNER)
+    assert set(PER_STEP) == set(inside_of(LAYERS["TimeDistributed"]))
 
 
 @settings(max_examples=8)

@@ -7,7 +7,7 @@ import pytest
 from rnnverify.errors import SpecError
 from rnnverify.observation import Ref
 from rnnverify.spec import Spec, spec_from_mapping
-from rnnverify.spec.graph import snake_case
+from rnnverify.spec.arguments import snake_case
 
 N, T, D, M, K = 2, 5, 3, 4, 6
 Entries = list[Any]

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from rnnverify.layers.activations import ACTIVATIONS as REPLAYED
+from rnnverify.layers.layer import Layer
+from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.registry import LAYERS
 from rnnverify.observation.precision import POLICIES
-from rnnverify.spec.layers import ACTIVATIONS, INITIALIZERS, LAYERS, InputLayer, LayerArguments, Recurrent
+from rnnverify.spec.arguments import ENTRIES, INITIALIZERS, InputLayer, LayerArguments, arguments_of
 
 # Keras's constructors take these as **kwargs, so that no signature shows them.
 EVERY_LAYER = {"name": None, "trainable": True, "dtype": None}
@@ -47,17 +49,20 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "SimpleRNN": {"stateful": STATEFUL},
 }
 
-names = pytest.mark.parametrize("name", sorted(LAYERS))
+names = pytest.mark.parametrize("name", ENTRIES)
+
+
+ACTIVATIONS = [name for name in arguments_of("LSTM").model_json_schema()["properties"]["activation"]["enum"] if name]
 
 
 def choices(key: str) -> list[str]:
     """What a spec may say there, null apart."""
-    return [name for name in LAYERS["LSTM"].model_json_schema()["properties"][key]["enum"] if name is not None]
+    return [name for name in arguments_of("LSTM").model_json_schema()["properties"][key]["enum"] if name is not None]
 
 
 def constructor(keras: Any, name: str) -> dict[str, inspect.Parameter]:
     parameters = dict(inspect.signature(getattr(keras.layers, name).__init__).parameters)
-    if issubclass(LAYERS[name], Recurrent):
+    if issubclass(LAYERS.get(name, Layer), Recurrent):
         of_every_rnn = inspect.signature(keras.layers.RNN.__init__).parameters
         parameters |= {key: of_every_rnn[key] for key in EVERY_RECURRENT_LAYER}
     return {key: given for key, given in parameters.items() if key not in ("self", "args", "kwargs")}
@@ -70,19 +75,19 @@ def theirs(model: type[LayerArguments]) -> set[str]:
 
 @names
 def test_every_argument_is_one_of_keras(keras: Any, name: str) -> None:
-    assert theirs(LAYERS[name]) <= constructor(keras, name).keys() | EVERY_LAYER.keys()
+    assert theirs(arguments_of(name)) <= constructor(keras, name).keys() | EVERY_LAYER.keys()
 
 
 @names
 def test_every_argument_of_keras_is_taken_or_left_out_for_a_reason(keras: Any, name: str) -> None:
-    assert constructor(keras, name).keys() - theirs(LAYERS[name]) == set(LEFT_OUT.get(name, {}))
+    assert constructor(keras, name).keys() - theirs(arguments_of(name)) == set(LEFT_OUT.get(name, {}))
 
 
 @names
 def test_every_default_is_that_of_keras(keras: Any, name: str) -> None:
     expected = EVERY_LAYER | {key: given.default for key, given in constructor(keras, name).items()}
-    for key in theirs(LAYERS[name]):
-        field = LAYERS[name].model_fields[key]
+    for key in theirs(arguments_of(name)):
+        field = arguments_of(name).model_fields[key]
         if field.is_required():
             assert expected[key] in (inspect.Parameter.empty, None), key
         else:
@@ -92,13 +97,13 @@ def test_every_default_is_that_of_keras(keras: Any, name: str) -> None:
 @names
 def test_what_is_required_is_required_by_keras(keras: Any, name: str) -> None:
     required = {key for key, given in constructor(keras, name).items() if given.default is inspect.Parameter.empty}
-    ours = {key for key, field in LAYERS[name].model_fields.items() if field.is_required()}
+    ours = {key for key, field in arguments_of(name).model_fields.items() if field.is_required()}
     assert ours - required <= {"shape"}  # Keras wants one of shape, batch_shape, input_tensor
     assert required <= ours
 
 
 def test_the_layers_are_those_that_have_a_replay() -> None:
-    assert {name for name, model in LAYERS.items() if model is not InputLayer} == set(LAYERS)
+    assert {name for name in ENTRIES if arguments_of(name) is not InputLayer} == set(LAYERS)
 
 
 def test_the_activations_are_those_that_have_a_replay() -> None:

@@ -139,14 +139,14 @@ def test_a_worker_that_dies_costs_its_point_alone(monkeypatch: pytest.MonkeyPatc
 def test_a_point_that_raises_is_an_error_and_those_after_it_are_run(
     small: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = points.verify_observation
+    broken = points.judge
 
     def sometimes(observed: Any, *arguments: Any) -> Any:
         if len(observed.predictions[0]) == 3:
             raise MemoryError("no room")
         return broken(observed, *arguments)
 
-    monkeypatch.setattr(points, "verify_observation", sometimes)
+    monkeypatch.setattr(points, "judge", sometimes)
     found = points.verify_points(small, list(small.points()))
     assert {record["point"]["N"]: record["verdict"] for record in found} == {1: "match", 3: "error"}
     assert {record.get("message") for record in found} == {None, "MemoryError: no room"}

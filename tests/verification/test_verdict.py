@@ -16,7 +16,7 @@ from rnnverify.observation import Node, Observation, Ref, Tolerance
 from rnnverify.observation.precision import LARGEST
 from rnnverify.results import Verification
 from rnnverify.spec import spec_from_mapping
-from rnnverify.verification.verdict import absolute_error, expected_error, overflowed, verify_observation
+from rnnverify.verification.verdict import absolute_error, expected_error, judge, overflowed
 
 STACK = {"N": 3, "T": 7, "D": 2, "M": 5, "K": 4, "layers": [
     {"LSTM": {"units": "M", "return_sequences": True}},
@@ -34,7 +34,7 @@ def observed() -> Observation:
 
 
 def verified(observed: Observation, tolerance: Tolerance = NO_TOLERANCE) -> Verification:
-    return verify_observation(observed, "stack", 0, "float32", tolerance)
+    return judge(observed, "stack", 0, "float32", tolerance).result
 
 
 def with_weight(observed: Observation, layer: str, name: str, change: Any) -> Observation:

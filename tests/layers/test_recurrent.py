@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from rnnverify.errors import UnsupportedError
-from rnnverify.layers import recurrence
+from rnnverify.layers import steps, walk
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.layer import Call, Masked, Outputs
-from rnnverify.layers.recurrence import Recurrent
+from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.registry import LAYERS
 from rnnverify.layers.simple_rnn import SimpleRNN
 from tests.layers.against_keras import (
@@ -170,7 +170,7 @@ def test_a_long_walk_taken_in_stretches_is_the_same(
     case = RecurrentCase(
         (N, 11, D, M), 7, {"return_sequences": True, "return_state": True, "use_bias": True}, "holes", False
     )
-    monkeypatch.setattr(recurrence, "STRETCH", stretch)
+    monkeypatch.setattr(walk, "STRETCH", stretch)
     check_recurrent(keras, class_name, case)
 
 
@@ -179,10 +179,10 @@ def test_the_state_before_a_step_is_the_output_of_the_last_step_that_was_not_mas
     initial = np.array([[-1.0], [-2.0]])
     mask = np.array([[False, True, False, True], [True, True, True, True]])
     whole, rest = slice(0, 4), slice(2, 4)
-    source = recurrence.sources(mask)
+    source = steps.sources(mask)
     assert source.tolist() == [[-1, -1, 1, 1], [-1, 0, 1, 2]]
     for part in (whole, rest):
-        before = recurrence.states_before(outputs, initial, source, part)
+        before = steps.states_before(outputs, initial, source, part)
         assert before[..., 0].tolist() == [[-1, -1, 1, 1][part], [-2, 5, 6, 7][part]]
-        before = recurrence.states_before(outputs, initial, None, part)
+        before = steps.states_before(outputs, initial, None, part)
         assert before[..., 0].tolist() == [[-1, 9, 1, 1][part], [-2, 5, 6, 7][part]]
