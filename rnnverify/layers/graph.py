@@ -25,11 +25,12 @@ class Graph:
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.nodes = tuple(nodes)
-        self.layers: dict[str, Layer] = {}
+        self.declared: dict[str, Layer] = {}  # by the nodes' configs
         self.precisions: dict[str, str] = {}
         for node in nodes:
-            self.layers[node.name] = layer_of(node.class_name, node.config)
+            self.declared[node.name] = layer_of(node.class_name, node.config)
             self.precisions[node.name] = compute_dtype(node.config["dtype"])
+        self.layers = dict(self.declared)  # what is run: others may be put in their place, such as one with a mistake
 
     def run(
         self,
@@ -76,15 +77,16 @@ class Graph:
         Raises:
             UnsupportedError: they are not those of a layer with this config on such inputs.
         """
-        layer, arrays = self.layers[node.name], list(node.weights.values())
-        wanted, got = layer.weight_shapes(inputs), [array.shape for array in arrays]
+        arrays = list(node.weights.values())
+        wanted, got = self.declared[node.name].weight_shapes(inputs), [array.shape for array in arrays]
         if got != list(wanted.values()):
             expected = ", ".join(f"{name} {shape}" for name, shape in wanted.items()) or "none"
             raise UnsupportedError(
                 f"layer {node.layer!r}: a {node.class_name} with this config has the weights {expected}; get_weights() gave"
                 f" {', '.join(map(str, got)) or 'none'}"
             )
-        return [cast(array, self.precisions[node.name], dtype) for array in layer.weights_from(arrays)]
+        used = self.layers[node.name].weights_from(arrays)
+        return [cast(array, self.precisions[node.name], dtype) for array in used]
 
 
 def cast(values: Array, precision: str, dtype: type[np.floating[Any]]) -> Array:

@@ -118,6 +118,10 @@ class Rounded(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self.value)
 
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        """The values alone, a copy: for code that asks for a plain array, as one that writes into it must."""
+        return np.array(self.value, dtype=dtype)
+
     def __getitem__(self, index: Any) -> Rounded:
         return self.mapped(lambda part: part[index])
 
