@@ -17,8 +17,8 @@ from rnnverify.observation import Tolerance
 from rnnverify.observation.file import load_observation, save_observation
 from rnnverify.report.display import shown
 from rnnverify.results import Verification
-from rnnverify.spec.loading import is_function
 from rnnverify.spec.model import Spec
+from rnnverify.spec.paths import is_function
 from rnnverify.verification.verdict import judge
 
 

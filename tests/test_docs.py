@@ -14,7 +14,7 @@ from rnnverify.cli import main
 from rnnverify.layers.registry import LAYERS
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.data import KINDS
-from rnnverify.spec.loading import SpecKeys
+from rnnverify.spec.keys import SpecKeys
 from rnnverify.sweep.grid import load_grid
 
 ROOT = Path(__file__).parent.parent

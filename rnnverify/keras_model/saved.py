@@ -35,7 +35,7 @@ def check_saved_classes(path: str) -> None:
     for class_name, name in layers_in(config):
         if class_name not in LAYERS and class_name not in CONTAINERS:
             raise UnsupportedError(
-                f"{path}: layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(LAYERS)}"
+                f"{path}: layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(sorted(LAYERS))}"
             )
     if not isinstance(config, dict) or config.get("class_name") not in MODELS:
         raise RequestError(f"{path}: expected a saved model, {' or '.join(MODELS)}, got something else")

@@ -24,8 +24,8 @@ from rnnverify.keras_model.built import Built, first_line
 from rnnverify.keras_model.inputs import draw_inputs
 from rnnverify.keras_model.weights import set_weights
 from rnnverify.observation import Node, Observation, Ref
-from rnnverify.spec.loading import is_function
 from rnnverify.spec.model import Spec
+from rnnverify.spec.paths import is_function
 
 Array = npt.NDArray[Any]
 

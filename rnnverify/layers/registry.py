@@ -21,19 +21,19 @@ from rnnverify.layers.simple_rnn import SimpleRNN
 from rnnverify.layers.time_distributed import TimeDistributed
 
 LAYERS: dict[str, type[Layer]] = {
-    "Activation": Activation,
-    "Bidirectional": Bidirectional,
-    "Concatenate": Concatenate,
-    "Dense": Dense,
-    "Dropout": Dropout,
-    "Embedding": Embedding,
-    "Flatten": Flatten,
-    "GRU": GRU,
+    "SimpleRNN": SimpleRNN,
     "LSTM": LSTM,
+    "GRU": GRU,
+    "Bidirectional": Bidirectional,
+    "TimeDistributed": TimeDistributed,
+    "Dense": Dense,
+    "Embedding": Embedding,
     "Masking": Masking,
     "RepeatVector": RepeatVector,
-    "SimpleRNN": SimpleRNN,
-    "TimeDistributed": TimeDistributed,
+    "Flatten": Flatten,
+    "Concatenate": Concatenate,
+    "Activation": Activation,
+    "Dropout": Dropout,
 }
 
 
@@ -46,7 +46,7 @@ def layer_of(class_name: str, config: Config) -> Layer:
     if class_name not in LAYERS:
         name: Any = config.get("name", "")
         raise UnsupportedError(
-            f"layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(LAYERS)}"
+            f"layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(sorted(LAYERS))}"
         )
     return LAYERS[class_name].from_config(config)
 

@@ -88,7 +88,13 @@ class Called(LayerArguments):
     inputs: References = None
 
 
-ENTRIES = (*sorted([*LAYERS, "InputLayer"]),)  # what a list of layers may hold
+def entries() -> tuple[str, ...]:
+    """The classes that a list of layers may hold."""
+    return tuple(sorted([*LAYERS, "InputLayer"]))
+
+
+# Those that `layer` may name, as a shorthand.
+RECURRENT = [name for name, layer in LAYERS.items() if layer.takes_initial_state and not layer.layers_inside()]
 
 
 @dataclass(frozen=True)

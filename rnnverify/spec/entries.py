@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rnnverify.layers.layer import Layer, MisfitError
 from rnnverify.layers.registry import LAYERS, inside_of
-from rnnverify.spec.arguments import ENTRIES, InputLayer, LayerArguments, NestedLayer, arguments_of, layer_from
+from rnnverify.spec.arguments import InputLayer, LayerArguments, NestedLayer, arguments_of, entries, layer_from
 from rnnverify.spec.problems import Problems, near, shown
 from rnnverify.spec.source import Path
 
@@ -29,8 +29,9 @@ class Parser:
     letters: Mapping[str, int]
     random_states: bool
 
-    def parse(self, entry: Any, at: Path, allowed: tuple[str, ...] = ENTRIES) -> Entry | None:
-        """One entry; None where it is wrong."""
+    def parse(self, entry: Any, at: Path, allowed: tuple[str, ...] = ()) -> Entry | None:
+        """One entry, of one of the classes allowed, by default of any; None where it is wrong."""
+        allowed = allowed or entries()
         if isinstance(entry, str):
             entry = {entry: None}
         if not isinstance(entry, dict) or len(entry) != 1:

@@ -6,65 +6,31 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
-from typing import Annotated, Any
+from typing import Any
 
 from rnnverify.errors import SpecError
 from rnnverify.observation import Tolerance
-from rnnverify.observation.precision import POLICIES
-from rnnverify.spec.data import KINDS, SHORTHANDS, Data, File, Text
-from rnnverify.spec.graph import MOST_LAYERS, Assembly
-from rnnverify.spec.memory import check_memory
-from rnnverify.spec.model import Spec, Weights
-from rnnverify.spec.overrides import Override, apply_overrides
-from rnnverify.spec.problems import Problems, near, shown
-from rnnverify.spec.source import Path, Source, check_plain, printable, read_source
-from rnnverify.spec.types import (
-    LETTERS,
-    Arguments,
-    Letter,
-    MaybeFilePath,
-    MaybeNonNegative,
-    Positive,
-    Seed,
-    one_of,
+from rnnverify.spec.checks import check_files, check_inputs, check_model_keys, check_use
+from rnnverify.spec.data import File
+from rnnverify.spec.graph import Assembly
+from rnnverify.spec.keys import (
+    SpecKeys,
+    ToleranceKeys,
+    default_shapes,
+    layer_entries,
+    read_data,
+    read_letters,
+    read_weights,
 )
+from rnnverify.spec.memory import check_memory
+from rnnverify.spec.model import Spec
+from rnnverify.spec.overrides import Override, apply_overrides
+from rnnverify.spec.paths import located
+from rnnverify.spec.problems import Problems, shown
+from rnnverify.spec.source import Source, check_plain, read_source
+from rnnverify.spec.types import LETTERS
 
 SAVED_MODELS = (".keras", ".h5", ".hdf5")
-SAVED_MODEL_LETTERS = {"N": 3, "T": 7}  # where a spec for a saved model leaves them out: they differ, and exceed 1
-
-
-class SpecKeys(Arguments):
-    """The keys of a spec."""
-
-    N: Letter = None
-    T: Letter = None
-    D: Letter = None
-    M: Letter = None
-    K: Letter = None
-    layer: Annotated[str | None, one_of("SimpleRNN", "LSTM", "GRU")] = None
-    layers: Any = None
-    model: MaybeFilePath = None
-    data: Any = "normal"
-    weights: Any = None
-    initial_state: Annotated[str, one_of("zeros", "random")] = "zeros"
-    dtype: Annotated[str, one_of(*POLICIES)] = "float32"
-    seed: Seed = 0
-    tolerance: Any = None
-
-
-class WeightKeys(Arguments):
-    """The keys of `weights`."""
-
-    bias: Annotated[str, one_of("random", "keras")] = "random"
-    file: MaybeFilePath = None
-    scale: Positive = 1.0
-
-
-class ToleranceKeys(Arguments):
-    """The keys of `tolerance`."""
-
-    atol: MaybeNonNegative = None
-    rtol: MaybeNonNegative = None
 
 
 def load_spec(path: str, overrides: Sequence[Override] = ()) -> Spec:
@@ -192,162 +158,3 @@ def with_graph(spec: Spec, problems: Problems, keys: SpecKeys, letters: dict[str
 
 def named_layer(arguments: Any) -> bool:
     return isinstance(arguments, dict) and isinstance(arguments.get("name"), str)
-
-
-def layer_entries(problems: Problems, keys: SpecKeys) -> tuple[list[Any], Path]:
-    """The list of layers, and the path it stands at; `layer` and the letters alone are shorthands for one."""
-    if "layers" not in keys.model_fields_set:
-        for letter in LETTERS:
-            if getattr(keys, letter) is None and not (letter in "NTD" and keys.data != "normal"):
-                problems.add((), f"the letter {letter} is not set; a spec without `layers` needs N, T, D, M and K")
-        return [{keys.layer or "SimpleRNN": {"units": "M"}}, {"Dense": {"units": "K"}}], ()
-    if keys.layer is not None:
-        problems.add(("layer",), "expected either `layer` or `layers`, got both; remove one")
-    if not isinstance(keys.layers, list) or not keys.layers:
-        problems.add(
-            ("layers",), f"expected a list of layers, such as `- LSTM: {{units: M}}`; got {shown(keys.layers)}"
-        )
-    elif len(keys.layers) > MOST_LAYERS:
-        problems.add(("layers",), f"expected at most {MOST_LAYERS} layers; got {len(keys.layers)}")
-    return keys.layers, ("layers",)
-
-
-def default_shapes(spec: Spec, letters: dict[str, int]) -> dict[str, tuple[int, ...]]:
-    """The shape of the input that a list of layers implies, for features and for token ids."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    if "T" in letters:
-        shapes["ids"] = (letters["T"],)
-        if "D" in letters:
-            shapes["features"] = (letters["T"], letters["D"])
-    return shapes
-
-
-def read_data(problems: Problems, value: Any) -> Data | None:
-    """`normal`, or `{normal: {scale: 2}}`, or `{file: x.npy}`; None where the spec does not say."""
-    if value is None:
-        return None
-    mapping = {value: None} if isinstance(value, str) else value
-    if not isinstance(mapping, dict) or len(mapping) != 1:
-        problems.add(
-            ("data",), f"expected one of {', '.join(KINDS)}, or one of them with its details; got {shown(value)}"
-        )
-        return None
-    ((kind, details),) = mapping.items()
-    if kind not in KINDS:
-        problems.add(("data",), f"expected one of {', '.join(KINDS)}; got {shown(kind)}{near(kind, KINDS)}")
-        return None
-    if kind in SHORTHANDS and isinstance(details, SHORTHANDS[kind][1]):
-        details = {SHORTHANDS[kind][0]: details}
-    own = {letter: problems.source.value[letter] for letter in LETTERS if letter in problems.source.value}
-    return problems.validate(KINDS[kind], details, ("data", kind), own)
-
-
-def read_weights(problems: Problems, keys: SpecKeys) -> Weights | None:
-    if keys.weights == "keras" or (keys.weights is None and keys.model is not None):
-        return Weights(bias="keras")
-    if keys.weights is not None and not isinstance(keys.weights, dict):
-        problems.add(("weights",), f"expected `keras`, or a mapping of bias, file, scale; got {shown(keys.weights)}")
-        return None
-    found = problems.validate(WeightKeys, keys.weights, ("weights",), None)
-    if found is None:
-        return None
-    for key in ("bias", "scale"):
-        if found.file is not None and key in found.model_fields_set:
-            problems.add(("weights", key), f"expected either `file` or `{key}`: a file holds every weight as it is")
-    bias = "keras" if found.file is not None or (keys.model and "bias" not in found.model_fields_set) else found.bias
-    return Weights(bias, found.file, found.scale)
-
-
-def read_letters(problems: Problems, keys: SpecKeys, data: Data | None) -> dict[str, int]:
-    """The letters that are set, together with those that the data decides."""
-    letters = {letter: getattr(keys, letter) for letter in LETTERS if getattr(keys, letter) is not None}
-    fixed = data.letters() if data is not None else {}
-    if isinstance(data, Text) and "T" not in letters:
-        fixed["T"] = max(1, *(len(words) for words in data.words()))
-    for letter, value in fixed.items():
-        if letters.setdefault(letter, value) != value:
-            problems.add(
-                (letter,), f"expected {value}, which is what `data` has, or no {letter} at all; got {letters[letter]}"
-            )
-    if keys.model is not None:
-        letters = {**SAVED_MODEL_LETTERS, **letters}
-    return letters
-
-
-def check_files(problems: Problems, spec: Spec) -> None:
-    """The files that a spec names must be there; what is in them is seen when they are read."""
-    named = {
-        ("model",): None if spec.model is None or is_function(spec.model) else spec.model,
-        ("data", "file"): spec.data.path if isinstance(spec.data, File) else None,
-        ("weights", "file"): spec.weights.file,
-    }
-    for path, file in named.items():
-        if file is not None and not os.path.isfile(file):
-            got = "is no regular file" if os.path.exists(file) else "does not exist"
-            problems.add(path, f"expected the path of a file; {printable(file)} {got}")
-
-
-def check_use(problems: Problems, spec: Spec, used: set[str]) -> None:
-    """What a spec asks for must have an effect."""
-    for given in spec.inputs:
-        if given.name not in used:
-            problems.add(("layers",), f"expected every InputLayer to feed a layer; {given.name} feeds none")
-    if spec.initial_state == "random" and not any(given.role == "state" for given in spec.inputs):
-        problems.add(
-            ("initial_state",), "expected zeros: no recurrent layer here is without an initial_state of its own"
-        )
-
-
-def check_inputs(problems: Problems, spec: Spec) -> None:
-    """Data that cannot fill every input, or that an Embedding cannot read."""
-    fed = [given for given in spec.inputs if given.role != "state"]
-    if spec.data is not None and not spec.data.several and len(fed) > 1:
-        problems.add(
-            ("data",),
-            f"expected data for {len(fed)} inputs ({', '.join(given.name for given in fed)}); this kind feeds one",
-        )
-    for layer in spec.layers:
-        limit = layer.layer.vocabulary
-        if limit is None:
-            continue
-        sources = {given.name: given for given in fed}
-        given = sources.get(layer.inputs[0].node)
-        if given is None:
-            problems.add(("layers",), f"expected token ids as input of {layer.name}; {layer.inputs[0].node} gives none")
-        elif spec.data is not None and not spec.data.ids and not isinstance(spec.data, File):
-            problems.add(
-                ("data",),
-                f"expected tokens, text or file, since the {layer.class_name} {layer.name} reads ids; got another kind",
-            )
-        else:
-            size = getattr(spec.data, "vocabulary", None)
-            if isinstance(spec.data, Text) and limit < 2:
-                problems.add(("data",), f"expected an input_dim of at least 2 of {layer.name}: id 0 is the padding")
-            if size is not None and size > limit:
-                problems.add(
-                    ("data",), f"expected a vocabulary of at most {limit}, the input_dim of {layer.name}; got {size}"
-                )
-    vocabulary = getattr(spec.data, "vocabulary", None)
-    embedded = any(layer.layer.vocabulary is not None for layer in spec.layers)
-    if spec.data is not None and spec.data.ids and vocabulary is None and not embedded:
-        problems.add(("data",), "expected a vocabulary, as there is no Embedding to take it from")
-
-
-def check_model_keys(problems: Problems, keys: SpecKeys, source: Source) -> None:
-    """A saved model knows its own layers, sizes and precision."""
-    for key in ("D", "M", "K", "layer", "layers", "dtype", "initial_state"):
-        if key in keys.model_fields_set:
-            problems.add((key,), f"expected no `{key}` beside `model`, which has its own; remove one")
-
-
-def located(spec_file: str, path: str) -> str:
-    """A path in a spec starts at the spec's own folder; `module:function` is left as it is."""
-    if is_function(path):
-        return path
-    return str(FilePath(spec_file).parent / path)
-
-
-def is_function(model: str) -> bool:
-    """Whether `model` names a function, as in `package.module:function`, rather than a file."""
-    module, colon, function = model.rpartition(":")
-    return bool(colon) and function.isidentifier() and all(part.isidentifier() for part in module.split("."))

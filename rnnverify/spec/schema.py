@@ -9,9 +9,9 @@ import json
 from typing import Any
 
 from rnnverify.layers.registry import LAYERS, inside_of
-from rnnverify.spec.arguments import ENTRIES, arguments_of
+from rnnverify.spec.arguments import arguments_of, entries
 from rnnverify.spec.data import KINDS, SHORTHANDS
-from rnnverify.spec.loading import SpecKeys, ToleranceKeys, WeightKeys
+from rnnverify.spec.keys import SpecKeys, ToleranceKeys, WeightKeys
 from rnnverify.spec.types import Arguments
 
 SHORTHAND_SCHEMAS: dict[str, dict[str, Any]] = {
@@ -28,13 +28,13 @@ def spec_schema() -> dict[str, Any]:
     properties["data"] = {"anyOf": [{"enum": [k for k in KINDS if k not in ("text", "chars", "file")]}, data_schema()]}
     properties["weights"] = {"anyOf": [{"const": "keras"}, mapping_schema(WeightKeys)]}
     properties["tolerance"] = mapping_schema(ToleranceKeys)
-    definitions = {f"{name} arguments": mapping_schema(arguments_of(name)) for name in ENTRIES}
+    definitions = {f"{name} arguments": mapping_schema(arguments_of(name)) for name in entries()}
     for name, layer in LAYERS.items():
         for key in layer.layers_inside():
             inner = {"oneOf": [entry_schema(kind) for kind in inside_of(layer)]}
             definitions[f"{name} arguments"]["properties"][key] = inner
-    bare = [name for name in ENTRIES if not required(arguments_of(name))]
-    definitions["layer"] = {"anyOf": [{"enum": bare}, *map(entry_schema, ENTRIES)]}
+    bare = [name for name in entries() if not required(arguments_of(name))]
+    definitions["layer"] = {"anyOf": [{"enum": bare}, *map(entry_schema, entries())]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rnnverify spec",

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 from rnnverify.errors import SpecError
 from rnnverify.spec import Spec, spec_from_mapping
-from rnnverify.spec.loading import SpecKeys, located
+from rnnverify.spec.keys import SpecKeys
 from rnnverify.spec.overrides import Override
+from rnnverify.spec.paths import located
 from rnnverify.spec.problems import Problems, near, shown
 from rnnverify.spec.source import Path, read_source
 from rnnverify.spec.types import LARGEST_SIZE, Arguments, Check, Seed, integer

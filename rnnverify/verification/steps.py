@@ -22,9 +22,10 @@ from rnnverify.layers.layer import Call, Masked, Outputs
 from rnnverify.layers.steps import gates_of_steps, steps
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Node, Observation, Ref, Walked
-from rnnverify.observation.precision import LARGEST, UNIT_ROUNDOFF, compute_dtype
-from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded
+from rnnverify.observation.precision import LARGEST
+from rnnverify.rounding import Matrix, Precision, Rounded
 from rnnverify.threads import in_order
+from rnnverify.verification.precision import precision_of
 from rnnverify.verification.taken import Taken, stretches_of
 from rnnverify.verification.tally import Tally
 
@@ -60,26 +61,6 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
         masks.update(check.masks)
         found[node.name] = Checked(check, tally)
     return found
-
-
-def precision_of(config: Mapping[str, Any], tf32: bool) -> Precision:
-    """What a layer computes in: the coarsest precision in it."""
-    found = [
-        dataclasses.replace(PRECISIONS[dtype], operands=2.0**-11) if tf32 and dtype == "float32" else PRECISIONS[dtype]
-        for dtype in dtypes_in(config)
-    ]
-    return max(found, key=lambda precision: precision.unit)
-
-
-def unit_roundoff(config: Mapping[str, Any]) -> float:
-    """The unit roundoff of the coarsest precision in a layer."""
-    return max(UNIT_ROUNDOFF[dtype] for dtype in dtypes_in(config))
-
-
-def dtypes_in(config: Mapping[str, Any]) -> list[str]:
-    """The precisions that a layer and those inside it compute in: inside a wrapper they may have policies of their own."""
-    inner = [config[key]["config"] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
-    return [compute_dtype(config["dtype"]), *(dtype for part in inner for dtype in dtypes_in(part))]
 
 
 class Comparison(NamedTuple):

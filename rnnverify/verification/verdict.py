@@ -21,7 +21,8 @@ from rnnverify.layers.layer import Masked
 from rnnverify.observation import Node, Observation, Ref, Tolerance
 from rnnverify.observation.precision import LARGEST, UNIT_ROUNDOFF
 from rnnverify.results import LayerResult, OutputResult, Parting, Place, Verification
-from rnnverify.verification.steps import Checked, check_nodes, unit_roundoff
+from rnnverify.verification.precision import unit_roundoff
+from rnnverify.verification.steps import Checked, check_nodes
 from rnnverify.verification.tally import Tally
 
 Array = npt.NDArray[Any]

@@ -12,7 +12,7 @@ from rnnverify.layers.layer import Layer
 from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.registry import LAYERS
 from rnnverify.observation.precision import POLICIES
-from rnnverify.spec.arguments import ENTRIES, INITIALIZERS, InputLayer, LayerArguments, arguments_of
+from rnnverify.spec.arguments import INITIALIZERS, InputLayer, LayerArguments, arguments_of, entries
 
 # Keras's constructors take these as **kwargs, so that no signature shows them.
 EVERY_LAYER = {"name": None, "trainable": True, "dtype": None}
@@ -49,7 +49,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "SimpleRNN": {"stateful": STATEFUL},
 }
 
-names = pytest.mark.parametrize("name", ENTRIES)
+names = pytest.mark.parametrize("name", entries())
 
 
 ACTIVATIONS = [name for name in arguments_of("LSTM").model_json_schema()["properties"]["activation"]["enum"] if name]
@@ -103,7 +103,7 @@ def test_what_is_required_is_required_by_keras(keras: Any, name: str) -> None:
 
 
 def test_the_layers_are_those_that_have_a_replay() -> None:
-    assert {name for name in ENTRIES if arguments_of(name) is not InputLayer} == set(LAYERS)
+    assert {name for name in entries() if arguments_of(name) is not InputLayer} == set(LAYERS)
 
 
 def test_the_activations_are_those_that_have_a_replay() -> None:

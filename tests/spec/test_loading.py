@@ -11,8 +11,8 @@ from rnnverify.errors import SpecError
 from rnnverify.observation import Tolerance
 from rnnverify.spec import Spec, load_spec, spec_from_mapping
 from rnnverify.spec.data import Chars, Tokens
-from rnnverify.spec.loading import is_function
 from rnnverify.spec.model import Weights
+from rnnverify.spec.paths import is_function
 
 BASE: dict[str, Any] = {"N": 2, "T": 3, "D": 4, "M": 5, "K": 6}
 CONFIGS = sorted(Path("configs").glob("*.yaml"))

@@ -238,7 +238,7 @@ LAYERS = [
     ),
     case("TimeDistributed nothing", layers("TimeDistributed: {layer: }"), "TimeDistributed.layer: expected one layer"),
     case("Bidirectional nothing", layers("Bidirectional: {layer: }"), "Bidirectional.layer: expected one layer"),
-    case("Bidirectional Dense", layers("Bidirectional: {layer: {Dense: {units: 2}}}"), "expected one of the layers G"),
+    case("Bidirectional Dense", layers("Bidirectional: {layer: {Dense: {units: 2}}}"), "expected one of the layers S"),
     case(
         "Bidirectional of states", layers("Bidirectional: {layer: {LSTM: {units: 2, initial_state: a}}}"), "not on the"
     ),

@@ -15,22 +15,24 @@ from hypothesis import example, given, settings
 from rnnverify.errors import RequestError
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.spec import Spec, load_spec, spec_from_mapping
-from rnnverify.spec.arguments import ENTRIES, INITIALIZERS, arguments_of
+from rnnverify.spec.arguments import INITIALIZERS, arguments_of
+from rnnverify.spec.arguments import entries as entry_classes
 from rnnverify.spec.data import KINDS
-from rnnverify.spec.loading import SpecKeys, ToleranceKeys, WeightKeys
+from rnnverify.spec.keys import SpecKeys, ToleranceKeys, WeightKeys
 from rnnverify.spec.overrides import parse_override
 from rnnverify.spec.types import LETTERS
 
 HUGE = 10**5000
 LONGEST_WAIT = 5.0  # seconds; the slowest example takes some hundredths
 
-MODELS: list[Any] = [SpecKeys, WeightKeys, ToleranceKeys, *KINDS.values(), *map(arguments_of, ENTRIES)]
-KEYS = sorted({key for model in MODELS for key in model.model_fields} | {*KINDS, *ENTRIES, "stateful"})
+NAMED = entry_classes()
+MODELS: list[Any] = [SpecKeys, WeightKeys, ToleranceKeys, *KINDS.values(), *map(arguments_of, NAMED)]
+KEYS = sorted({key for model in MODELS for key in model.model_fields} | {*KINDS, *NAMED, "stateful"})
 NAMES = ["a", "b", "input", "lstm", "gru.h", "lstm.c", "bidirectional.backward", "a.", ".h", "input_1"]
 WORDS = [
     *LETTERS,
     *NAMES,
-    *ENTRIES,
+    *NAMED,
     *KINDS,
     *sorted(ACTIVATIONS)[:5],
     *INITIALIZERS[:5],
@@ -84,12 +86,12 @@ def few_of(mapping: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def entry(name: str, depth: int = 0) -> st.SearchStrategy[Any]:
-    inner = st.sampled_from(ENTRIES).flatmap(lambda other: entry(other, depth + 1)) if depth < 2 else scalars
+    inner = st.sampled_from(NAMED).flatmap(lambda other: entry(other, depth + 1)) if depth < 2 else scalars
     special = {"layer": inner, "backward_layer": inner, "shape": st.lists(numbers, max_size=3)}
     return arguments(arguments_of(name), special).map(lambda found: {name: found}) | st.just(name)
 
 
-entries = st.sampled_from(ENTRIES).flatmap(entry)
+entries = st.sampled_from(NAMED).flatmap(entry)
 data = st.sampled_from(sorted(KINDS)).flatmap(
     lambda kind: arguments(
         KINDS[kind],
