@@ -19,7 +19,8 @@ from rnnverify.keras_model.session import observe
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation, Ref
 from rnnverify.spec import spec_from_mapping
-from rnnverify.verification.steps import NodeCheck, precision_of
+from rnnverify.verification.precision import precision_of
+from rnnverify.verification.steps import NodeCheck
 
 FAULT = 1e-6
 DISTINCT = 0.9  # the share of a unit's outputs that must differ: where data repeat, so do their errors
@@ -35,9 +36,9 @@ def scores(observed: Observation) -> list[tuple[int, float, float]]:
         walks = observed.walks.get(node.name, ())
         if not walks or node.masked:
             continue
-        check = NodeCheck(node, graph, given, {}, precision_of(node.config, observed.tf32))
-        for walk in check.walks_of(walks):
-            parts = [(keras, made[0]) for keras, made, _ in check.walk(walk)]
+        check = NodeCheck(node, graph, given, {}, walks, precision_of(node.config, observed.tf32))
+        for taken in check.walks:
+            parts = [(taken.sequence[:, part], made[0]) for part, made in check.steps(taken)]
             keras = np.concatenate([part.astype(np.float64) for part, _ in parts], axis=1)
             value = np.concatenate([made.value for _, made in parts], axis=1)
             deviation = np.sqrt(np.concatenate([made.variance for _, made in parts], axis=1))

@@ -50,8 +50,8 @@ def with_unit(observed: Observation, unit: int, change: float) -> Observation:
 
 
 def seen_stepwise(observed: Observation) -> bool:
-    tallies = check_nodes(observed, Graph(observed.nodes))
-    return any(tally.first is not None for tally in tallies.values())
+    nodes = check_nodes(observed, Graph(observed.nodes))
+    return any(node.tally.first is not None for node in nodes.values())
 
 
 def smallest(seen: Callable[[float], bool]) -> str:

@@ -22,10 +22,10 @@ from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.session import load_keras, precision, quiet
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
+from rnnverify.rounding import LIMIT
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.model import Spec
 from rnnverify.verification.steps import check_nodes
-from rnnverify.verification.tally import LIMIT
 
 DRAWS = 8  # models an architecture
 
@@ -124,14 +124,15 @@ def main(models: int, seed: int, largest: int, longest: int) -> int:
     count: dict[tuple[str, str], int] = defaultdict(int)
     alarms, started = 0, time.perf_counter()
     for model in right_models(models, seed, largest, longest):
-        tallies = check_nodes(model.observed, Graph(model.observed.nodes))
+        nodes = check_nodes(model.observed, Graph(model.observed.nodes))
         for node in model.observed.nodes:
             key = (model.spec.dtype, node.class_name)
             count[key] += 1
-            worst[key] = max(worst[key], tallies[node.name].worst_deviation)
-            if tallies[node.name].first is not None:
+            tally = nodes[node.name].tally
+            worst[key] = max(worst[key], tally.worst_deviation)
+            if tally.first is not None:
                 alarms += 1
-                print(f"ALARM model {model.number}: {tallies[node.name]}: {model.mapping}", flush=True)
+                print(f"ALARM model {model.number}: {tally}: {model.mapping}", flush=True)
         if model.number % 400 == 0:
             print(f"{model.number} models, {alarms} alarms, {time.perf_counter() - started:.0f} s", flush=True)
     print(

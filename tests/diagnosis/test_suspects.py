@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -210,3 +211,43 @@ def test_the_table_names_gate_and_weights(seen: dict[str, Observation]) -> None:
     (line,) = [line for line in lines if f"recurrent_kernel[3, {UNITS + 9}], forget gate" in line]
     assert "Keras computes as if it were 0.02 more than reported, which explains 100.0%" in line
     assert not any("suspicious" in str(part) for part in render(result))
+
+
+@pytest.mark.parametrize(("name", "gates"), [("LSTM", 4), ("GRU", 3)])
+def test_no_gate_is_named_where_several_are_wrong(seen: dict[str, Observation], name: str, gates: int) -> None:
+    """Every wrong order of the gates moves two of them or more, though one alone may fit what is left."""
+    observed = seen[name]
+    node = observed.nodes[0]
+    wrong = 0
+    for order in list(permutations(range(gates)))[1:]:
+        weights = {
+            label: np.concatenate([np.split(weight, gates, axis=-1)[gate] for gate in order], axis=-1)
+            for label, weight in node.weights.items()
+        }
+        ported = replace(observed, nodes=(replace(node, weights=weights), *observed.nodes[1:]))
+        first = explained(judge(ported, "port", 0, "float32", Tolerance())).first_divergence
+        assert first is not None
+        assert first.gate is None, order
+        wrong += 1
+    assert wrong == {"LSTM": 23, "GRU": 5}[name]
+
+
+@pytest.mark.parametrize("change", [1e-5, 1e-3, -0.02])
+def test_a_whole_gate_that_is_wrong_is_named(seen: dict[str, Observation], change: float) -> None:
+    observed = seen["LSTM"]
+    (node, *rest) = observed.nodes
+    recurrent = node.weights["recurrent_kernel"].copy()
+    recurrent[:, UNITS : 2 * UNITS] += np.float32(change) * np.random.default_rng(3).standard_normal((UNITS, UNITS))
+    ported = replace(observed, nodes=(replace(node, weights={**node.weights, "recurrent_kernel": recurrent}), *rest))
+    first = explained(judge(ported, "port", 0, "float32", Tolerance())).first_divergence
+    assert first is not None
+    assert first.gate == "forget"
+
+
+def test_no_gate_is_named_where_the_output_s_activation_is_another(seen: dict[str, Observation]) -> None:
+    observed = seen["LSTM"]
+    (node, *rest) = observed.nodes
+    ported = replace(observed, nodes=(replace(node, config={**node.config, "activation": "softsign"}), *rest))
+    first = explained(judge(ported, "port", 0, "float32", Tolerance())).first_divergence
+    assert first is not None
+    assert first.gate is None
