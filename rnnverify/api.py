@@ -12,6 +12,7 @@ from rnnverify.errors import RequestError
 from rnnverify.keras_model.saved import check_saved_classes
 from rnnverify.keras_model.session import describe_model, observe, observe_model
 from rnnverify.layers.graph import Graph
+from rnnverify.layers.registry import REPLAYS
 from rnnverify.observation import Tolerance
 from rnnverify.observation.file import load_observation, save_observation
 from rnnverify.report.display import shown
@@ -44,7 +45,7 @@ def verify(
         if x is not None:
             raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
         if target.model is not None and not is_function(target.model):
-            check_saved_classes(target.model)  # before Keras executes anything in the file
+            check_saved_classes(target.model, REPLAYS)  # before Keras executes anything in the file
         tolerance = demanded(target.tolerance, atol, rtol)
         observed = observe(target)
         if save_to is not None:

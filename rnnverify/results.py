@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rnnverify.observation import Tolerance
+
+Record = Mapping[str, Any]  # a result as the JSON report has it; a sweep's, with its point
 
 
 @dataclass(frozen=True)
@@ -105,3 +108,38 @@ class Verification:
     @property
     def verdict(self) -> str:
         return "match" if self.passed else "mismatch"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one of the specs of a check: a result, or the reason why there is none."""
+
+    spec: str
+    result: Verification | None = None
+    error: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.result is not None and self.result.passed
+
+    @property
+    def verdict(self) -> str:
+        """match, mismatch or error."""
+        return "error" if self.result is None else self.result.verdict
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a sweep: counts, and the worst points."""
+
+    points: int
+    matches: int
+    mismatches: int
+    errors: int
+    worst_ratio: float  # the largest residual over its limit, of all points
+    worst: tuple[Record, ...]  # mismatches first, then the largest ratios
+    reproduce: str | None  # a command that runs the worst point
+
+    @property
+    def passed(self) -> bool:
+        return self.matches == self.points

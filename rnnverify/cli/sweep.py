@@ -79,7 +79,7 @@ def sweep(
         from rnnverify.report.sweep_table import render_sweep, summary_text
 
         out = console()
-        show(out, *([summary_text(summary)] if quiet else render_sweep(summary, records, loaded)))
+        show(out, *([summary_text(summary)] if quiet else render_sweep(summary, records, loaded.axes)))
     ctx.exit(0 if summary.passed else 1)
 
 

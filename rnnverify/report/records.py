@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rnnverify import __version__
-from rnnverify.results import Divergence, LayerResult, OutputResult, Verification
-from rnnverify.suite import Outcome
-from rnnverify.sweep.summary import Summary
+from rnnverify.results import Divergence, LayerResult, Outcome, OutputResult, Record, Summary, Verification
 
 
 def report_json(results: Sequence[Verification]) -> str:
@@ -26,7 +24,7 @@ def check_json(outcomes: Sequence[Outcome]) -> str:
     return dumped({**report(results), "errors": errors})
 
 
-def sweep_json(summary: Summary, records: Sequence[Mapping[str, Any]]) -> str:
+def sweep_json(summary: Summary, records: Sequence[Record]) -> str:
     """What `sweep --format json` prints: the summary, and the record of every point."""
     counts = {key: value for key, value in asdict(summary).items() if key != "worst"}
     worst = [record["point"] for record in summary.worst]
@@ -76,6 +74,25 @@ def layer_record(layer: LayerResult) -> dict[str, Any]:
 
 def divergence_record(first: Divergence | None) -> dict[str, Any] | None:
     return None if first is None else asdict(first)
+
+
+def ratio_of(record: Record) -> float:
+    """The largest residual of its limit over a point's layers; 0 for an error."""
+    return max((number(layer["worst_ratio"]) for layer in record.get("layers", ())), default=0.0)
+
+
+def error_of(record: Record) -> float:
+    """The largest error end to end; NaN for a point that has no result."""
+    return max((number(output["max_abs_error"]) for output in record.get("outputs", ())), default=math.nan)
+
+
+def number(value: Any) -> float:
+    """A number of the JSON report, where infinity and NaN are texts."""
+    return (
+        {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}[value]
+        if isinstance(value, str)
+        else float(value)
+    )
 
 
 def dumped(value: Any) -> str:

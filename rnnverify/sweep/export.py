@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid, Record
-from rnnverify.sweep.summary import error_of, number, ratio_of
+from rnnverify.report.records import error_of, number, ratio_of
+from rnnverify.results import Record
+from rnnverify.sweep.grid import Grid
 
 SUFFIXES = (".csv", ".parquet")
 PLACE = ("layer", "timestep", "sample", "unit", "gate")

@@ -8,7 +8,8 @@ from functools import cache
 
 from rnnverify.errors import RequestError
 from rnnverify.report.records import finite, record
-from rnnverify.sweep.grid import Grid, Point, Record
+from rnnverify.results import Record
+from rnnverify.sweep.grid import Grid, Point
 from rnnverify.sweep.models import Models
 from rnnverify.verification.verdict import verify_observation
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from rnnverify import __version__
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid, Point, Record, identity
+from rnnverify.results import Record
+from rnnverify.sweep.grid import Grid, Point, identity
 
 FORMAT = 1
 RESULTS, ABOUT, LOCK = "results.jsonl", "sweep.json", ".lock"

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid, Point, Record
+from rnnverify.results import Record
+from rnnverify.sweep.grid import Grid, Point
 from rnnverify.threads import allowed_cores
 
 Task = Sequence[Point]  # run one after the other by one worker
