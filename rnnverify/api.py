@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 import numpy as np
 
 from rnnverify.errors import RequestError
+from rnnverify.keras_model import session
 from rnnverify.keras_model.saved import check_saved_classes
-from rnnverify.keras_model.session import describe_model, observe, observe_model
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.registry import REPLAYS
-from rnnverify.observation import Tolerance
-from rnnverify.observation.file import load_observation, save_observation
+from rnnverify.observation import Observation
 from rnnverify.report.display import shown
 from rnnverify.results import Verification
 from rnnverify.spec.loading import is_function
@@ -22,72 +22,70 @@ from rnnverify.spec.model import Spec
 from rnnverify.verification.verdict import verify_observation
 
 
-def verify(
-    target: Any,
-    x: Any = None,
-    *,
-    atol: float | None = None,
-    rtol: float | None = None,
-    save_to: str | None = None,
-) -> Verification:
-    """Verify that plain arithmetic computes what Keras computes.
+def observe(target: Any, x: Any = None) -> Observation:
+    """Have Keras predict, and write down everything that it did. What `verify` verifies.
 
     Args:
         target: a Spec, a built keras.Model (Sequential or functional), or one built Keras layer.
         x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
-        save_to: for a Spec, a .npz file to keep what Keras was observed to do; see `verify_file`.
-        atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|.
+
+    Returns:
+        Plain NumPy arrays and JSON, which `save_observation` keeps in a file.
 
     Raises:
-        RequestError: the target cannot be built, fed or replayed; the message says what to do.
+        RequestError: the target cannot be built or fed; the message says what to do.
     """
     if isinstance(target, Spec):
         if x is not None:
             raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
         if target.model is not None and not is_function(target.model):
             check_saved_classes(target.model, REPLAYS)  # before Keras executes anything in the file
-        tolerance = demanded(target.tolerance, atol, rtol)
-        observed = observe(target)
-        if save_to is not None:
-            about = {"spec": target.path, "seed": target.seed, "dtype": target.dtype, "tolerance": asdict(tolerance)}
-            save_observation(observed, save_to, about)
-        return shown(verify_observation(observed, target.path, target.seed, target.dtype, tolerance))
+        return session.observe(target)
     if x is None:
         raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
-    observed = observe_model(target, x)
-    name = str(getattr(target, "name", type(target).__name__))
-    return shown(verify_observation(observed, name, 0, policy_of(target), demanded(Tolerance(), atol, rtol)))
+    return session.observe_model(target, x)
 
 
-def demanded(kept: Tolerance, atol: float | None, rtol: float | None) -> Tolerance:
-    """The tolerance of a spec, with what the caller asks in its place.
+def verify(target: Any, x: Any = None, *, atol: float | None = None, rtol: float | None = None) -> Verification:
+    """Verify that plain arithmetic computes what Keras computes.
+
+    Args:
+        target: a Spec, a built keras.Model (Sequential or functional), one built Keras layer, or what Keras was observed to
+            do, for which Keras is not needed.
+        x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|, in place of the spec's.
+
+    Returns:
+        The verdict (`passed`, `verdict`) with what it rests on: `outputs`, a row for each unit of each output, end to end;
+        `layers`, each step of each layer by itself; `first_divergence`, where Keras and the replay part, or None.
 
     Raises:
-        RequestError: a tolerance is negative, infinite or no number.
+        RequestError: the target cannot be built, fed or replayed; the message says what to do.
     """
-    for name, value in (("atol", atol), ("rtol", rtol)):
-        if value is not None and not 0 <= value < inf:
+    wanted = demanded(atol, rtol)
+    if isinstance(target, Observation) and x is not None:
+        raise RequestError("expected no x beside an observation, which has its inputs")
+    observed = target if isinstance(target, Observation) else observe(target, x)
+    return shown(verify_observation(with_tolerance(observed, wanted)))
+
+
+def demanded(atol: float | None, rtol: float | None) -> dict[str, float]:
+    """The parts of a tolerance that are asked for.
+
+    Raises:
+        RequestError: one of them is negative, infinite or NaN.
+    """
+    wanted = {name: value for name, value in (("atol", atol), ("rtol", rtol)) if value is not None}
+    for name, value in wanted.items():
+        if not 0 <= value < inf:
             raise RequestError(f"{name}: expected a finite number of at least 0, got {value}")
-    return Tolerance(kept.atol if atol is None else atol, kept.rtol if rtol is None else rtol)
+    return wanted
 
 
-def policy_of(model: Any) -> str:
-    """The name of a Keras model's or layer's dtype policy."""
-    return str(model.dtype_policy.name)
-
-
-def verify_file(path: str, *, atol: float | None = None, rtol: float | None = None) -> Verification:
-    """Verify a saved observation. TensorFlow is not needed.
-
-    Raises:
-        RequestError: the file is damaged, no observation, or of another version.
-    """
-    observed, about = load_observation(path)
-    try:
-        tolerance = demanded(Tolerance(**about["tolerance"]), atol, rtol)
-        return shown(verify_observation(observed, about["spec"], about["seed"], about["dtype"], tolerance))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise RequestError(f"{path}: not a saved observation, or damaged: {error!r}; save it anew") from None
+def with_tolerance(observed: Observation, wanted: Mapping[str, float]) -> Observation:
+    """The observation, with these parts of the tolerance in place of those that it was made with."""
+    asked = observed.asked
+    return replace(observed, asked=replace(asked, tolerance=replace(asked.tolerance, **wanted)))
 
 
 def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = None) -> Any:
@@ -109,7 +107,7 @@ def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = N
     states = (
         [] if initial_state is None else initial_state if isinstance(initial_state, list | tuple) else [initial_state]
     )
-    names, nodes, outputs = describe_model(model_or_layer, inputs, [np.asarray(state) for state in states])
+    names, nodes, outputs = session.describe_model(model_or_layer, inputs, [np.asarray(state) for state in states])
     fed = dict(zip(names, [*inputs, *map(np.asarray, states)], strict=True))
     masks = {} if mask is None else {names[0]: np.asarray(mask, dtype=bool)}
     if masks:

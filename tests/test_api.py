@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import rnnverify
+from rnnverify.api import observe
 from rnnverify.errors import RequestError
-from rnnverify.keras_model.session import observe_model
 from rnnverify.layers.arrays import Array
+from rnnverify.observation import Asked, Tolerance
 from rnnverify.spec import spec_from_mapping
 
 
@@ -52,7 +53,7 @@ def test_predictions_are_what_predict_returns(samples: int, keras: Any) -> None:
         rng.standard_normal((samples, 6, 3)).astype(np.float32),
         rng.standard_normal((samples, 2)).astype(np.float32),
     ]
-    ours, theirs = observe_model(model, fed).predictions, model.predict({"a": fed[0], "b": fed[1]}, verbose=0)
+    ours, theirs = observe(model, fed).predictions, model.predict({"a": fed[0], "b": fed[1]}, verbose=0)
     for one, other in zip(ours, theirs, strict=True):
         assert one.shape == other.shape
         np.testing.assert_allclose(one, other, atol=1e-6)
@@ -141,6 +142,39 @@ def test_a_result_shows_itself_as_the_tables(keras: Any, x: Array) -> None:
         assert text in repr(result)
         assert text in result._repr_html_()
     assert result._repr_html_().startswith("<pre")
+
+
+def test_what_was_observed_is_verified_with_what_was_asked(keras: Any, x: Array) -> None:
+    spec = spec_from_mapping({"N": 2, "T": 4, "D": 3, "M": 5, "K": 2, "seed": 7, "tolerance": {"rtol": 1e-3}}, "a.yaml")
+    observed = observe(spec)
+    assert observed.asked == Asked("a.yaml", 7, "float32", Tolerance(rtol=1e-3))
+    result = rnnverify.verify(observed, atol=0.5)
+    assert (result.spec, result.seed, result.dtype, result.passed) == ("a.yaml", 7, "float32", True)
+    assert result.tolerance == Tolerance(0.5, 1e-3)  # what the caller demands, and the rest of what the spec does
+    assert not rnnverify.verify(observed, atol=0, rtol=0).passed
+    assert [row.keras for row in result.outputs] == [row.keras for row in rnnverify.verify(spec).outputs]
+
+
+def test_of_a_model_its_name_and_policy_are_what_was_asked(keras: Any, x: Array) -> None:
+    model = keras.Sequential([keras.Input((6, 3)), keras.layers.GRU(5, dtype="float64")], name="mine")
+    observed = observe(model, x)
+    assert observed.asked == Asked("mine", 0, "float32", Tolerance())
+    assert rnnverify.verify(observed).spec == "mine"
+    layer = model.layers[0]
+    assert observe(layer, x).asked.dtype == "float64"
+
+
+@pytest.mark.parametrize("tolerance", [{"atol": -1}, {"rtol": float("nan")}, {"atol": float("inf")}])
+def test_a_tolerance_that_is_none_is_refused_before_any_work(tolerance: Any) -> None:
+    (name,) = tolerance
+    with pytest.raises(RequestError, match=f"{name}: expected a finite number of at least 0"):
+        rnnverify.verify("neither a spec nor a model", **tolerance)
+
+
+def test_an_observation_has_its_inputs(x: Array) -> None:
+    observed = observe(spec_from_mapping({"N": 2, "T": 4, "D": 3, "M": 5, "K": 2}))
+    with pytest.raises(RequestError, match="no x beside an observation"):
+        rnnverify.verify(observed, x)
 
 
 def test_a_mask_of_keras_named_like_a_layer_is_no_obstacle(keras: Any, tmp_path: Path) -> None:

@@ -54,14 +54,20 @@ def run(
     loaded = [path if is_observation(path) else load_spec(path, replaced) for path in specs]
 
     from rnnverify import api
+    from rnnverify.observation.file import load_observation, reading
+    from rnnverify.observation.file import save_observation as save
     from rnnverify.report import records, table
 
     results = []
     for spec in loaded:
         if isinstance(spec, str):
-            results.append(api.verify_file(spec, atol=atol, rtol=rtol))
+            with reading(spec):  # a file may be whole, and what stands in it not fit together
+                results.append(api.verify(load_observation(spec), atol=atol, rtol=rtol))
         else:
-            results.append(api.verify(spec, save_to=save_observation))
+            observed = api.observe(spec)
+            if save_observation is not None:
+                save(observed, save_observation)
+            results.append(api.verify(observed))
         if form == "table":
             show(console(), *([table.quiet_line(results[-1])] if quiet else table.render(results[-1], verbose)))
     if form == "json":

@@ -24,8 +24,7 @@ def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:
 def verify_point(grid: Grid, point: Point) -> Record:
     try:
         spec = grid.spec(point)
-        observed = models().observe(spec)
-        result = verify_observation(observed, grid.base_path, spec.seed, spec.dtype, spec.tolerance)
+        result = verify_observation(models().observe(spec))
     except RequestError as error:
         return failed(grid, point, str(error))
     except Exception as error:  # a bug of ours, or no memory: the points after it count all the same
