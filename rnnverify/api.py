@@ -1,25 +1,45 @@
-"""The library's calls: verify and replay a model, a layer or a spec."""
+"""The library's calls: observe, verify and replay a model, a layer or a spec; check many specs; sweep a grid of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
+from rnnverify import suite
 from rnnverify.errors import RequestError
+from rnnverify.grids.grid import load_grid
+from rnnverify.grids.sweep import Progress
+from rnnverify.grids.sweep import sweep as sweep_grid
 from rnnverify.keras_model import session
 from rnnverify.keras_model.saved import check_saved_classes
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.registry import REPLAYS
 from rnnverify.observation import Observation
 from rnnverify.report.display import shown
-from rnnverify.results import Verification
+from rnnverify.results import CheckResult, Outcome, SweepResult, Verification
 from rnnverify.spec.loading import is_function
 from rnnverify.spec.model import Spec
+from rnnverify.spec.overrides import Override
 from rnnverify.verification.verdict import verify_observation
+
+StrPath = str | os.PathLike[str]
+
+
+def unnoticed(event: object) -> None:
+    """What a caller does on an event who does not want to know."""
+
+
+@contextmanager
+def unseen(total: int, done: int) -> Iterator[Callable[[int], None]]:
+    """Progress that nobody sees."""
+    yield unnoticed
 
 
 def observe(target: Any, x: Any = None) -> Observation:
@@ -86,6 +106,72 @@ def with_tolerance(observed: Observation, wanted: Mapping[str, float]) -> Observ
     """The observation, with these parts of the tolerance in place of those that it was made with."""
     asked = observed.asked
     return replace(observed, asked=replace(asked, tolerance=replace(asked.tolerance, **wanted)))
+
+
+def check(
+    paths: StrPath | Sequence[StrPath],
+    overrides: Sequence[Override] = (),
+    *,
+    begin: Callable[[Sequence[str]], None] = unnoticed,
+    each: Callable[[Outcome], None] = unnoticed,
+) -> CheckResult:
+    """Verify every spec under some paths, one after the other. A spec that cannot be run does not hide the others.
+
+    Args:
+        paths: specs, and folders with specs, whose grids are passed over.
+        overrides: (key, value) pairs that replace parts of every spec, such as ("T", 50) or ("tolerance.atol", 1e-6).
+        begin: is called once, with the specs that were found.
+        each: is called with the outcome of each spec as soon as it is known.
+
+    Returns:
+        `outcomes`, one for each spec, with its `result` or its `error`; `passed`; and the `verdict` on all of them.
+
+    Raises:
+        RequestError: a path does not exist, or there is no spec under any of them.
+    """
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths
+    specs = suite.find_specs([os.fspath(path) for path in several])
+    begin(specs)
+    outcomes = []
+    for outcome in suite.check(specs, overrides, verify):
+        outcomes.append(outcome)
+        each(outcome)
+    return CheckResult(tuple(outcomes))
+
+
+def sweep(
+    grid: StrPath,
+    output: StrPath | None = None,
+    *,
+    overrides: Sequence[Override] = (),
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress = unseen,
+) -> SweepResult:
+    """Verify every point of a grid, in parallel. Run again on the same folder, it goes on where it stopped.
+
+    Args:
+        grid: the path of a YAML file with a `base`, which is a spec or the path of one, and a `grid` of values to try.
+        output: the folder for the results, a line for each point as soon as it is known; by default the grid's name, with
+            -sweep.
+        overrides: (key, value) pairs that replace parts of the base.
+        workers: how many processes of this machine to run on; by default as many as it has cores.
+        scheduler: the address of a Dask cluster to run on instead, such as tcp://host:8786.
+        progress: a context manager, called with the number of points and the number of those that are done already; what it
+            gives is called with the number of new ones, as they are done.
+
+    Returns:
+        `records`, what the JSON report says of each point, in the order of the points; `summary`; `passed`.
+
+    Raises:
+        RequestError: the grid is wrong, the folder holds something else or cannot be written, or no cluster answers.
+        KeyboardInterrupt: Ctrl-C; every result so far is kept.
+    """
+    if workers is not None and scheduler is not None:
+        raise RequestError("expected either workers, for this machine, or a scheduler, for a cluster; got both")
+    loaded = load_grid(os.fspath(grid), overrides)
+    folder = os.fspath(output or f"{PurePath(grid).stem}-sweep")
+    return sweep_grid(loaded, folder, workers, scheduler, progress)
 
 
 def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = None) -> Any:

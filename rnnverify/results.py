@@ -129,6 +129,23 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class CheckResult:
+    """What became of every spec of a check."""
+
+    outcomes: tuple[Outcome, ...]  # in the order of the paths
+
+    @property
+    def passed(self) -> bool:
+        return all(outcome.passed for outcome in self.outcomes)
+
+    @property
+    def verdict(self) -> str:
+        """mismatch if any is one, else error if any could not be run, else match."""
+        found = {outcome.verdict for outcome in self.outcomes}
+        return next((verdict for verdict in ("mismatch", "error") if verdict in found), "match")
+
+
+@dataclass(frozen=True)
 class Summary:
     """What came of a sweep: counts, and the worst points."""
 
@@ -143,3 +160,17 @@ class Summary:
     @property
     def passed(self) -> bool:
         return self.matches == self.points
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """Every point of a grid that has a result."""
+
+    folder: str
+    axes: Mapping[str, tuple[Any, ...]]  # the grid's keys with their values
+    records: tuple[Record, ...]  # in the order of the points
+    summary: Summary
+
+    @property
+    def passed(self) -> bool:
+        return self.summary.passed

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rnnverify import __version__
-from rnnverify.results import Divergence, LayerResult, Outcome, OutputResult, Record, Summary, Verification
+from rnnverify.results import Divergence, LayerResult, Outcome, OutputResult, Record, SweepResult, Verification
 
 
 def report_json(results: Sequence[Verification]) -> str:
@@ -24,11 +24,11 @@ def check_json(outcomes: Sequence[Outcome]) -> str:
     return dumped({**report(results), "errors": errors})
 
 
-def sweep_json(summary: Summary, records: Sequence[Record]) -> str:
+def sweep_json(result: SweepResult) -> str:
     """What `sweep --format json` prints: the summary, and the record of every point."""
-    counts = {key: value for key, value in asdict(summary).items() if key != "worst"}
-    worst = [record["point"] for record in summary.worst]
-    return dumped({"rnnverify": __version__, "summary": {**counts, "worst": worst}, "results": list(records)})
+    counts = {key: value for key, value in vars(result.summary).items() if key != "worst"}
+    worst = [record["point"] for record in result.summary.worst]
+    return dumped({"rnnverify": __version__, "summary": {**counts, "worst": worst}, "results": list(result.records)})
 
 
 def report(results: Sequence[Verification]) -> dict[str, Any]:

@@ -13,19 +13,18 @@ from rich.text import Text
 
 from rnnverify.report.records import error_of, ratio_of
 from rnnverify.report.table import new_table
-from rnnverify.results import Record, Summary
-
-Axes = Mapping[str, Sequence[Any]]  # the keys of a grid with their values
+from rnnverify.results import Record, Summary, SweepResult
 
 SHADES = " ░▒▓█"
 MOST_ACROSS, MOST_DOWN = 24, 24
 
 
-def render_sweep(summary: Summary, records: Sequence[Record], axes: Axes) -> Iterator[RenderableType]:
+def render_sweep(result: SweepResult) -> Iterator[RenderableType]:
     """The picture, the worst points and the summary."""
-    yield from picture_of(records, axes)
+    summary = result.summary
+    yield from picture_of(result.records, result.axes)
     if summary.worst:
-        yield worst_table(summary, list(axes))
+        yield worst_table(summary, list(result.axes))
     yield summary_text(summary)
     if summary.reproduce is not None:
         yield Text(f"the worst point alone: {summary.reproduce}")
@@ -66,7 +65,7 @@ def summary_text(summary: Summary) -> Text:
     return Text(counts, style="bold green" if summary.passed else "bold red")
 
 
-def picture_of(records: Sequence[Record], axes: Axes) -> Iterator[RenderableType]:
+def picture_of(records: Sequence[Record], axes: Mapping[str, Sequence[Any]]) -> Iterator[RenderableType]:
     """The worst error over the two axes with the most values; nothing where there are not two, or too many values."""
     longest = sorted((axis for axis, values in axes.items() if len(values) > 1), key=lambda axis: -len(axes[axis]))
     if len(longest) < 2:

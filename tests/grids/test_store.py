@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid
-from rnnverify.sweep.store import opened
-from tests.sweep.stand_ins import record
+from rnnverify.grids.grid import Grid
+from rnnverify.grids.store import opened
+from tests.grids.stand_ins import record
 
 GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"N": (1, 2, 3), "T": (4, 5)}, None, 0)
 
@@ -140,8 +140,8 @@ def test_a_full_disk_is_told_and_what_was_written_is_kept(tmp_path: Path) -> Non
 SWEEP = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job that a shell runs in the background ignores it
-from rnnverify.sweep import points, workers
-from tests.sweep import stand_ins
+from rnnverify.grids import points, workers
+from tests.grids import stand_ins
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from functools import cache
 
 from rnnverify.errors import RequestError
+from rnnverify.grids.grid import Grid, Point
+from rnnverify.grids.models import Models
 from rnnverify.report.records import finite, record
 from rnnverify.results import Record
-from rnnverify.sweep.grid import Grid, Point
-from rnnverify.sweep.models import Models
 from rnnverify.verification.verdict import verify_observation
 
 

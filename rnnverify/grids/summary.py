@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from rnnverify.grids.grid import Grid, Point
 from rnnverify.report.records import ratio_of
 from rnnverify.results import Record, Summary
-from rnnverify.sweep.grid import Grid, Point
 
 WORST = 5
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from rnnverify import __version__
 from rnnverify.errors import RequestError
+from rnnverify.grids.grid import Grid, Point, identity
 from rnnverify.results import Record
-from rnnverify.sweep.grid import Grid, Point, identity
 
 FORMAT = 1
 RESULTS, ABOUT, LOCK = "results.jsonl", "sweep.json", ".lock"
