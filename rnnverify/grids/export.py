@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rnnverify.errors import RequestError
-from rnnverify.report.records import error_of, number, ratio_of
+from rnnverify.report.records import error_of, ratio_of
 from rnnverify.results import Record, SweepResult
 
 SUFFIXES = (".csv", ".parquet")
@@ -43,8 +43,8 @@ def row(record: Record, axes: Iterable[str]) -> dict[str, Any]:
         "verdict": record["verdict"],
         "worst_ratio": None if failed else ratio_of(record),
         "max_abs_error": None if failed else error_of(record),
-        "expected_error": None if failed else max(number(output["expected_error"]) for output in record["outputs"]),
-        "amplification": None if record.get("amplification") is None else number(record["amplification"]),
+        "expected_error": None if failed else max(output["expected_error"] for output in record["outputs"]),
+        "amplification": record.get("amplification"),
         **{f"first_{name}": first.get(name) for name in PLACE},
         **{f"seconds_{name}": record.get("seconds", {}).get(name) for name in ("build", "predict", "replay")},
         "message": record.get("message"),

@@ -1,4 +1,4 @@
-"""What a worker does: verify some points, one after the other, and answer with records that can be written as JSON."""
+"""What a worker does: verify some points, one after the other, and answer with their records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 from rnnverify.errors import RequestError
 from rnnverify.grids.grid import Grid, Point
 from rnnverify.grids.models import Models
-from rnnverify.report.records import finite, record
+from rnnverify.report.records import record
 from rnnverify.results import Record
 from rnnverify.verification.verdict import verify_observation
 
@@ -30,8 +30,7 @@ def verify_point(grid: Grid, point: Point) -> Record:
     except Exception as error:  # a bug of ours, or no memory: the points after it count all the same
         models.cache_clear()
         return failed(grid, point, f"{type(error).__name__}: {error}")
-    made: Record = finite({"point": point, **record(result)})
-    return made
+    return {"point": dict(point), **record(result)}
 
 
 def failed(grid: Grid, point: Point, message: str) -> Record:

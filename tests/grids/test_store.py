@@ -197,3 +197,12 @@ def test_ctrl_c_keeps_the_results_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "of 3600 results are kept" in line
     assert "run the same command again to go on" in line
     assert lines(tmp_path / "out")
+
+
+def test_an_infinite_ratio_is_a_text_in_the_file_and_a_number_when_read(tmp_path: Path) -> None:
+    infinite = {**record({"N": 1, "T": 4}), "layers": [{"worst_ratio": float("inf")}]}
+    with opened(str(tmp_path), GRID) as store:
+        store.add(infinite)
+    assert lines(tmp_path)[0]["layers"] == [{"worst_ratio": "Infinity"}]
+    with opened(str(tmp_path), GRID) as store:
+        assert store.in_order(GRID) == [infinite]
