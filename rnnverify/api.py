@@ -22,7 +22,6 @@ from rnnverify.keras_model.saved import check_saved_classes
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.registry import REPLAYS
 from rnnverify.observation import Observation
-from rnnverify.report.display import shown
 from rnnverify.results import CheckResult, Outcome, SweepResult, Verification
 from rnnverify.spec.loading import is_function
 from rnnverify.spec.model import Spec
@@ -86,7 +85,7 @@ def verify(target: Any, x: Any = None, *, atol: float | None = None, rtol: float
     if isinstance(target, Observation) and x is not None:
         raise RequestError("expected no x beside an observation, which has its inputs")
     observed = target if isinstance(target, Observation) else observe(target, x)
-    return shown(verify_observation(with_tolerance(observed, wanted)))
+    return verify_observation(with_tolerance(observed, wanted))
 
 
 def demanded(atol: float | None, rtol: float | None) -> dict[str, float]:

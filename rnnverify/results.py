@@ -4,11 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnverify.observation import Tolerance
 
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
 Record = Mapping[str, Any]  # a result as the JSON report has it; a sweep's, with its point
+
+
+class Shown:
+    """A result that shows itself as its report does, in a terminal, under rich and in a notebook.
+
+    The reports know the results; here alone a result knows its report, and only when it is looked at.
+    """
+
+    def __repr__(self) -> str:
+        from rnnverify.report.display import text_of
+
+        return text_of(self)
+
+    def _repr_html_(self) -> str:
+        from rnnverify.report.display import html_of
+
+        return html_of(self)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rnnverify.report.display import parts_of
+
+        yield from parts_of(self)
 
 
 @dataclass(frozen=True)
@@ -84,8 +109,8 @@ class Parting:
     timestep: int
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Shown):
     """The result for one spec or model."""
 
     spec: str
@@ -128,8 +153,8 @@ class Outcome:
         return "error" if self.result is None else self.result.verdict
 
 
-@dataclass(frozen=True)
-class CheckResult:
+@dataclass(frozen=True, repr=False)
+class CheckResult(Shown):
     """What became of every spec of a check."""
 
     outcomes: tuple[Outcome, ...]  # in the order of the paths
@@ -162,8 +187,8 @@ class Summary:
         return self.matches == self.points
 
 
-@dataclass(frozen=True)
-class SweepResult:
+@dataclass(frozen=True, repr=False)
+class SweepResult(Shown):
     """Every point of a grid that has a result."""
 
     folder: str

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import rnnverify
 from rnnverify.api import observe
 from rnnverify.errors import RequestError
 from rnnverify.layers.arrays import Array
 from rnnverify.observation import Asked, Tolerance
+from rnnverify.report.display import WIDTH
 from rnnverify.spec import spec_from_mapping
 
 
@@ -151,6 +154,10 @@ def test_a_result_shows_itself_as_the_tables(keras: Any, x: Array) -> None:
         assert text in repr(result)
         assert text in result._repr_html_()
     assert result._repr_html_().startswith("<pre")
+    assert type(result) is rnnverify.Verification
+    console = Console(file=StringIO(), width=WIDTH, highlight=False)
+    console.print(result)
+    assert console.file.getvalue() == repr(result)  # type: ignore[attr-defined]
 
 
 def test_what_was_observed_is_verified_with_what_was_asked(keras: Any, x: Array) -> None:
@@ -221,6 +228,8 @@ def test_check_finds_the_specs_and_says_what_becomes_of_each(tmp_path: Path) -> 
     assert result.outcomes[2].result is None
     assert f"{c}:4: M: expected a whole number" in (result.outcomes[2].error or "")
     assert rnnverify.check([a, c]).verdict == "error"
+    assert repr(result).splitlines()[-1] == "3 specs: 1 match, 1 mismatch, 1 error"
+    assert repr(result).splitlines()[0].startswith(f"match     {a}  max |error|")
     mended = rnnverify.check(str(tmp_path), [("M", 5), ("tolerance.atol", 0.1)])
     assert (mended.passed, mended.verdict) == (True, "match")
     assert [outcome.result.tolerance.atol for outcome in mended.outcomes if outcome.result] == [0.1, 0.1, 0.1]
@@ -254,6 +263,8 @@ def test_sweep_runs_every_point_once_and_goes_on_where_it_stopped(tmp_path: Path
     ]
     assert result.records[0]["layers"][0]["weights"]["recurrent_kernel"] == [5, 5]
     assert (result.axes, result.folder) == ({"N": (1, 3), "T": (2, 5)}, str(tmp_path / "out"))
+    assert "4 points: 4 match, 0 mismatch, 0 error" in repr(result)
+    assert "4 points: 4 match" in result._repr_html_()
     seen.clear()
     again = rnnverify.sweep(str(tmp_path / "grid.yaml"), str(tmp_path / "out"), overrides=[("M", 5)], progress=progress)
     assert again == result
