@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.random_specs import random_spec
 from rnnverify.keras_model.built import Built
-from rnnverify.keras_model.session import load_keras, precision, quiet
+from rnnverify.keras_model.session import asked_by, load_keras, precision, quiet
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
 from rnnverify.rounding import LIMIT
@@ -116,7 +116,7 @@ def right_models(models: int, seed: int, largest: int, longest: int) -> Iterator
                     for given in spec.inputs
                 }
                 done += 1
-                yield Right(done, spec, mapping, built.observe(x))
+                yield Right(done, spec, mapping, built.observe(asked_by(spec), x))
 
 
 def main(models: int, seed: int, largest: int, longest: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.table import Row, seconds, show
-from rnnverify.sweep.grid import load_grid
+from rnnverify.grids.grid import load_grid
 
 GRID = "configs/grids/shapes.yaml"
 LOOP = "from benchmarks.sweep import loop; import sys; loop(sys.argv[1])"

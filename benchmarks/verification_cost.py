@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from benchmarks.table import Row, show
 from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.inputs import draw_inputs
-from rnnverify.keras_model.session import load_keras, precision, quiet
+from rnnverify.keras_model.session import asked_by, load_keras, precision, quiet
 from rnnverify.layers.graph import Graph
 from rnnverify.spec import spec_from_mapping
 from rnnverify.verification.steps import check_nodes
@@ -28,7 +28,7 @@ def rows(rounds: int) -> Iterator[Row]:
             with precision(keras, spec.dtype):
                 built = Built.of_spec(keras, spec)
                 x = draw_inputs(spec, built.inputs, {})
-                observed = built.observe(x)
+                observed = built.observe(asked_by(spec), x)
                 fed = x[built.inputs[0].name]
                 graph = Graph(observed.nodes)
                 ratios = []

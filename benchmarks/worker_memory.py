@@ -14,9 +14,9 @@ from itertools import chain
 import psutil
 
 from benchmarks.table import Row, show
-from rnnverify.sweep.grid import load_grid
-from rnnverify.sweep.points import verify_point
-from rnnverify.sweep.workers import tasks_of
+from rnnverify.grids.grid import load_grid
+from rnnverify.grids.points import verify_point
+from rnnverify.grids.workers import tasks_of
 
 GRID = "configs/grids/mixed.yaml"
 FIRST = 50

@@ -6,20 +6,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rnnverify.api import replay, verify
+    from rnnverify.api import check, observe, replay, sweep, verify
     from rnnverify.errors import RequestError
+    from rnnverify.observation import Observation
+    from rnnverify.observation.file import load_observation, save_observation
     from rnnverify.results import Verification
     from rnnverify.spec import Spec, load_spec
 
 __version__ = "0.1.0"
-__all__ = ["RequestError", "Spec", "Verification", "load_spec", "replay", "verify"]
+__all__ = [
+    "Observation",
+    "RequestError",
+    "Spec",
+    "Verification",
+    "check",
+    "load_observation",
+    "load_spec",
+    "observe",
+    "replay",
+    "save_observation",
+    "sweep",
+    "verify",
+]
 
 HOMES = {
+    "Observation": "rnnverify.observation",
     "RequestError": "rnnverify.errors",
     "Spec": "rnnverify.spec",
     "Verification": "rnnverify.results",
+    "check": "rnnverify.api",
+    "load_observation": "rnnverify.observation.file",
     "load_spec": "rnnverify.spec",
+    "observe": "rnnverify.api",
     "replay": "rnnverify.api",
+    "save_observation": "rnnverify.observation.file",
+    "sweep": "rnnverify.api",
     "verify": "rnnverify.api",
 }
 

@@ -4,8 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from rnnverify.observation import Tolerance
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+Record = Mapping[str, Any]  # a result as the JSON report has it; a sweep's, with its point
+
+
+class Shown:
+    """A result that shows itself as its report does, in a terminal, under rich and in a notebook.
+
+    The reports know the results; here alone a result knows its report, and only when it is looked at.
+    """
+
+    def __repr__(self) -> str:
+        from rnnverify.report.display import text_of
+
+        return text_of(self)
+
+    def _repr_html_(self) -> str:
+        from rnnverify.report.display import html_of
+
+        return html_of(self)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rnnverify.report.display import parts_of
+
+        yield from parts_of(self)
 
 
 @dataclass(frozen=True)
@@ -81,8 +109,8 @@ class Parting:
     timestep: int
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Shown):
     """The result for one spec or model."""
 
     spec: str
@@ -105,3 +133,69 @@ class Verification:
     @property
     def verdict(self) -> str:
         return "match" if self.passed else "mismatch"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one of the specs of a check: a result, or the reason why there is none."""
+
+    spec: str
+    result: Verification | None = None
+    error: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.result is not None and self.result.passed
+
+    @property
+    def verdict(self) -> str:
+        """match, mismatch or error."""
+        return "error" if self.result is None else self.result.verdict
+
+
+@dataclass(frozen=True, repr=False)
+class CheckResult(Shown):
+    """What became of every spec of a check."""
+
+    outcomes: tuple[Outcome, ...]  # in the order of the paths
+
+    @property
+    def passed(self) -> bool:
+        return all(outcome.passed for outcome in self.outcomes)
+
+    @property
+    def verdict(self) -> str:
+        """mismatch if any is one, else error if any could not be run, else match."""
+        found = {outcome.verdict for outcome in self.outcomes}
+        return next((verdict for verdict in ("mismatch", "error") if verdict in found), "match")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a sweep: counts, and the worst points."""
+
+    points: int
+    matches: int
+    mismatches: int
+    errors: int
+    worst_ratio: float  # the largest residual over its limit, of all points
+    worst: tuple[Record, ...]  # mismatches first, then the largest ratios
+    reproduce: str | None  # a command that runs the worst point
+
+    @property
+    def passed(self) -> bool:
+        return self.matches == self.points
+
+
+@dataclass(frozen=True, repr=False)
+class SweepResult(Shown):
+    """Every point of a grid that has a result."""
+
+    folder: str
+    axes: Mapping[str, tuple[Any, ...]]  # the grid's keys with their values
+    records: tuple[Record, ...]  # in the order of the points
+    summary: Summary
+
+    @property
+    def passed(self) -> bool:
+        return self.summary.passed

@@ -5,35 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rnnverify.errors import RequestError
-from rnnverify.results import Verification
+from rnnverify.results import Outcome, Verification
 from rnnverify.spec import Spec, load_spec
 from rnnverify.spec.overrides import Override
 from rnnverify.spec.source import LARGEST_FILE
 
 SUFFIXES = (".yaml", ".yml")
 GRID = re.compile(rb"^grid[ \t]*:", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one spec: a result, or the reason why there is none."""
-
-    spec: str
-    result: Verification | None = None
-    error: str | None = None
-
-    @property
-    def passed(self) -> bool:
-        return self.result is not None and self.result.passed
-
-    @property
-    def verdict(self) -> str:
-        """match, mismatch or error."""
-        return "error" if self.result is None else self.result.verdict
 
 
 def find_specs(paths: Sequence[str]) -> list[str]:

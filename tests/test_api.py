@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import rnnverify
+from rnnverify.api import observe
 from rnnverify.errors import RequestError
-from rnnverify.keras_model.session import observe_model
 from rnnverify.layers.arrays import Array
+from rnnverify.observation import Asked, Tolerance
+from rnnverify.report.display import WIDTH
 from rnnverify.spec import spec_from_mapping
 
 
@@ -52,7 +58,7 @@ def test_predictions_are_what_predict_returns(samples: int, keras: Any) -> None:
         rng.standard_normal((samples, 6, 3)).astype(np.float32),
         rng.standard_normal((samples, 2)).astype(np.float32),
     ]
-    ours, theirs = observe_model(model, fed).predictions, model.predict({"a": fed[0], "b": fed[1]}, verbose=0)
+    ours, theirs = observe(model, fed).predictions, model.predict({"a": fed[0], "b": fed[1]}, verbose=0)
     for one, other in zip(ours, theirs, strict=True):
         assert one.shape == other.shape
         np.testing.assert_allclose(one, other, atol=1e-6)
@@ -76,12 +82,19 @@ def test_a_layer_is_replayed_with_mask_and_initial_state(keras: Any, x: Array) -
         assert np.abs(ours - np.asarray(theirs)).max() < 1e-6
 
 
-def test_the_call_and_the_package_of_one_name_live_together() -> None:
+def test_no_package_takes_the_name_of_a_call() -> None:
     import importlib
 
     module = importlib.import_module("rnnverify.layers.lstm")
-    assert callable(rnnverify.replay)
+    importlib.import_module("rnnverify.grids.sweep")
     assert module.LSTM.state_names == ("h", "c")
+    for name in rnnverify.__all__:
+        assert callable(getattr(rnnverify, name)), name
+
+
+def test_the_public_names_are_all_that_completion_shows() -> None:
+    assert dir(rnnverify) == sorted([*rnnverify.__all__, "__version__"])
+    assert {"check", "observe", "replay", "sweep", "verify"} < set(dir(rnnverify))
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -141,6 +154,43 @@ def test_a_result_shows_itself_as_the_tables(keras: Any, x: Array) -> None:
         assert text in repr(result)
         assert text in result._repr_html_()
     assert result._repr_html_().startswith("<pre")
+    assert type(result) is rnnverify.Verification
+    console = Console(file=StringIO(), width=WIDTH, highlight=False)
+    console.print(result)
+    assert console.file.getvalue() == repr(result)  # type: ignore[attr-defined]
+
+
+def test_what_was_observed_is_verified_with_what_was_asked(keras: Any, x: Array) -> None:
+    spec = spec_from_mapping({"N": 2, "T": 4, "D": 3, "M": 5, "K": 2, "seed": 7, "tolerance": {"rtol": 1e-3}}, "a.yaml")
+    observed = observe(spec)
+    assert observed.asked == Asked("a.yaml", 7, "float32", Tolerance(rtol=1e-3))
+    result = rnnverify.verify(observed, atol=0.5)
+    assert (result.spec, result.seed, result.dtype, result.passed) == ("a.yaml", 7, "float32", True)
+    assert result.tolerance == Tolerance(0.5, 1e-3)  # what the caller demands, and the rest of what the spec does
+    assert not rnnverify.verify(observed, atol=0, rtol=0).passed
+    assert [row.keras for row in result.outputs] == [row.keras for row in rnnverify.verify(spec).outputs]
+
+
+def test_of_a_model_its_name_and_policy_are_what_was_asked(keras: Any, x: Array) -> None:
+    model = keras.Sequential([keras.Input((6, 3)), keras.layers.GRU(5, dtype="float64")], name="mine")
+    observed = observe(model, x)
+    assert observed.asked == Asked("mine", 0, "float32", Tolerance())
+    assert rnnverify.verify(observed).spec == "mine"
+    layer = model.layers[0]
+    assert observe(layer, x).asked.dtype == "float64"
+
+
+@pytest.mark.parametrize("tolerance", [{"atol": -1}, {"rtol": float("nan")}, {"atol": float("inf")}])
+def test_a_tolerance_that_is_none_is_refused_before_any_work(tolerance: Any) -> None:
+    (name,) = tolerance
+    with pytest.raises(RequestError, match=f"{name}: expected a finite number of at least 0"):
+        rnnverify.verify("neither a spec nor a model", **tolerance)
+
+
+def test_an_observation_has_its_inputs(x: Array) -> None:
+    observed = observe(spec_from_mapping({"N": 2, "T": 4, "D": 3, "M": 5, "K": 2}))
+    with pytest.raises(RequestError, match="no x beside an observation"):
+        rnnverify.verify(observed, x)
 
 
 def test_a_mask_of_keras_named_like_a_layer_is_no_obstacle(keras: Any, tmp_path: Path) -> None:
@@ -158,3 +208,71 @@ def test_a_mask_of_keras_named_like_a_layer_is_no_obstacle(keras: Any, tmp_path:
     joined = keras.layers.Concatenate(name="concatenate")([x, keras.layers.GRU(3, return_sequences=True)(x)])
     keras.Model(ids, keras.layers.LSTM(2)(joined)).save(tmp_path / "m.keras")
     assert rnnverify.verify(rnnverify.load_spec(str(tmp_path / "m.keras"))).passed
+
+
+SMALL = "N: 2\nT: 3\nD: 3\nM: 4\nK: 2\n"
+
+
+def test_check_finds_the_specs_and_says_what_becomes_of_each(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    (tmp_path / "b.yaml").write_text(SMALL + "tolerance: {atol: 0}\n")
+    (tmp_path / "c.yaml").write_text(SMALL.replace("M: 4", "M: 0"))
+    a, b, c = (str(tmp_path / f"{name}.yaml") for name in "abc")
+    events: list[Any] = []
+    result = rnnverify.check(
+        tmp_path, begin=events.append, each=lambda outcome: events.append((outcome.spec, outcome.verdict))
+    )
+    assert events == [[a, b, c], (a, "match"), (b, "mismatch"), (c, "error")]
+    assert (result.passed, result.verdict) == (False, "mismatch")
+    assert [outcome.passed for outcome in result.outcomes] == [True, False, False]
+    assert result.outcomes[2].result is None
+    assert f"{c}:4: M: expected a whole number" in (result.outcomes[2].error or "")
+    assert rnnverify.check([a, c]).verdict == "error"
+    assert repr(result).splitlines()[-1] == "3 specs: 1 match, 1 mismatch, 1 error"
+    assert repr(result).splitlines()[0].startswith(f"match     {a}  max |error|")
+    mended = rnnverify.check(str(tmp_path), [("M", 5), ("tolerance.atol", 0.1)])
+    assert (mended.passed, mended.verdict) == (True, "match")
+    assert [outcome.result.tolerance.atol for outcome in mended.outcomes if outcome.result] == [0.1, 0.1, 0.1]
+
+
+def test_check_without_a_spec_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="no spec here"):
+        rnnverify.check(tmp_path)
+
+
+def test_sweep_runs_every_point_once_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    (tmp_path / "grid.yaml").write_text("base: {D: 3, K: 2, M: 4}\ngrid: {N: [1, 3], T: [2, 5]}\n")
+    seen: list[Any] = []
+
+    @contextmanager
+    def progress(total: int, done: int) -> Iterator[Callable[[int], None]]:
+        seen.append((total, done))
+        yield seen.append
+
+    result = rnnverify.sweep(
+        tmp_path / "grid.yaml", tmp_path / "out", overrides=[("M", 5)], workers=1, progress=progress
+    )
+    assert (seen[0], sum(seen[1:])) == ((4, 0), 4)
+    assert result.passed
+    assert (result.summary.points, result.summary.matches) == (4, 4)
+    assert [(record["point"]["N"], record["point"]["T"]) for record in result.records] == [
+        (1, 2),
+        (1, 5),
+        (3, 2),
+        (3, 5),
+    ]
+    assert result.records[0]["layers"][0]["weights"]["recurrent_kernel"] == [5, 5]
+    assert (result.axes, result.folder) == ({"N": (1, 3), "T": (2, 5)}, str(tmp_path / "out"))
+    assert "4 points: 4 match, 0 mismatch, 0 error" in repr(result)
+    assert "4 points: 4 match" in result._repr_html_()
+    seen.clear()
+    again = rnnverify.sweep(str(tmp_path / "grid.yaml"), str(tmp_path / "out"), overrides=[("M", 5)], progress=progress)
+    assert again == result
+    assert not seen
+    with pytest.raises(RequestError, match="holds the results of another grid"):
+        rnnverify.sweep(tmp_path / "grid.yaml", tmp_path / "out")
+
+
+def test_sweep_runs_in_one_place(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="either workers, for this machine, or a scheduler"):
+        rnnverify.sweep("grid.yaml", tmp_path, workers=2, scheduler="tcp://127.0.0.1:1")

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 from rnnverify import verify
 from rnnverify.cli import main
+from rnnverify.grids.grid import load_grid
 from rnnverify.layers.registry import LAYERS
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.data import KINDS
 from rnnverify.spec.keys import SpecKeys
-from rnnverify.sweep.grid import load_grid
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

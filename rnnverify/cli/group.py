@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import sys
-from typing import Any
+from typing import IO
 
 import click
 
@@ -22,14 +22,14 @@ class WrongRequest(click.ClickException):
 
     exit_code = 2
 
-    def show(self, file: Any = None) -> None:
+    def show(self, file: IO[str] | None = None) -> None:
         click.echo(self.message, err=True)
 
 
 class Group(click.Group):
     """Commands whose request errors have no traceback; any other exception is a bug and keeps its own."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a path may hold characters that the terminal has not
                 stream.reconfigure(errors="backslashreplace")

@@ -2,37 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+    from rnnverify.spec.overrides import Override
+
+Command = Callable[..., None]
+DEMAND = "Demand |Keras - replay| <= atol + rtol |Keras| as well."
 
 
-def spec_options(command: Command) -> Command:
-    """--set, --seed, --atol, --rtol: parts of every spec replaced from the command line."""
-    for option in (
-        click.option("--rtol", type=float, help="Demand |Keras - replay| <= atol + rtol |Keras| as well."),
-        click.option("--atol", type=float, help="Demand |Keras - replay| <= atol + rtol |Keras| as well."),
-        click.option("--seed", type=int, help="Seed of weights and data, in place of the spec's."),
-        click.option(
-            "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Override a key, such as T=50; repeatable."
-        ),
-    ):
-        command = option(command)
-    return command
+@dataclass(frozen=True)
+class Options:
+    """What the options below are set to."""
+
+    settings: tuple[str, ...]
+    seed: int | None
+    atol: float | None
+    rtol: float | None
+    quiet: bool
+    verbose: bool = False
+
+    @property
+    def overrides(self) -> list[Override]:
+        """The parts of every spec that they replace, as (key, value) pairs.
+
+        Raises:
+            RequestError: a setting is not KEY=VALUE.
+        """
+        from rnnverify.spec.overrides import parse_override
+
+        named = {"seed": self.seed, "tolerance.atol": self.atol, "tolerance.rtol": self.rtol}
+        given = [(key, value) for key, value in named.items() if value is not None]
+        return [*map(parse_override, self.settings), *given]
 
 
-def overrides(settings: Sequence[str], seed: int | None, atol: float | None, rtol: float | None) -> list[Any]:
-    """The options above as (key, value) pairs for load_spec."""
-    from rnnverify.spec.overrides import parse_override
+def spec_options(quiet: str, verbose: str | None = None) -> Callable[[Command], Command]:
+    """--set, --seed, --atol, --rtol, -q and perhaps -v, handed to a command as one object, after click's context.
 
-    named = {"seed": seed, "tolerance.atol": atol, "tolerance.rtol": rtol}
-    return [*map(parse_override, settings), *((key, value) for key, value in named.items() if value is not None)]
+    Args:
+        quiet, verbose: what -q and -v do with this command.
+    """
+
+    def decorated(command: Command) -> Command:
+        @click.pass_context
+        @wraps(command)
+        def called(
+            context: click.Context,
+            /,
+            *,
+            settings: tuple[str, ...],
+            seed: int | None,
+            atol: float | None,
+            rtol: float | None,
+            quiet: bool,
+            verbose: bool = False,
+            **rest: object,
+        ) -> None:
+            command(context, Options(settings, seed, atol, rtol, quiet, verbose), **rest)
+
+        for option in (
+            *([click.option("-v", "--verbose", is_flag=True, help=verbose)] if verbose else []),
+            click.option("-q", "--quiet", is_flag=True, help=quiet),
+            click.option("--rtol", type=float, help=DEMAND),
+            click.option("--atol", type=float, help=DEMAND),
+            click.option("--seed", type=int, help="Seed of weights and data, in place of the spec's."),
+            click.option(
+                "--set",
+                "settings",
+                metavar="KEY=VALUE",
+                multiple=True,
+                help="Override a key, such as T=50; repeatable.",
+            ),
+        ):
+            called = option(called)
+        return called
+
+    return decorated
 
 
 def console() -> Console:

@@ -11,7 +11,7 @@ import click
 from rnnverify.errors import RequestError
 
 if TYPE_CHECKING:
-    from rnnverify.suite import Outcome
+    from rnnverify.results import Outcome
 
 
 def refuse_unwritable(path: str | None, option: str = "--output") -> None:

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from rnnverify.cli.options import console, overrides, show, spec_options
+from rnnverify.cli.options import Options, console, show, spec_options
+from rnnverify.cli.output import refuse_unwritable
 from rnnverify.errors import RequestError
+
+if TYPE_CHECKING:
+    from rnnverify.results import Verification
+    from rnnverify.spec import Spec
 
 
 @click.command()
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--save-observation", metavar="FILE.npz", help="Keep what Keras did, to verify it without TensorFlow.")
-@spec_options
-@click.option("-q", "--quiet", is_flag=True, help="Print the verdicts only.")
-@click.option("-v", "--verbose", is_flag=True, help="Print every row, residuals, versions and times.")
-@click.pass_context
-def run(
-    ctx: click.Context,
-    specs: tuple[str, ...],
-    form: str,
-    save_observation: str | None,
-    settings: tuple[str, ...],
-    seed: int | None,
-    atol: float | None,
-    rtol: float | None,
-    quiet: bool,
-    verbose: bool,
-) -> None:
+@spec_options(quiet="Print the verdicts only.", verbose="Print every row, residuals, versions and times.")
+def run(ctx: click.Context, options: Options, specs: tuple[str, ...], form: str, save_observation: str | None) -> None:
     """Build, predict, extract the weights, replay, and print the table of differences.
 
     SPEC is a YAML spec, a saved model (.keras, .h5), or a saved observation (.npz).
@@ -41,32 +34,49 @@ def run(
       rnnverify run configs/lstm_softmax.yaml --save-observation lstm.npz
       rnnverify run lstm.npz
     """
-    from rnnverify.cli.output import refuse_unwritable
-    from rnnverify.spec import load_spec
-
-    replaced = overrides(settings, seed, atol, rtol)
-    refuse_unwritable(save_observation, "--save-observation")
-    if save_observation is not None and (len(specs) > 1 or is_observation(specs[0])):
-        raise RequestError("--save-observation: expected one spec, which Keras is to run")
-    if any(map(is_observation, specs)) and (settings or seed is not None):
-        raise RequestError("--set, --seed: a saved observation is what it is; they need a spec")
-    # A wrong spec is refused before any is built.
-    loaded = [path if is_observation(path) else load_spec(path, replaced) for path in specs]
-
-    from rnnverify import api
+    loaded = targets(specs, options, save_observation)  # a wrong spec is refused before any is built
     from rnnverify.report import records, table
 
     results = []
-    for spec in loaded:
-        if isinstance(spec, str):
-            results.append(api.verify_file(spec, atol=atol, rtol=rtol))
-        else:
-            results.append(api.verify(spec, save_to=save_observation))
+    for target in loaded:
+        result = verified(target, options, save_observation)
+        results.append(result)
         if form == "table":
-            show(console(), *([table.quiet_line(results[-1])] if quiet else table.render(results[-1], verbose)))
+            show(console(), *([table.quiet_line(result)] if options.quiet else table.render(result, options.verbose)))
     if form == "json":
         click.echo(records.report_json(results))
     ctx.exit(0 if all(result.passed for result in results) else 1)
+
+
+def targets(specs: tuple[str, ...], options: Options, save_observation: str | None) -> list[str | Spec]:
+    """What to verify: the paths of saved observations as they are, all else as specs.
+
+    Raises:
+        RequestError: a spec is wrong, or the options do not go with what is to be verified.
+    """
+    from rnnverify.spec import load_spec
+
+    overrides = options.overrides
+    refuse_unwritable(save_observation, "--save-observation")
+    if save_observation is not None and (len(specs) > 1 or is_observation(specs[0])):
+        raise RequestError("--save-observation: expected one spec, which Keras is to run")
+    if any(map(is_observation, specs)) and (options.settings or options.seed is not None):
+        raise RequestError("--set, --seed: a saved observation is what it is; they need a spec")
+    return [path if is_observation(path) else load_spec(path, overrides) for path in specs]
+
+
+def verified(target: str | Spec, options: Options, save_observation: str | None) -> Verification:
+    """Verify a saved observation, or a spec, and save what was observed of it if that is asked for."""
+    from rnnverify import api
+    from rnnverify.observation import file
+
+    if isinstance(target, str):
+        with file.reading(target):  # a file may be whole, and what stands in it not fit together
+            return api.verify(file.load_observation(target), atol=options.atol, rtol=options.rtol)
+    observed = api.observe(target)
+    if save_observation is not None:
+        file.save_observation(observed, save_observation)
+    return api.verify(observed)
 
 
 def is_observation(path: str) -> bool:

@@ -17,7 +17,7 @@ from rnnverify.errors import RequestError, SpecError
 from rnnverify.keras_model.config_graph import Call, calls_of_config, output_refs
 from rnnverify.keras_model.probe import Trace, Watcher, predict, walks_of
 from rnnverify.keras_model.weights import weight_names
-from rnnverify.observation import Node, Observation, Ref
+from rnnverify.observation import Asked, Node, Observation, Ref
 from rnnverify.observation.precision import rounded
 from rnnverify.spec.arguments import LayerArguments, NestedLayer, snake_case
 from rnnverify.spec.model import Input, Spec
@@ -149,6 +149,7 @@ class Built:
 
     def observe(
         self,
+        asked: Asked,
         x: Mapping[str, Array],
         seconds: Mapping[str, float] = MappingProxyType({}),
         environment: Mapping[str, str] = MappingProxyType({}),
@@ -176,6 +177,7 @@ class Built:
         if not self.at_once:
             seen = self.watcher.look(watched, samples)
         return Observation(
+            asked=asked,
             inputs=dict(x),
             nodes=tuple(self.node(call) for call in self.calls),
             outputs=self.outputs,

@@ -6,12 +6,11 @@ import json
 import os
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from rnnverify.errors import RequestError, UnsupportedError
-from rnnverify.layers.registry import LAYERS
 
 LARGEST_CONFIG = 1 << 26  # bytes
 # What zipfile, zlib, h5py and json raise on a damaged file.
@@ -21,8 +20,11 @@ MODELS = ["Sequential", "Functional", "Model"]
 CONTAINERS = {*MODELS, "InputLayer"}
 
 
-def check_saved_classes(path: str) -> None:
+def check_saved_classes(path: str, known: Collection[str]) -> None:
     """Refuse a file that holds a layer without a replay, a Lambda say, before Keras executes any of it.
+
+    Args:
+        known: the classes that have a replay.
 
     Raises:
         RequestError: the file is missing, damaged, or no Keras model.
@@ -33,9 +35,9 @@ def check_saved_classes(path: str) -> None:
         if module.split(".")[0] not in ("keras", "builtins"):
             raise UnsupportedError(f"{path}: expected parts of Keras alone, got one from the module {module[:80]!r}")
     for class_name, name in layers_in(config):
-        if class_name not in LAYERS and class_name not in CONTAINERS:
+        if class_name not in known and class_name not in CONTAINERS:
             raise UnsupportedError(
-                f"{path}: layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(sorted(LAYERS))}"
+                f"{path}: layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(sorted(known))}"
             )
     if not isinstance(config, dict) or config.get("class_name") not in MODELS:
         raise RequestError(f"{path}: expected a saved model, {' or '.join(MODELS)}, got something else")

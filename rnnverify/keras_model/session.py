@@ -23,7 +23,7 @@ from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.built import Built, first_line
 from rnnverify.keras_model.inputs import draw_inputs
 from rnnverify.keras_model.weights import set_weights
-from rnnverify.observation import Node, Observation, Ref
+from rnnverify.observation import Asked, Node, Observation, Ref
 from rnnverify.spec.model import Spec
 from rnnverify.spec.paths import is_function
 
@@ -107,11 +107,15 @@ def observe(spec: Spec) -> Observation:
                 built = Built.of_model(keras, load_model(keras, spec), spec)
             set_weights(built.layers, spec)
             x = draw_inputs(spec, built.inputs, built.vocabularies())
-            return watched(keras, built, x, time.perf_counter() - started)
+            return watched(keras, built, asked_by(spec), x, time.perf_counter() - started)
 
 
-def watched(keras: Any, built: Built, x: Mapping[str, Array], building: float) -> Observation:
-    return built.observe(x, {"build": building}, environment(keras), may_use_tf32(keras))
+def asked_by(spec: Spec) -> Asked:
+    return Asked(spec.path, spec.seed, spec.dtype, spec.tolerance)
+
+
+def watched(keras: Any, built: Built, asked: Asked, x: Mapping[str, Array], building: float) -> Observation:
+    return built.observe(asked, x, {"build": building}, environment(keras), may_use_tf32(keras))
 
 
 def observe_model(model: Any, x: Any) -> Observation:
@@ -126,7 +130,9 @@ def observe_model(model: Any, x: Any) -> Observation:
     arrays = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
     with quiet():
         built = take(model, arrays, [])
-        return watched(load_keras(), built, {given.name: a for given, a in zip(built.inputs, arrays, strict=True)}, 0.0)
+        asked = Asked(str(model.name), 0, str(model.dtype_policy.name))
+        fed = {given.name: array for given, array in zip(built.inputs, arrays, strict=True)}
+        return watched(load_keras(), built, asked, fed, 0.0)
 
 
 def describe_model(

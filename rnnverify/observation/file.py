@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rnnverify.errors import RequestError
-from rnnverify.observation import Node, Observation, Ref, Walked
+from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walked
 
 if TYPE_CHECKING:
     from rnnverify.observation.observed import Array
 
-FORMAT = 1
+FORMAT = 2
+# What NumPy, zipfile, json and our own code raise where a file is damaged, or its parts do not fit together.
+DAMAGE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    EOFError,
+    RecursionError,
+    MemoryError,
+    zipfile.BadZipFile,
+)
 
 
-def save_observation(observed: Observation, path: str, about: dict[str, Any]) -> None:
-    """Write an observation.
+def save_observation(observed: Observation, path: str) -> None:
+    """Write an observation to a file.
 
     Args:
-        about: what else to keep with it: the spec's path, seed, dtype and tolerance.
+        observed: what `rnnverify.observe` gave.
+        path: of the file, which is replaced if it is there; by custom it ends in .npz.
 
     Raises:
         RequestError: the file cannot be written.
@@ -37,7 +52,7 @@ def save_observation(observed: Observation, path: str, about: dict[str, Any]) ->
 
     content = {
         "format": FORMAT,
-        "about": about,
+        "asked": {**vars(observed.asked), "tolerance": vars(observed.asked.tolerance)},
         "inputs": {name: keep(x) for name, x in observed.inputs.items()},
         "nodes": [
             {**vars(node), "weights": {name: keep(weight) for name, weight in node.weights.items()}}
@@ -63,42 +78,43 @@ def save_observation(observed: Observation, path: str, about: dict[str, Any]) ->
         raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def load_observation(path: str) -> tuple[Observation, dict[str, Any]]:
-    """Read an observation, and what was kept with it.
+def load_observation(path: str) -> Observation:
+    """Read an observation that `save_observation` wrote. TensorFlow is not needed.
 
     Raises:
-        RequestError: the file is missing, damaged, no observation, or of another version.
+        RequestError: the file is missing, damaged, not an observation, or of another version.
+    """
+    with (
+        reading(path),
+        open(path, "rb") as stream,
+        np.load(stream, allow_pickle=False) as file,  # by itself np.load leaves a damaged one open
+    ):
+        content = json.loads(file["content"].tobytes())
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            found = content.get("format") if isinstance(content, dict) else None
+            raise RequestError(f"{path}: expected an observation of format {FORMAT}, got {found!r}; save it anew")
+        arrays = [file[f"array_{index}"] for index in range(len(content["dtypes"]))]
+        return made_of(content, arrays)
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Whatever goes wrong with what a file holds, as one message.
+
+    Raises:
+        RequestError: the file cannot be read, or is damaged.
     """
     try:
-        with (
-            open(path, "rb") as stream,
-            np.load(stream, allow_pickle=False) as file,
-        ):  # np.load leaves a damaged one open
-            content = json.loads(file["content"].tobytes())
-            if not isinstance(content, dict) or content.get("format") != FORMAT:
-                found = content.get("format") if isinstance(content, dict) else None
-                raise RequestError(f"{path}: expected an observation of format {FORMAT}, got {found!r}; save it anew")
-            arrays = [file[f"array_{index}"] for index in range(len(content["dtypes"]))]
-        return made_of(content, arrays), content["about"]
+        yield
     except OSError as error:
         raise RequestError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        IndexError,
-        AttributeError,
-        EOFError,
-        RecursionError,
-        MemoryError,
-    ) as error:
+    except DAMAGE as error:
         raise RequestError(f"{path}: not a saved observation, or damaged: {str(error)[:120]}; save it anew") from None
-    except zipfile.BadZipFile as error:
-        raise RequestError(f"{path}: not a saved observation, or damaged: {error}; save it anew") from None
 
 
 def made_of(content: dict[str, Any], arrays: list[Array]) -> Observation:
     return Observation(
+        asked=Asked(**{**content["asked"], "tolerance": Tolerance(**content["asked"]["tolerance"])}),
         inputs={name: arrays[index] for name, index in content["inputs"].items()},
         nodes=tuple(
             Node(

@@ -53,9 +53,20 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What was asked of Keras, and is demanded of its outputs."""
+
+    spec: str  # the spec's path; of a model or layer, its name
+    seed: int
+    dtype: str  # the policy
+    tolerance: Tolerance = Tolerance()
+
+
+@dataclass(frozen=True)
 class Observation:
     """Everything that Keras was seen to do."""
 
+    asked: Asked
     inputs: Mapping[str, Array]  # what the model was fed, by the input's name; (N, ...) each
     nodes: tuple[Node, ...]  # in topological order
     outputs: tuple[Ref, ...]  # which of the nodes' outputs the model returns

@@ -1,41 +1,54 @@
-"""Results that show themselves: as the tables, in a terminal and in a notebook."""
+"""How a result shows itself: as the tables that the command prints, in a terminal and in a notebook."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from functools import singledispatch
 from io import StringIO
-from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
+from rnnverify.report.lines import outcome_line, summary_line
+from rnnverify.report.sweep_table import render_sweep
 from rnnverify.report.table import render
-from rnnverify.results import Verification
-
-if TYPE_CHECKING:
-    from rich.console import ConsoleOptions, RenderResult
+from rnnverify.results import CheckResult, Shown, SweepResult, Verification
 
 WIDTH = 120  # of the tables in text; a notebook scrolls
 
 
-@dataclass(frozen=True, repr=False)
-class Shown(Verification):
-    """A Verification whose repr is its tables, and which rich and notebooks render."""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from render(self)
-
-    def __repr__(self) -> str:
-        console = Console(file=StringIO(), width=WIDTH, highlight=False)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get()
-
-    def _repr_html_(self) -> str:
-        console = Console(file=StringIO(), width=WIDTH, record=True, highlight=False)
-        console.print(self)
-        return console.export_html(inline_styles=True, code_format='<pre style="line-height: normal">{code}</pre>')
+@singledispatch
+def parts_of(result: Shown) -> Iterator[RenderableType]:
+    """The lines and tables of a result."""
+    raise TypeError(f"no report shows a {type(result).__name__}")
 
 
-def shown(result: Verification) -> Shown:
-    """The same result, able to show itself."""
-    return Shown(**{field.name: getattr(result, field.name) for field in fields(Verification)})
+@parts_of.register
+def _(result: Verification) -> Iterator[RenderableType]:
+    yield from render(result)
+
+
+@parts_of.register
+def _(result: CheckResult) -> Iterator[RenderableType]:
+    width = max((len(outcome.spec) for outcome in result.outcomes), default=0)
+    yield from (outcome_line(outcome, width) for outcome in result.outcomes)
+    yield summary_line(result.outcomes)
+
+
+@parts_of.register
+def _(result: SweepResult) -> Iterator[RenderableType]:
+    yield from render_sweep(result)
+
+
+def text_of(result: Shown) -> str:
+    """A result as text."""
+    console = Console(file=StringIO(), width=WIDTH, highlight=False)
+    with console.capture() as capture:
+        console.print(result)
+    return capture.get()
+
+
+def html_of(result: Shown) -> str:
+    """A result as HTML for a notebook."""
+    console = Console(file=StringIO(), width=WIDTH, record=True, highlight=False)
+    console.print(result)
+    return console.export_html(inline_styles=True, code_format='<pre style="line-height: normal">{code}</pre>')

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rnnverify.report.lines import gist, summary_line
-from rnnverify.suite import Outcome
+from rnnverify.results import Outcome
 
 
 def github_commands(outcomes: Sequence[Outcome]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from rnnverify.report.table import reason_for_mismatch, worst_first
-from rnnverify.suite import Outcome
+from rnnverify.results import Outcome
 
 STYLES = {"match": "green", "mismatch": "bold red", "error": "bold magenta"}
 

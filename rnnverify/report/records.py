@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from rnnverify import __version__
-from rnnverify.results import Divergence, LayerResult, OutputResult, Verification
-from rnnverify.suite import Outcome
-from rnnverify.sweep.summary import Summary
+from rnnverify.results import Divergence, LayerResult, Outcome, OutputResult, Record, SweepResult, Verification
+
+TEXTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+NUMBERS = frozenset(
+    field.name
+    for result in (Verification, OutputResult, LayerResult, Divergence)
+    for field in fields(result)
+    if field.type in ("float", "float | None")
+)
 
 
 def report_json(results: Sequence[Verification]) -> str:
@@ -26,11 +32,11 @@ def check_json(outcomes: Sequence[Outcome]) -> str:
     return dumped({**report(results), "errors": errors})
 
 
-def sweep_json(summary: Summary, records: Sequence[Mapping[str, Any]]) -> str:
+def sweep_json(result: SweepResult) -> str:
     """What `sweep --format json` prints: the summary, and the record of every point."""
-    counts = {key: value for key, value in asdict(summary).items() if key != "worst"}
-    worst = [record["point"] for record in summary.worst]
-    return dumped({"rnnverify": __version__, "summary": {**counts, "worst": worst}, "results": list(records)})
+    counts = {key: value for key, value in vars(result.summary).items() if key != "worst"}
+    worst = [record["point"] for record in result.summary.worst]
+    return dumped({"rnnverify": __version__, "summary": {**counts, "worst": worst}, "results": list(result.records)})
 
 
 def report(results: Sequence[Verification]) -> dict[str, Any]:
@@ -78,16 +84,49 @@ def divergence_record(first: Divergence | None) -> dict[str, Any] | None:
     return None if first is None else asdict(first)
 
 
+def ratio_of(record: Record) -> float:
+    """The largest residual of its limit over a point's layers; 0 for an error."""
+    return max((layer["worst_ratio"] for layer in record.get("layers", ())), default=0.0)
+
+
+def error_of(record: Record) -> float:
+    """The largest error end to end; NaN for a point that has no result."""
+    return max((output["max_abs_error"] for output in record.get("outputs", ())), default=math.nan)
+
+
 def dumped(value: Any) -> str:
-    return json.dumps(finite(value), indent=2, allow_nan=False)
+    """A report as text."""
+    return json.dumps(written(value), indent=2, allow_nan=False)
 
 
-def finite(value: Any) -> Any:
+def line(record: Record) -> str:
+    """One record on one line, as a sweep keeps it."""
+    return json.dumps(written(record), allow_nan=False)
+
+
+def from_line(text: str | bytes) -> Any:
+    """What `line` made a line of; what stands in the line is not looked at.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return json.loads(text, object_hook=read)
+
+
+def written(value: Any) -> Any:
     """JSON has no NaN and no infinity: they become the texts "NaN", "Infinity" and "-Infinity"."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, Mapping):
+        return {key: written(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(part) for part in value]
+        return [written(part) for part in value]
     return value
+
+
+def read(part: dict[str, Any]) -> dict[str, Any]:
+    """The same on the way back. Only a field that holds a number is one: a layer may be named NaN."""
+    return {
+        key: TEXTS.get(value, value) if key in NUMBERS and isinstance(value, str) else value
+        for key, value in part.items()
+    }

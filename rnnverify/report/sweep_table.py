@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from rnnverify.report.records import error_of, ratio_of
 from rnnverify.report.table import new_table
-from rnnverify.sweep.grid import Grid, Record
-from rnnverify.sweep.summary import Summary, error_of, ratio_of
+from rnnverify.results import Record, Summary, SweepResult
 
 SHADES = " ░▒▓█"
 MOST_ACROSS, MOST_DOWN = 24, 24
 
 
-def render_sweep(summary: Summary, records: Sequence[Record], grid: Grid) -> Iterator[RenderableType]:
+def render_sweep(result: SweepResult) -> Iterator[RenderableType]:
     """The picture, the worst points and the summary."""
-    yield from picture_of(records, grid)
+    summary = result.summary
+    yield from picture_of(result.records, result.axes)
     if summary.worst:
-        yield worst_table(summary, list(grid.axes))
+        yield worst_table(summary, list(result.axes))
     yield summary_text(summary)
     if summary.reproduce is not None:
         yield Text(f"the worst point alone: {summary.reproduce}")
@@ -64,15 +65,13 @@ def summary_text(summary: Summary) -> Text:
     return Text(counts, style="bold green" if summary.passed else "bold red")
 
 
-def picture_of(records: Sequence[Record], grid: Grid) -> Iterator[RenderableType]:
+def picture_of(records: Sequence[Record], axes: Mapping[str, Sequence[Any]]) -> Iterator[RenderableType]:
     """The worst error over the two axes with the most values; nothing where there are not two, or too many values."""
-    axes = sorted(
-        (axis for axis, values in grid.axes.items() if len(values) > 1), key=lambda axis: -len(grid.axes[axis])
-    )
-    if len(axes) < 2:
+    longest = sorted((axis for axis, values in axes.items() if len(values) > 1), key=lambda axis: -len(axes[axis]))
+    if len(longest) < 2:
         return
-    across, down = axes[:2]
-    columns, rows = grid.axes[across], grid.axes[down]
+    across, down = longest[:2]
+    columns, rows = axes[across], axes[down]
     if len(columns) > MOST_ACROSS or len(rows) > MOST_DOWN:
         return
     worst: dict[tuple[str, str], float] = {}

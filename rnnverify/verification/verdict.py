@@ -42,29 +42,29 @@ class Judged(NamedTuple):
     nodes: Mapping[str, Checked]
 
 
-def judge(observed: Observation, name: str, seed: int, dtype: str, tolerance: Tolerance) -> Judged:
+def judge(observed: Observation) -> Judged:
     """Replay what Keras was observed to do, and compare.
 
     Raises:
         UnsupportedError: a layer or option has no replay.
         DataError: there is nothing to compare.
     """
-    started = time.perf_counter()
+    started, asked = time.perf_counter(), observed.asked
     if not any(array.size for array in observed.predictions):
         raise DataError(
-            f"{name}: nothing to compare: the model's outputs have no elements; feed it at least one sample"
+            f"{asked.spec}: nothing to compare: the model's outputs have no elements; feed it at least one sample"
         )
     graph = Graph(observed.nodes)
     nodes = check_nodes(observed, graph)
     tallies = {name: checked.tally for name, checked in nodes.items()}
     steps_right = all(tally.first is None for tally in tallies.values())
     exact = graph.run(observed.inputs)
-    outputs = compare_outputs(observed, graph, exact, tolerance, steps_right)
+    outputs = compare_outputs(observed, graph, exact, asked.tolerance, steps_right)
     amplification = amplified(outputs, tallies)
     result = Verification(
-        spec=name,
-        seed=seed,
-        dtype=dtype,
+        spec=asked.spec,
+        seed=asked.seed,
+        dtype=asked.dtype,
         outputs=tuple(outputs),
         layers=tuple(
             summarise(node, tallies[node.name], observed.emitted[Ref(node.name)].shape) for node in observed.nodes
@@ -74,7 +74,7 @@ def judge(observed: Observation, name: str, seed: int, dtype: str, tolerance: To
         parting=parting(observed, graph, exact, tallies)
         if steps_right and amplification is not None and amplification > AMPLIFIED
         else None,
-        tolerance=tolerance,
+        tolerance=asked.tolerance,
         notes=tuple(unheeded_masks(observed.nodes, graph, exact)),
         environment=observed.environment,
         seconds={**observed.seconds, "replay": time.perf_counter() - started},

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rnnverify.cli import main
-from rnnverify.sweep import workers
+from rnnverify.grids import workers
 
 GRID = """
 base: {D: 3, K: 2}

@@ -16,7 +16,7 @@ from rnnverify.keras_model.session import observe
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.lstm import LSTMCell
 from rnnverify.layers.walk import Walk
-from rnnverify.observation import Observation, Tolerance, Walked
+from rnnverify.observation import Observation, Walked
 from rnnverify.report.table import reason_for_mismatch, render
 from rnnverify.results import Divergence, Suspect
 from rnnverify.rounding import PRECISIONS
@@ -61,7 +61,7 @@ class Found(NamedTuple):
 
 def found_in(observed: Observation, layer: str) -> Found:
     """What is found of a layer that is the first to be wrong."""
-    result = explained(judge(observed, "port", 0, "float32", Tolerance()))
+    result = explained(judge(observed))
     assert result.first_divergence is not None
     assert result.first_divergence.layer == layer
     (one,) = (one for one in result.layers if one.layer == layer)
@@ -205,7 +205,7 @@ def test_no_more_of_a_walk_is_looked_at_than_is_needed(c: tuple[Array, ...], sta
 
 def test_the_table_names_gate_and_weights(seen: dict[str, Observation]) -> None:
     wrong = with_change(seen["LSTM"], "lstm", "recurrent_kernel", (3, UNITS + 9), 0.02)
-    result = explained(judge(wrong, "port", 0, "float32", Tolerance()))
+    result = explained(judge(wrong))
     assert "unit 9, forget gate: Keras" in reason_for_mismatch(result)
     lines = [str(part) for part in render(result, verbose=True)]
     (line,) = [line for line in lines if f"recurrent_kernel[3, {UNITS + 9}], forget gate" in line]
@@ -225,7 +225,7 @@ def test_no_gate_is_named_where_several_are_wrong(seen: dict[str, Observation], 
             for label, weight in node.weights.items()
         }
         ported = replace(observed, nodes=(replace(node, weights=weights), *observed.nodes[1:]))
-        first = explained(judge(ported, "port", 0, "float32", Tolerance())).first_divergence
+        first = explained(judge(ported)).first_divergence
         assert first is not None
         assert first.gate is None, order
         wrong += 1
@@ -239,7 +239,7 @@ def test_a_whole_gate_that_is_wrong_is_named(seen: dict[str, Observation], chang
     recurrent = node.weights["recurrent_kernel"].copy()
     recurrent[:, UNITS : 2 * UNITS] += np.float32(change) * np.random.default_rng(3).standard_normal((UNITS, UNITS))
     ported = replace(observed, nodes=(replace(node, weights={**node.weights, "recurrent_kernel": recurrent}), *rest))
-    first = explained(judge(ported, "port", 0, "float32", Tolerance())).first_divergence
+    first = explained(judge(ported)).first_divergence
     assert first is not None
     assert first.gate == "forget"
 
@@ -248,6 +248,6 @@ def test_no_gate_is_named_where_the_output_s_activation_is_another(seen: dict[st
     observed = seen["LSTM"]
     (node, *rest) = observed.nodes
     ported = replace(observed, nodes=(replace(node, config={**node.config, "activation": "softsign"}), *rest))
-    first = explained(judge(ported, "port", 0, "float32", Tolerance())).first_divergence
+    first = explained(judge(ported)).first_divergence
     assert first is not None
     assert first.gate is None

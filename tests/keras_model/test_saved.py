@@ -12,6 +12,7 @@ import pytest
 from rnnverify import load_spec, verify
 from rnnverify.errors import RequestError, UnsupportedError
 from rnnverify.keras_model.saved import check_saved_classes
+from rnnverify.layers.registry import LAYERS
 
 
 def saved(path: Path, *layers: dict[str, Any]) -> str:
@@ -36,7 +37,7 @@ def test_a_lambda_layer_is_refused_by_name_and_never_loaded(tmp_path: Path) -> N
 def test_a_layer_inside_a_wrapper_is_seen(tmp_path: Path) -> None:
     path = saved(tmp_path / "m.keras", layer("TimeDistributed", layer=layer("Lambda")))
     with pytest.raises(UnsupportedError, match="Lambda"):
-        check_saved_classes(path)
+        check_saved_classes(path, LAYERS)
 
 
 def test_a_part_from_a_module_other_than_keras_is_refused(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_a_part_from_a_module_other_than_keras_is_refused(tmp_path: Path) -> Non
         tmp_path / "m.keras", layer("Dense", kernel_initializer={"module": "os", "class_name": "system", "config": {}})
     )
     with pytest.raises(UnsupportedError, match="parts of Keras alone, got one from the module 'os'"):
-        check_saved_classes(path)
+        check_saved_classes(path, LAYERS)
 
 
 def test_the_masks_that_keras_writes_into_a_graph_are_no_layers(keras: Any, tmp_path: Path) -> None:
@@ -59,9 +60,9 @@ def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
     for name in ("m.keras", "m.h5"):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(RequestError, match="not a saved Keras model"):
-            check_saved_classes(str(tmp_path / name))
+            check_saved_classes(str(tmp_path / name), LAYERS)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="no such file"):
-        check_saved_classes(str(tmp_path / "m.keras"))
+        check_saved_classes(str(tmp_path / "m.keras"), LAYERS)

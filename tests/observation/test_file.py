@@ -13,14 +13,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from rnnverify.api import verify_file
+from rnnverify import verify
+from rnnverify.api import observe
 from rnnverify.cli import main
 from rnnverify.errors import RequestError
-from rnnverify.keras_model.session import observe
+from rnnverify.observation import Asked, Tolerance
 from rnnverify.observation.file import load_observation, save_observation
 from rnnverify.spec import spec_from_mapping
-
-ABOUT = {"spec": "x.yaml", "seed": 3, "dtype": "float32", "tolerance": {"atol": None, "rtol": None}}
 
 
 def run(*arguments: Any) -> Result:
@@ -40,11 +39,12 @@ def spec(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_everything_comes_back_as_it_was(tmp_path: Path, dtype: str) -> None:
-    observed = observe(spec_from_mapping({"N": 2, "T": 3, "D": 4, "M": 5, "K": 2, "layer": "LSTM", "dtype": dtype}))
+    keys = {"seed": 3, "tolerance": {"rtol": 0.5}, "dtype": dtype}
+    observed = observe(spec_from_mapping({"N": 2, "T": 3, "D": 4, "M": 5, "K": 2, "layer": "LSTM", **keys}, "x.yaml"))
     path = str(tmp_path / "o.npz")
-    save_observation(observed, path, ABOUT)
-    loaded, about = load_observation(path)
-    assert about == ABOUT
+    save_observation(observed, path)
+    loaded = load_observation(path)
+    assert loaded.asked == observed.asked == Asked("x.yaml", 3, dtype, Tolerance(None, 0.5))
     assert (loaded.outputs, loaded.tf32, loaded.environment) == (observed.outputs, observed.tf32, observed.environment)
     assert [node.name for node in loaded.nodes] == [node.name for node in observed.nodes]
     for ours, theirs in zip(loaded.nodes, observed.nodes, strict=True):
@@ -86,15 +86,15 @@ def test_a_file_cut_short_is_refused(spec: Path, tmp_path: Path, size: int) -> N
 def test_another_version_is_refused(tmp_path: Path) -> None:
     content = np.frombuffer(json.dumps({"format": 99}).encode(), dtype=np.uint8)
     np.savez(tmp_path / "o.npz", content=content)
-    with pytest.raises(RequestError, match="expected an observation of format 1, got 99"):
-        verify_file(str(tmp_path / "o.npz"))
+    with pytest.raises(RequestError, match="expected an observation of format 2, got 99"):
+        verify(load_observation(str(tmp_path / "o.npz")))
 
 
-@pytest.mark.parametrize("content", [{"format": 1}, {"format": 1, "dtypes": [], "about": {}}, [], "text", None])
+@pytest.mark.parametrize("content", [{"format": 2}, {"format": 2, "dtypes": [], "asked": {}}, [], "text", None])
 def test_a_file_that_lacks_something_is_refused(tmp_path: Path, content: Any) -> None:
     np.savez(tmp_path / "o.npz", content=np.frombuffer(json.dumps(content).encode(), dtype=np.uint8))
     with pytest.raises(RequestError):
-        verify_file(str(tmp_path / "o.npz"))
+        verify(load_observation(str(tmp_path / "o.npz")))
 
 
 class Trap:
@@ -107,7 +107,7 @@ def test_a_pickle_is_not_opened(tmp_path: Path, capsys: pytest.CaptureFixture[st
     np.savez(tmp_path / "p.npz", content=np.array([Trap()], dtype=object))
     for name in ("o.npz", "p.npz"):
         with pytest.raises(RequestError):
-            verify_file(str(tmp_path / name))
+            verify(load_observation(str(tmp_path / name)))
     assert "executed" not in capsys.readouterr().out
 
 
@@ -119,3 +119,23 @@ def test_options_that_need_a_spec_are_refused(spec: Path, tmp_path: Path) -> Non
     assert run(tmp_path / "o.npz", "--atol", "0").exit_code == 1
     for wrong in ("-1", "nan", "inf"):
         assert run(tmp_path / "o.npz", "--rtol", wrong).stderr.startswith("rtol: expected a finite number")
+
+
+def test_a_file_of_the_format_before_is_refused_by_name(tmp_path: Path) -> None:
+    content = np.frombuffer(json.dumps({"format": 1, "dtypes": [], "about": {}}).encode(), dtype=np.uint8)
+    np.savez(tmp_path / "o.npz", content=content)
+    with pytest.raises(RequestError, match="expected an observation of format 2, got 1; save it anew"):
+        load_observation(str(tmp_path / "o.npz"))
+
+
+@pytest.mark.parametrize("change", [{"class_name": 3}, {"config": {}}, {"config": None}, {"inputs": [["nowhere", 0]]}])
+def test_a_whole_file_whose_parts_do_not_fit_together_is_refused(spec: Path, tmp_path: Path, change: Any) -> None:
+    run(spec, "--save-observation", tmp_path / "o.npz")
+    with np.load(tmp_path / "o.npz") as file:
+        arrays = dict(file)
+    content = json.loads(arrays["content"].tobytes())
+    content["nodes"][1].update(change)
+    np.savez(tmp_path / "o.npz", **{**arrays, "content": np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)})
+    result = run(tmp_path / "o.npz")
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output

@@ -14,7 +14,6 @@ import pytest
 from rnnverify import verify
 from rnnverify.keras_model.session import observe
 from rnnverify.layers.graph import Graph
-from rnnverify.observation import Tolerance
 from rnnverify.results import Verification
 from rnnverify.rounding import LIMIT, PRECISIONS, Rounded
 from rnnverify.spec import spec_from_mapping
@@ -107,7 +106,7 @@ def test_weights_cut_to_bfloat16_are_a_mismatch() -> None:
     lstm, dense = observed.nodes
     cut = {name: weight.astype(ml_dtypes.bfloat16).astype(np.float32) for name, weight in lstm.weights.items()}
     ported = replace(observed, nodes=(replace(lstm, weights=cut), dense))
-    first = judge(ported, "cut", 0, "float32", Tolerance()).result.first_divergence
+    first = judge(ported).result.first_divergence
     assert first is not None
     assert (first.layer, first.timestep) == ("lstm", 0)
 
@@ -117,8 +116,8 @@ def test_a_wrong_merge_is_placed_in_the_bidirectional() -> None:
     observed = observe(spec_from_mapping({"N": 3, "T": 7, "D": 2, "layers": layers}))
     (node,) = observed.nodes
     wrong = replace(observed, nodes=(replace(node, config={**node.config, "merge_mode": "ave"}),))
-    assert judge(observed, "right", 0, "float32", Tolerance()).result.passed
-    assert not judge(wrong, "wrong", 0, "float32", Tolerance()).result.passed
+    assert judge(observed).result.passed
+    assert not judge(wrong).result.passed
 
 
 def tally(keras: Any, value: float, bound: float, deviation: float) -> Tally:
@@ -177,16 +176,16 @@ def test_the_check_in_stretches_of_time_finds_the_same(
         gru, weights={**gru.weights, "recurrent_kernel": gru.weights["recurrent_kernel"] * np.float32(1.01)}
     )
     nodes = tuple(wrong if node is gru else node for node in observed.nodes)
-    whole = judge(replace(observed, nodes=nodes), "wrong", 0, "float32", Tolerance()).result
+    whole = judge(replace(observed, nodes=nodes)).result
     monkeypatch.setattr("rnnverify.verification.steps.STRETCH", stretch)
-    parts = judge(replace(observed, nodes=nodes), "wrong", 0, "float32", Tolerance()).result
+    parts = judge(replace(observed, nodes=nodes)).result
     assert whole.first_divergence is not None
     assert parts.first_divergence is not None
     assert (whole.first_divergence.layer, whole.first_divergence.timestep) == ("gru", parts.first_divergence.timestep)
     for one, other in zip(whole.layers, parts.layers, strict=True):
         assert one.max_residual == pytest.approx(other.max_residual, rel=1e-6)
         assert one.worst_ratio == pytest.approx(other.worst_ratio, rel=1e-6)
-    assert judge(observed, "right", 0, "float32", Tolerance()).result.passed
+    assert judge(observed).result.passed
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -225,7 +224,7 @@ def test_where_keras_s_range_ends_on_the_way_it_is_not_blamed(cell: str, activat
     observed = observe(spec_from_mapping({"N": 3, "T": 9, "D": 2, "layers": layers, **keys}))
     (walk,) = observed.walks[observed.nodes[0].name]
     assert not np.isfinite(walk.sequence).all()
-    assert judge(observed, "overflow", 0, "float16", Tolerance()).result.passed
+    assert judge(observed).result.passed
 
 
 def test_a_nan_counts_as_the_replay_s_own_unless_keras_s_range_had_ended() -> None:

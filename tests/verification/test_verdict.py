@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def observed() -> Observation:
 
 
 def verified(observed: Observation, tolerance: Tolerance = NO_TOLERANCE) -> Verification:
-    return judge(observed, "stack", 0, "float32", tolerance).result
+    return judge(replace(observed, asked=replace(observed.asked, tolerance=tolerance))).result
 
 
 def with_weight(observed: Observation, layer: str, name: str, change: Any) -> Observation:

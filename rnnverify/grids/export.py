@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid, Record
-from rnnverify.sweep.summary import error_of, number, ratio_of
+from rnnverify.report.records import error_of, ratio_of
+from rnnverify.results import Record, SweepResult
 
 SUFFIXES = (".csv", ".parquet")
 PLACE = ("layer", "timestep", "sample", "unit", "gate")
@@ -34,17 +34,17 @@ def refuse_unknown(path: str | None) -> None:
             ) from None
 
 
-def row(record: Record, grid: Grid) -> dict[str, Any]:
+def row(record: Record, axes: Iterable[str]) -> dict[str, Any]:
     """One point: its values, its verdict, its largest errors, and where it first diverges."""
     first = record.get("first_divergence") or {}
     failed = record["verdict"] == "error"
     return {
-        **{axis: plain(record["point"].get(axis)) for axis in grid.axes},
+        **{axis: plain(record["point"].get(axis)) for axis in axes},
         "verdict": record["verdict"],
         "worst_ratio": None if failed else ratio_of(record),
         "max_abs_error": None if failed else error_of(record),
-        "expected_error": None if failed else max(number(output["expected_error"]) for output in record["outputs"]),
-        "amplification": None if record.get("amplification") is None else number(record["amplification"]),
+        "expected_error": None if failed else max(output["expected_error"] for output in record["outputs"]),
+        "amplification": record.get("amplification"),
         **{f"first_{name}": first.get(name) for name in PLACE},
         **{f"seconds_{name}": record.get("seconds", {}).get(name) for name in ("build", "predict", "replay")},
         "message": record.get("message"),
@@ -56,13 +56,13 @@ def plain(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 
-def write(records: Sequence[Record], grid: Grid, path: str) -> None:
+def write(result: SweepResult, path: str) -> None:
     """Write the table.
 
     Raises:
         RequestError: the file cannot be written.
     """
-    rows = [row(record, grid) for record in records]
+    rows = [row(record, result.axes) for record in result.records]
     try:
         if path.lower().endswith(".parquet"):
             write_parquet(rows, path)

@@ -16,7 +16,9 @@ from typing import Any
 
 from rnnverify import __version__
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid, Point, Record, identity
+from rnnverify.grids.grid import Grid, Point, identity
+from rnnverify.report.records import from_line, line
+from rnnverify.results import Record
 
 FORMAT = 1
 RESULTS, ABOUT, LOCK = "results.jsonl", "sweep.json", ".lock"
@@ -38,10 +40,10 @@ class Store:
         Raises:
             RequestError: it cannot be written; those before it are kept.
         """
-        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        text = line(record).encode() + b"\n"
         before = os.fstat(self.file).st_size
         try:
-            if os.write(self.file, line) < len(line):
+            if os.write(self.file, text) < len(text):
                 raise OSError("no space is left there")
         except OSError as error:
             cut(self.file, before)
@@ -165,9 +167,9 @@ def read(store: Store) -> None:
     path = store.folder / RESULTS
     content = path.read_bytes()
     end = content.rfind(b"\n") + 1
-    for number, line in enumerate(content[:end].splitlines(), start=1):
+    for number, text in enumerate(content[:end].splitlines(), start=1):
         try:
-            record = json.loads(line)
+            record = from_line(text)
             point = identity(record["point"])
             record["verdict"]
         except (ValueError, KeyError, TypeError):

@@ -20,7 +20,6 @@ from rnnverify.spec.source import Path, read_source
 from rnnverify.spec.types import LARGEST_SIZE, Arguments, Check, Seed, integer
 
 Point = Mapping[str, Any]  # the grid's keys and their values, in its order
-Record = dict[str, Any]  # what came of a point, as it is written to the results
 
 MOST_VALUES = 100_000  # along one axis
 MOST_POINTS = 10_000_000

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from rnnverify.errors import SpecError
+from rnnverify.grids.grid import Grid, load_grid
 from rnnverify.spec import load_spec
 from rnnverify.suite import find_specs
-from rnnverify.sweep.grid import Grid, load_grid
 
 
 def written(folder: Path, grid: Any, name: str = "grid.yaml") -> str:

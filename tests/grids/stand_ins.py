@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from rnnverify.sweep.grid import Grid, Point
+from rnnverify.grids.grid import Grid, Point
 
 Record = dict[str, Any]
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid, Point, Record
+from rnnverify.grids.grid import Grid, Point
+from rnnverify.results import Record
 from rnnverify.threads import allowed_cores
 
 Task = Sequence[Point]  # run one after the other by one worker
@@ -61,7 +62,7 @@ def run(executor: Executor, grid: Grid, tasks: Sequence[Task], workers: int) -> 
     Where a worker dies in a task, as by lack of memory, its points are run once more, one by one; the one that kills its
     worker again is an error.
     """
-    from rnnverify.sweep import points  # takes a while, in which the workers' server is starting
+    from rnnverify.grids import points  # takes a while, in which the workers' server is starting
 
     waiting = list(reversed(tasks))
     running: dict[Future[list[Record]], Task] = {}
@@ -124,7 +125,7 @@ def prepared_context() -> Any:
     from multiprocessing import forkserver, resource_tracker
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["rnnverify.sweep.preload"])
+    context.set_forkserver_preload(["rnnverify.grids.preload"])
     resource_tracker.ensure_running()  # by itself the server would start it, and Ctrl-C be let through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the server inherits that, see `preload`
     try:

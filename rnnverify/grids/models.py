@@ -14,7 +14,7 @@ from typing import Any
 
 from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.inputs import draw_inputs
-from rnnverify.keras_model.session import load_keras, observe, precision, quiet, trace_for_any_size, watched
+from rnnverify.keras_model.session import asked_by, load_keras, observe, precision, quiet, trace_for_any_size, watched
 from rnnverify.keras_model.weights import set_weights
 from rnnverify.layers.arrays import Array
 from rnnverify.observation import Observation
@@ -52,7 +52,7 @@ class Models:
                 self.draw_weights(keras, built, spec)
                 built.inputs = spec.inputs  # those of the model may leave T open
                 x = draw_inputs(spec, built.inputs, built.vocabularies())
-                return watched(keras, built, x, time.perf_counter() - started)
+                return watched(keras, built, asked_by(spec), x, time.perf_counter() - started)
 
     def model_for(self, keras: Any, spec: Spec) -> Built:
         """The model that is at hand, or a new one in its place."""

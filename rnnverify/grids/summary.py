@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf, nan
 from typing import Any
 
-from rnnverify.sweep.grid import Grid, Point, Record
+from rnnverify.grids.grid import Grid, Point
+from rnnverify.report.records import ratio_of
+from rnnverify.results import Record, Summary
 
 WORST = 5
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Counts, and the worst points."""
-
-    points: int
-    matches: int
-    mismatches: int
-    errors: int
-    worst_ratio: float  # the largest residual of its limit over all points
-    worst: tuple[Record, ...]  # mismatches first, then the largest ratios
-    reproduce: str | None  # a command that runs the worst point
-
-    @property
-    def passed(self) -> bool:
-        return self.matches == self.points
 
 
 def summary_of(records: Sequence[Record], grid: Grid) -> Summary:
@@ -52,21 +36,6 @@ def badness(record: Record) -> tuple[int, float]:
     return ("match", "error", "mismatch").index(record["verdict"]), ratio_of(record)
 
 
-def ratio_of(record: Record) -> float:
-    """The largest residual of its limit over a point's layers; 0 for an error."""
-    return max((number(layer["worst_ratio"]) for layer in record.get("layers", ())), default=0.0)
-
-
-def error_of(record: Record) -> float:
-    """The largest error end to end; NaN for a point that has no result."""
-    return max((number(output["max_abs_error"]) for output in record.get("outputs", ())), default=nan)
-
-
-def number(value: Any) -> float:
-    """A number of the JSON report, where infinity and NaN are texts."""
-    return {"Infinity": inf, "-Infinity": -inf, "NaN": nan}[value] if isinstance(value, str) else float(value)
-
-
 def command_for(point: Point, grid: Grid) -> str:
     """The command that runs one point alone."""
     settings = [*grid.overrides, *point.items()]
@@ -76,6 +45,4 @@ def command_for(point: Point, grid: Grid) -> str:
 
 def as_yaml(value: Any) -> str:
     """A value in YAML, on one line."""
-    import json
-
     return value if isinstance(value, str) else json.dumps(value)

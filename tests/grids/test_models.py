@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from rnnverify.errors import DataError
+from rnnverify.grids.models import Models
 from rnnverify.keras_model.session import observe
 from rnnverify.observation import Observation
 from rnnverify.spec import Spec, spec_from_mapping
-from rnnverify.sweep.models import Models
 
 LAYERS = [
     {"Masking": {}},

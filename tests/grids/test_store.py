@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from rnnverify.errors import RequestError
-from rnnverify.sweep.grid import Grid
-from rnnverify.sweep.store import opened
-from tests.sweep.stand_ins import record
+from rnnverify.grids.grid import Grid
+from rnnverify.grids.store import opened
+from tests.grids.stand_ins import record
 
 GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"N": (1, 2, 3), "T": (4, 5)}, None, 0)
 
@@ -140,8 +140,8 @@ def test_a_full_disk_is_told_and_what_was_written_is_kept(tmp_path: Path) -> Non
 SWEEP = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job that a shell runs in the background ignores it
-from rnnverify.sweep import points, workers
-from tests.sweep import stand_ins
+from rnnverify.grids import points, workers
+from tests.grids import stand_ins
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -197,3 +197,12 @@ def test_ctrl_c_keeps_the_results_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "of 3600 results are kept" in line
     assert "run the same command again to go on" in line
     assert lines(tmp_path / "out")
+
+
+def test_an_infinite_ratio_is_a_text_in_the_file_and_a_number_when_read(tmp_path: Path) -> None:
+    infinite = {**record({"N": 1, "T": 4}), "layers": [{"worst_ratio": float("inf")}]}
+    with opened(str(tmp_path), GRID) as store:
+        store.add(infinite)
+    assert lines(tmp_path)[0]["layers"] == [{"worst_ratio": "Infinity"}]
+    with opened(str(tmp_path), GRID) as store:
+        assert store.in_order(GRID) == [infinite]

@@ -1,4 +1,4 @@
-"""What a worker does: verify some points, one after the other, and answer with records that can be written as JSON."""
+"""What a worker does: verify some points, one after the other, and answer with their records."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from functools import cache
 
 from rnnverify.diagnosis.explanation import explained
 from rnnverify.errors import RequestError
-from rnnverify.report.records import finite, record
-from rnnverify.sweep.grid import Grid, Point, Record
-from rnnverify.sweep.models import Models
+from rnnverify.grids.grid import Grid, Point
+from rnnverify.grids.models import Models
+from rnnverify.report.records import record
+from rnnverify.results import Record
 from rnnverify.verification.verdict import judge
 
 
@@ -24,15 +25,13 @@ def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:
 def verify_point(grid: Grid, point: Point) -> Record:
     try:
         spec = grid.spec(point)
-        observed = models().observe(spec)
-        result = explained(judge(observed, grid.base_path, spec.seed, spec.dtype, spec.tolerance))
+        result = explained(judge(models().observe(spec)))
     except RequestError as error:
         return failed(grid, point, str(error))
     except Exception as error:  # a bug of ours, or no memory: the points after it count all the same
         models.cache_clear()
         return failed(grid, point, f"{type(error).__name__}: {error}")
-    made: Record = finite({"point": point, **record(result)})
-    return made
+    return {"point": dict(point), **record(result)}
 
 
 def failed(grid: Grid, point: Point, message: str) -> Record:

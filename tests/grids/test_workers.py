@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 from rnnverify.errors import RequestError
-from rnnverify.sweep import points
-from rnnverify.sweep.grid import Grid, identity, load_grid
-from rnnverify.sweep.workers import MOST_WORK, cluster, local, run, tasks_of
-from tests.sweep.stand_ins import deadly, matching
+from rnnverify.grids import points
+from rnnverify.grids.grid import Grid, identity, load_grid
+from rnnverify.grids.workers import MOST_WORK, cluster, local, run, tasks_of
+from tests.grids.stand_ins import deadly, matching
 
 GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"T": (1, 2, 3, 4, 5), "N": (1, 2)}, None, 0)
 

@@ -1,0 +1,1 @@
+"""Grids of specs: read, their points run on many workers, the results kept as they come and summed up."""

@@ -1,1 +1,0 @@
-"""Many points of a grid: read, run on many workers, kept as they come, summed up."""
