@@ -72,7 +72,7 @@ def stored(
     else:
         reach = np.fmax.reduce(np.abs(value), axis=None, initial=0)  # of those that are numbers
         square = np.fmin(square, np.inf)
-        noise = np.minimum(noise, LARGEST * (worst * p.unit / farther))  # of an infinite value: see the module
+        noise = np.minimum(noise, LARGEST * (worst * p.unit / farther))  # of an infinite value: see the package
     noise += bound
     noise *= farther
     noise += p.smallest

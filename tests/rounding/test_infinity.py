@@ -76,3 +76,9 @@ def test_a_partial_sum_may_be_beyond_the_range() -> None:
     a, b, c = (Rounded.exact(np.array([v]), SHORT) for v in (60.0, 50.0, -70.0))
     assert bound_of(lambda a, b, c: a + c + b, a, b, c) == INF  # 60 - 70 + 50; but 60 + 50 - 70 goes by 110
     assert bound_of(lambda a, b, c: (a + b) / 2 + c, *(one / 4 for one in (a, b, c))) < 1
+
+
+def test_a_number_that_was_fed_in_is_what_both_sides_have_however_large_it_is() -> None:
+    x = Rounded.exact(np.array([101.0]), SHORT)
+    assert (x * 0.93).beyond
+    assert bound_of(lambda x: x * 0.93, x) < 1
