@@ -14,25 +14,15 @@ way, and ours has come back into its range, nothing is known, and the bound is i
 value is infinite; a finite bound then means that the other side has at least LARGEST less that bound, so that a quotient by
 it is known. Neither part is ever NaN.
 
-`numbers` has the array type, the other modules what NumPy's operations do to it.
+`table` lists the operations, `numbers` has the array type, `history` the rule by which what is known of the operands passes
+on to a result.
 """
 
 from __future__ import annotations
 
-from rnnverify.rounding import arithmetic, choices, functions, products, reductions
-from rnnverify.rounding.numbers import LIMIT, PRECISIONS, Precision, Rounded, Unsure
-from rnnverify.rounding.products import Matrix
+from rnnverify.rounding.matrices import Matrix
+from rnnverify.rounding.numbers import Rounded, Unsure
+from rnnverify.rounding.operands import LIMIT
+from rnnverify.rounding.precision import PRECISIONS, Precision
 
-__all__ = [
-    "LIMIT",
-    "PRECISIONS",
-    "Matrix",
-    "Precision",
-    "Rounded",
-    "Unsure",
-    "arithmetic",
-    "choices",
-    "functions",
-    "products",
-    "reductions",
-]
+__all__ = ["LIMIT", "PRECISIONS", "Matrix", "Precision", "Rounded", "Unsure"]

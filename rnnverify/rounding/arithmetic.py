@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.rounding.numbers import (
-    LARGEST,
-    OWN_ROUNDING,
-    SURELY_WITHIN,
-    UNIFORM,
-    Precision,
-    Rounded,
-    farthest,
-    growth,
-    handles,
-    known,
-    not_negative,
-    parts,
-    stored,
-    without_nan,
-)
+from rnnverify.rounding.history import merged
+from rnnverify.rounding.numbers import Rounded
+from rnnverify.rounding.operands import farthest, history_of, parts
+from rnnverify.rounding.precision import LARGEST, OWN_ROUNDING, SURELY_WITHIN, UNIFORM, Precision, growth
 from rnnverify.rounding.products import Sum, sum_of
+from rnnverify.rounding.storage import known, not_negative, stored, without_nan
 
 MOST_POSTPONED = 64.0  # a division that is done later is by less than that
 
 
-@handles(np.add)
 def add(p: Precision, x: Any, y: Any) -> Rounded:
     """A sum. Of n terms the other side may add others first: n - 2 partial sums, each perhaps as large as all of them."""
     if isinstance(x, Sum) or isinstance(y, Sum):
@@ -49,12 +38,10 @@ def add(p: Precision, x: Any, y: Any) -> Rounded:
         noise *= noise
         noise *= 1 / 3
         variance = variance + noise
-    made = stored(value, bound, variance, p)
-    made.terms = terms
-    for one, variance in ((x, xs), (y, ys)):
-        if isinstance(one, Rounded) and one.lasting:
-            keep(made, np.sqrt(variance))
-    return made
+    made = stored(value, bound, variance, p, (x, y), terms=terms, lasts=True)
+    if not made.history.lasting:
+        return made
+    return added_up(made, [np.sqrt(one.variance) for one in (x, y) if history_of(one).lasting])
 
 
 def plus(x: Any, y: Any) -> Any:
@@ -66,16 +53,14 @@ def plus(x: Any, y: Any) -> Any:
 
 def terms_of(x: Any) -> tuple[Any, ...]:
     """What was added to make x; a number that is no sum is its own term."""
-    return (x.terms or (x.value,)) if isinstance(x, Rounded) else (x,)
+    return (x.history.terms or (x.value,)) if isinstance(x, Rounded) else (x,)
 
 
-@handles(np.subtract)
 def subtract(p: Precision, x: Any, y: Any) -> Rounded:
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
-    return stored(xv - yv, plus(xb, yb), plus(xs, ys), p)
+    return stored(xv - yv, plus(xb, yb), plus(xs, ys), p, (x, y))
 
 
-@handles(np.multiply)
 def multiply(p: Precision, x: Any, y: Any) -> Rounded:
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     bound = (np.abs(xv) + xb) * yb + np.abs(yv) * xb
@@ -84,40 +69,39 @@ def multiply(p: Precision, x: Any, y: Any) -> Rounded:
         variance *= 2
     if is_power_of_two(x) or is_power_of_two(y):
         lost = p.smallest if min(abs(k) for k in (x, y) if is_power_of_two(k)) < 1 else 0.0
-        made = known(xv * yv, bound + lost, variance + lost**2, p)
-        made.beyond = bool(np.max(np.abs(made.value), initial=0) > SURELY_WITHIN * p.largest)
-        return made
+        value = xv * yv
+        beyond = bool(np.max(np.abs(value), initial=0) > SURELY_WITHIN * p.largest)
+        return known(value, bound + lost, variance + lost**2, p, (x, y), beyond=beyond)
     value = xv * yv
-    postponed = max(one.postponed if isinstance(one, Rounded) else 1.0 for one in (x, y))
+    before = history_of(x), history_of(y)
+    postponed = max(one.postponed for one in before)
     if postponed > 1:
         overflows = np.abs(value) * postponed > p.largest
-        for partial in (*(one * yv for one in factors_of(x)), *(one * xv for one in factors_of(y))):
+        for partial in (*(one * yv for one in before[0].factors), *(one * xv for one in before[1].factors)):
             overflows = overflows | (np.abs(partial) * postponed > p.largest)  # any two of three are multiplied first
         bound, variance = (np.where(overflows, np.inf, error) for error in (bound, variance))
-    made = stored(value, bound, variance, p)
-    if any(isinstance(one, Rounded) and one.reach > p.largest / MOST_POSTPONED for one in (x, y)):
-        made.factors = xv, yv
-    for one, variance_of_one, factor in ((x, xs, yv), (y, ys, xv)):
-        if isinstance(one, Rounded) and one.lasting:
-            keep(made, np.abs(factor) * np.sqrt(variance_of_one))
-    return made
+    reach = max(one.history.reach for one in (x, y) if isinstance(one, Rounded))
+    factors = (xv, yv) if reach > p.largest / MOST_POSTPONED else ()
+    made = stored(value, bound, variance, p, (x, y), factors=factors, lasts=True)
+    if not made.history.lasting:
+        return made
+    pairs = ((x, yv), (y, xv))
+    return added_up(made, [np.abs(factor) * np.sqrt(one.variance) for one, factor in pairs if history_of(one).lasting])
 
 
-def factors_of(x: Any) -> tuple[Array, ...]:
-    return x.factors if isinstance(x, Rounded) else ()
-
-
-def keep(made: Rounded, carried: Array) -> None:
-    """Let the error that a number carried through time had already (its standard deviation) add up with the new one.
+def added_up(made: Rounded, carried: Sequence[Array]) -> Rounded:
+    """A result in which the errors of numbers carried through time (their deviations) add up with the new one.
 
     The errors of its steps may be the same at every step, where the data are, so that independence must not be assumed.
     """
-    new = not_negative(made.variance - carried * carried)
-    np.sqrt(new, out=new)
-    new += carried
-    new *= new
-    made.variance = without_nan(new)
-    made.lasting = True
+    variance = made.variance
+    for deviation in carried:
+        new = not_negative(variance - deviation * deviation)
+        np.sqrt(new, out=new)
+        new += deviation
+        new *= new
+        variance = without_nan(new)
+    return made.off_by(made.bound, variance)
 
 
 def is_power_of_two(x: Any) -> bool:
@@ -125,7 +109,6 @@ def is_power_of_two(x: Any) -> bool:
     return isinstance(x, int | float) and bool(np.frexp(abs(x))[0] == 0.5)
 
 
-@handles(np.divide)
 def divide(p: Precision, x: Any, y: Any) -> Rounded:
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     value = np.asarray(xv / yv)
@@ -144,22 +127,19 @@ def divide(p: Precision, x: Any, y: Any) -> Rounded:
     variance = variance / size / size
     # By a constant the other side may multiply instead, by the reciprocal that it has rounded: TensorFlow's graphs do.
     roundings = 2 + p.unit if isinstance(y, int | float) else 1.0
-    made = stored(value, bound, variance, p, roundings, UNIFORM * math.sqrt(roundings))
-    if isinstance(y, int | float):  # or do it later, after a product with something else, which may overflow then
-        made.postponed = max(1.0, abs(y))
-    return made
+    # Or do it later, after a product with something else, which may overflow then.
+    postponed = max(1.0, abs(y)) if isinstance(y, int | float) else 1.0
+    typical = UNIFORM * math.sqrt(roundings)
+    return stored(value, bound, variance, p, (x, y), roundings, typical, postponed=postponed)
 
 
-@handles(np.power)
 def power(p: Precision, x: Any, exponent: Any) -> Any:
     return multiply(p, x, x) if isinstance(exponent, int) and exponent == 2 else NotImplemented
 
 
-@handles(np.negative)
 def negative(p: Precision, x: Rounded) -> Rounded:
-    return Rounded(-x.value, x.bound, x.variance, p)
+    return Rounded(-x.value, x.bound, x.variance, p, merged((x,)))
 
 
-@handles(np.absolute)
 def absolute(p: Precision, x: Rounded) -> Rounded:
-    return Rounded(np.abs(x.value), x.bound, x.variance, p)
+    return Rounded(np.abs(x.value), x.bound, x.variance, p, merged((x,)))

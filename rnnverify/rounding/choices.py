@@ -8,18 +8,11 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.rounding.numbers import (
-    UFUNCS,
-    Handler,
-    Precision,
-    Rounded,
-    Unsure,
-    handles,
-    known,
-    parts,
-    precision_of,
-    replaces,
-)
+from rnnverify.rounding.history import merged
+from rnnverify.rounding.numbers import Rounded, Unsure
+from rnnverify.rounding.operands import parts, precision_of
+from rnnverify.rounding.precision import Precision
+from rnnverify.rounding.storage import known
 
 EPSILON = float(np.finfo(np.float64).eps)
 LIKELY = 8.0  # standard deviations within which a comparison may turn out otherwise in practice
@@ -33,40 +26,36 @@ def monotone(function: Callable[[Array], Array], x: Rounded) -> Rounded:
     bound = np.fmin(np.fmax(function(highest) - value, value - function(lowest)), x.bound)
     likely = LIKELY * np.sqrt(x.variance)
     flat = (function(x.value + likely) == value) & (function(x.value - likely) == value)
-    return known(value, bound, np.where(flat, 0, x.variance), x.precision)
+    return known(value, bound, np.where(flat, 0, x.variance), x.precision, (x,))
 
 
-def extremum_of(ufunc: np.ufunc) -> Handler:
+def extremum(ufunc: np.ufunc) -> Callable[..., Rounded]:
+    """The larger, or the smaller, of two."""
+
     def handler(p: Precision, x: Any, y: Any) -> Rounded:
         (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
         if not isinstance(y, Rounded) and yb == 0:
             return monotone(lambda part: ufunc(part, yv), x)
         if not isinstance(x, Rounded) and xb == 0:
             return monotone(lambda part: ufunc(xv, part), y)
-        return Rounded(ufunc(xv, yv), np.maximum(xb, yb), np.maximum(xs, ys), p)
+        return Rounded(ufunc(xv, yv), np.maximum(xb, yb), np.maximum(xs, ys), p, merged((x, y)))
 
     return handler
 
 
-UFUNCS[(np.maximum, "__call__")] = extremum_of(np.maximum)
-
-
-UFUNCS[(np.minimum, "__call__")] = extremum_of(np.minimum)
-
-
-@replaces(np.clip)
 def clip(x: Rounded, low: Any, high: Any) -> Rounded:
     return monotone(lambda part: np.clip(part, low, high), x)
 
 
-@handles(np.sign)
 def sign(p: Precision, x: Rounded) -> Rounded:
     unsure = np.abs(x.value) <= x.bound
     likely = unsure & (np.abs(x.value) <= LIKELY * np.sqrt(x.variance))
-    return Rounded(np.sign(x.value), 2.0 * (unsure & (x.bound > 0)), 4.0 * likely, p)
+    return Rounded(np.sign(x.value), 2.0 * (unsure & (x.bound > 0)), 4.0 * likely, p, merged((x,)))
 
 
-def comparison(ufunc: np.ufunc) -> Handler:
+def comparison(ufunc: np.ufunc) -> Callable[..., Unsure]:
+    """A comparison, and where the other side may find the opposite."""
+
     def handler(p: Precision, x: Any, y: Any) -> Unsure:
         (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
         gap = np.abs(xv - yv)
@@ -77,44 +66,35 @@ def comparison(ufunc: np.ufunc) -> Handler:
     return handler
 
 
-for compare in (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal):
-    UFUNCS[(compare, "__call__")] = comparison(compare)
-
-
-@replaces(np.where)
 def where(condition: Any, x: Any, y: Any) -> Rounded:
     """A choice; where the other side may choose otherwise, the two candidates' distance is part of the error."""
-    p = precision_of([x, y])
+    p = precision_of((x, y))
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
-    if not isinstance(condition, Unsure):
-        made = known(np.where(condition, xv, yv), np.where(condition, xb, yb), np.where(condition, xs, ys), p)
-        made.lasting = any(isinstance(one, Rounded) and one.lasting for one in (x, y))
-        made.beyond = any(isinstance(one, Rounded) and one.beyond for one in (x, y))
-        return made
-    chosen = condition.value
-    gap = np.abs(np.subtract(xv, yv))
-    bound = np.where(condition.unsure, gap + np.maximum(xb, yb), np.where(chosen, xb, yb))
-    variance = np.where(condition.likely, gap * gap + np.maximum(xs, ys), np.where(chosen, xs, ys))
-    return known(np.where(chosen, xv, yv), bound, variance, p)
+    if isinstance(condition, Unsure):
+        chosen, gap = condition.value, np.abs(np.subtract(xv, yv))
+        bound = np.where(condition.unsure, gap + np.maximum(xb, yb), np.where(chosen, xb, yb))
+        variance = np.where(condition.likely, gap * gap + np.maximum(xs, ys), np.where(chosen, xs, ys))
+    else:
+        chosen, bound, variance = condition, np.where(condition, xb, yb), np.where(condition, xs, ys)
+    mask = not isinstance(condition, Unsure)  # under which a state stays what it is; a function chooses by comparing
+    return known(np.where(chosen, xv, yv), bound, variance, p, (x, y), lasts=mask)
 
 
-@replaces(np.max)
 def largest(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     return x.mapped(lambda part: np.max(part, axis=axis, keepdims=keepdims))
 
 
-@replaces(np.sort)
 def sort(x: Rounded, axis: int = -1) -> Rounded:
     worst, spread = (np.max(part, axis=axis, keepdims=True) for part in (x.bound, x.variance))
     value = np.sort(x.value, axis=axis)
-    return Rounded(value, np.broadcast_to(worst, value.shape), np.broadcast_to(spread, value.shape), x.precision)
+    worst, spread = (np.broadcast_to(part, value.shape) for part in (worst, spread))
+    return Rounded(value, worst, spread, x.precision, merged((x,)))
 
 
-@replaces(np.take_along_axis)
 def take(x: Rounded, index: Unsure, axis: int) -> Rounded:
     """The elements at places that were counted; where the other side may count otherwise, its elements' distance counts."""
     value = np.take_along_axis(x.value, index.value, axis)
     gap, away = np.abs(x.value - value), np.abs(np.arange(x.shape[axis]) - index.value)  # the axis is the last
     bound = np.max(np.where(away <= index.unsure, gap + x.bound, 0), axis=axis, keepdims=True)
     variance = np.max(np.where(away <= index.likely, gap * gap + x.variance, 0), axis=axis, keepdims=True)
-    return known(value, bound, variance, x.precision)
+    return known(value, bound, variance, x.precision, (x,))

@@ -9,18 +9,10 @@ import numpy as np
 
 from rnnverify.layers.activations import ERF, sigmoid
 from rnnverify.layers.arrays import Array
-from rnnverify.rounding.numbers import (
-    LIMIT,
-    OWN_ROUNDING,
-    Precision,
-    Rounded,
-    farthest,
-    handles,
-    not_negative,
-    parts,
-    replaces,
-    stored,
-)
+from rnnverify.rounding.numbers import Rounded
+from rnnverify.rounding.operands import LIMIT, farthest, parts
+from rnnverify.rounding.precision import OWN_ROUNDING, Precision
+from rnnverify.rounding.storage import not_negative, stored
 
 # How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
 # (benchmarks/library_functions.py): tanh 5.4, sigmoid 8.2, exp 2.0, log 3.6, sqrt 1.0, erf 5.9, softplus 7.6. Rounded up, and
@@ -35,7 +27,6 @@ EXP_OVERFLOWS = 710.0  # exp of this is beyond LARGEST, by a quarter
 TYPICAL_ULPS = 1.0  # what those functions' errors are like in practice, as a standard deviation in u: 0.5 to 1.1
 
 
-@handles(np.tanh)
 def tanh(p: Precision, x: Rounded) -> Rounded:
     value = np.tanh(x.value)
     size = np.abs(value)
@@ -45,7 +36,7 @@ def tanh(p: Precision, x: Rounded) -> Rounded:
     if bound.max(initial=0) > 2:
         bound = np.minimum(bound, 2)
     variance = variance_of(x, slope, lambda nearest: 1 - np.tanh(nearest) ** 2, 4)
-    return stored(value, bound, variance, p, FUNCTION_ULPS[np.tanh], TYPICAL_ULPS)
+    return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[np.tanh], TYPICAL_ULPS)
 
 
 def variance_of(x: Rounded, slope: Array, slope_at: Callable[[Array], Array], most: float) -> Array:
@@ -67,7 +58,6 @@ def linear(x: Rounded) -> bool:
     return bool(x.variance.max(initial=0) < (SMALL / LIMIT) ** 2)
 
 
-@handles(np.exp)
 def exp(p: Precision, x: Rounded) -> Rounded:
     value = np.exp(x.value)
     # A value that has underflowed is anything below SMALLEST.
@@ -78,7 +68,7 @@ def exp(p: Precision, x: Rounded) -> Rounded:
     if not linear(x):
         far = farthest(x)
         variance = variance * np.square(np.expm1(far) / np.maximum(far, SMALLEST))
-    return stored(value, bound, value * (value * variance), p, FUNCTION_ULPS[np.exp], TYPICAL_ULPS)
+    return stored(value, bound, value * (value * variance), p, (x,), FUNCTION_ULPS[np.exp], TYPICAL_ULPS)
 
 
 def growth_of_exp(bound: Array) -> Array:
@@ -86,7 +76,6 @@ def growth_of_exp(bound: Array) -> Array:
     return bound * (1 + bound) if bound.max(initial=0) < SMALL else np.expm1(bound)
 
 
-@replaces(sigmoid)
 def logistic(x: Rounded) -> Rounded:
     """The sigmoid s, as one function: its slope s (1 - s) changes by no more than e^b within a distance b."""
     value = sigmoid(x.value)
@@ -97,36 +86,31 @@ def logistic(x: Rounded) -> Rounded:
     if not bound.max(initial=0) < 1:
         bound = np.fmin(bound, 1)
     variance = variance_of(x, slope, lambda nearest: sigmoid(nearest) * sigmoid(-nearest), 1)
-    made = stored(value, bound, variance, x.precision, SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS)
-    made.beyond = x.beyond  # of infinity it is what it is of any number that is large enough
-    return made
+    return stored(value, bound, variance, x.precision, (x,), SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS)
 
 
-@handles(np.log)
 def log(p: Precision, x: Rounded) -> Rounded:
     nearest = np.maximum(x.value - OWN_ROUNDING * x.bound, 0)
     likely = np.maximum(x.value - farthest(x), 0)
     bound, variance = x.bound / nearest, x.variance / likely / likely
-    return stored(np.log(x.value), bound, variance, p, FUNCTION_ULPS[np.log], TYPICAL_ULPS)
+    return stored(np.log(x.value), bound, variance, p, (x,), FUNCTION_ULPS[np.log], TYPICAL_ULPS)
 
 
-@handles(np.sqrt)
 def sqrt(p: Precision, x: Rounded) -> Rounded:
     value = np.sqrt(x.value)
     # |sqrt a - sqrt b| is |a - b| / (sqrt a + sqrt b), and at most sqrt |a - b|.
     bound = np.fmin(x.bound / value, np.sqrt(x.bound))
     likely = value + np.sqrt(np.maximum(x.value - farthest(x), 0))
     variance = np.fmin(x.variance / (likely * likely), np.sqrt(x.variance))
-    return stored(value, bound, variance, p, FUNCTION_ULPS[np.sqrt])
+    return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[np.sqrt])
 
 
-@handles(ERF)
 def erf(p: Precision, x: Rounded) -> Rounded:
     value = np.asarray(ERF(x.value), dtype=np.float64)
     nearest = np.maximum(np.abs(x.value) - x.bound, 0)
     bound = np.minimum(slope_of_erf(nearest) * x.bound, 2)
     variance = variance_of(x, slope_of_erf(x.value), slope_of_erf, 4)
-    return stored(value, bound, variance, p, FUNCTION_ULPS[ERF], TYPICAL_ULPS)
+    return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[ERF], TYPICAL_ULPS)
 
 
 def slope_of_erf(x: Array) -> Array:
@@ -134,10 +118,9 @@ def slope_of_erf(x: Array) -> Array:
     return made
 
 
-@handles(np.logaddexp)
 def logaddexp(p: Precision, x: Any, y: Any) -> Rounded:
     """log(e^x + e^y): libraries go by way of 1 + e^x, so that there is an error of some u where the result is tiny."""
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     value = np.logaddexp(xv, yv)
     bound = np.maximum(xb, yb) + SOFTPLUS_ULPS * p.unit
-    return stored(value, bound, xs + ys + p.unit**2, p, SOFTPLUS_ULPS, TYPICAL_ULPS)
+    return stored(value, bound, xs + ys + p.unit**2, p, (x, y), SOFTPLUS_ULPS, TYPICAL_ULPS)

@@ -3,58 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnnverify.layers.arrays import Array, equal_parts
-from rnnverify.rounding.numbers import (
-    LARGEST,
-    SURELY_WITHIN,
-    Precision,
-    Rounded,
-    growth,
-    handles,
-    known,
-    parts,
-    rearranged,
-    replaces,
-)
+from rnnverify.rounding.history import merged
+from rnnverify.rounding.matrices import FLOOR, Columns, Matrix, columns_of, norm, squares_of
+from rnnverify.rounding.moves import rearranged
+from rnnverify.rounding.numbers import Rounded
+from rnnverify.rounding.operands import parts
+from rnnverify.rounding.precision import LARGEST, SURELY_WITHIN, Precision, growth
+from rnnverify.rounding.storage import known
 
-SQUARES_FROM, SQUARES_TO = 1e-200, 1e300  # sums of squares from which nothing that counts is lost to float64's range
-FLOOR = 1e-15  # what may have been lost to underflow in the float32 squares, relatively
 SMALLEST_SCALE = 1e-300  # of inner products that are all zero: something to divide by
 ALIKE = 1e6  # up to so many times the scale of the inner products, float32 has the squares of what is added to them
-
-
-class Columns(NamedTuple):
-    """What an inner product needs to know of the columns of a matrix (n, M)."""
-
-    lengths: Array  # (M,)
-    squares: Array  # (n, M), over the square of `scale`: float32 is precise enough for a variance
-    scale: float
-    unread: Array | None  # the lengths of what may be read as zero
-
-    def block(self, part: slice) -> Columns:
-        """Some of the columns."""
-        unread = None if self.unread is None else self.unread[part]
-        return Columns(self.lengths[part], self.squares[:, part], self.scale, unread)
-
-
-class Matrix(Rounded):
-    """An exact matrix of weights. What a product with it needs to know of its columns is computed once."""
-
-    __slots__ = ("columns",)
-
-    def __init__(self, value: Array, precision: Precision, columns: Columns | None = None) -> None:
-        exact = Rounded.exact(value, precision)
-        super().__init__(exact.value, exact.bound, exact.variance, precision)
-        self.columns = columns_of(exact) if columns is None else columns
-
-    def block(self, part: slice) -> Matrix:
-        """Some of the columns."""
-        return Matrix(self.value[:, part], self.precision, self.columns.block(part))
 
 
 class InnerProducts(NamedTuple):
@@ -91,13 +56,21 @@ class Sum(Rounded):
     __slots__ = ("plain", "products")
 
     def __init__(
-        self, value: Array, products: tuple[InnerProducts, ...], plain: tuple[Array, ...], precision: Precision
+        self,
+        value: Array,
+        products: tuple[InnerProducts, ...],
+        plain: tuple[Array, ...],
+        precision: Precision,
+        of: Iterable[Any],
     ) -> None:
-        super().__init__(value, value, value, precision)
-        del self.bound, self.variance  # not known yet, see __getattr__
+        # Bound and variance are not known yet, see __getattr__.
+        self.value, self.precision = value, precision
         self.products, self.plain = products, plain
-        self.terms = (*(product.value for product in products), *plain)
-        self.reach = sum(product.scale for product in products) + sum(largest(term) for term in plain)
+        self.history = merged(  # nothing here lasts: what is carried through time is off, and is added in the plain way
+            of,
+            terms=(*(product.value for product in products), *plain),
+            reach=sum(product.scale for product in products) + sum(largest(term) for term in plain),
+        )
 
     def __getattr__(self, name: str) -> Any:
         """Bound and variance, when they are first asked for."""
@@ -106,11 +79,17 @@ class Sum(Rounded):
         self.bound, self.variance = errors_of(self)
         return getattr(self, name)
 
+    def off_by(self, bound: Array, variance: Array) -> Sum:
+        """The same sum with other errors; what is added to it is a sum of these inner products still."""
+        made = Sum(self.value, self.products, self.plain, self.precision, (self,))
+        made.bound, made.variance = bound, variance
+        return made
+
     def block(self, part: slice) -> Sum:
         """Some of the columns."""
         products = tuple(one.block(part) for one in self.products)
         plain = tuple(term[..., part] if term.ndim else term for term in self.plain)
-        return Sum(self.value[..., part], products, plain, self.precision)
+        return Sum(self.value[..., part], products, plain, self.precision, (self,))
 
 
 def largest(x: Array) -> float:
@@ -130,8 +109,8 @@ def sum_of(p: Precision, x: Any, y: Any) -> Sum | None:
     products = tuple(product for one in sums for product in one.products)
     if any(not largest(term) < ALIKE * max(one.scale for one in products) for term in exact):
         return None
-    made = Sum(np.add(*values), products, (*(term for one in sums for term in one.plain), *exact), p)
-    return made if made.reach < SURELY_WITHIN * p.largest else None
+    made = Sum(np.add(*values), products, (*(term for one in sums for term in one.plain), *exact), p, (x, y))
+    return made if made.history.reach < SURELY_WITHIN * p.largest else None
 
 
 def errors_of(x: Sum) -> tuple[Array, Array]:
@@ -143,7 +122,7 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     for a bias that is added, ||p||^2 more for the products' own roundings. What is added to them after that is added in any
     order, too: no partial sum is larger than the sizes of all terms together; of two terms there is one, the sum itself.
     """
-    p, additions = x.precision, len(x.terms) - 1
+    p, additions = x.precision, len(x.history.terms) - 1
     u = p.unit
     grown = growth(additions, u)
     scale = min(max(SMALLEST_SCALE, *(one.scale for one in x.products)), LARGEST)
@@ -184,7 +163,6 @@ def squared(x: Array, factor: float) -> Array:
     return made
 
 
-@handles(np.matmul)
 def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     """Inner products. Where x is not exact, or a number may not be read, that is added to `errors_of` them."""
     (xv, xb, xs), (wv, *_) = parts(x, p), parts(w, p)
@@ -193,7 +171,7 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     squares, scale = squares_of(xv, lengths)
     value = xv @ wv
     products = InnerProducts(value, lengths, squares, columns, scale * columns.scale)
-    made = Sum(value, (products,), (), p)
+    made = Sum(value, (products,), (), p, (x, w))
     inexact = isinstance(x, Rounded) and x.inexact
     overflows = not lengths.max(initial=0) * columns.lengths.max(initial=0) < SURELY_WITHIN * p.largest
     if not inexact and not overflows and columns.unread is None:
@@ -209,44 +187,15 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     if overflows:  # a partial sum may end in infinity
         beyond = lengths * columns.lengths > p.largest
         bound, variance = (np.where(beyond, np.inf, error) for error in (bound, variance))
-    settled = known(value, bound, variance, p)
-    settled.beyond = overflows
-    return settled
+    return known(value, bound, variance, p, (x, w), beyond=overflows)
 
 
-@replaces(np.split)
 def split(x: Rounded, count: int, axis: int = 0) -> list[Rounded]:
-    """Equal parts; of the columns of a product or a matrix, with what is known of them."""
-    if not isinstance(x, Sum | Matrix) or axis != -1:
-        parted: list[Rounded] = rearranged(np.split, (x, count), {"axis": axis})
-        return parted
-    return [x.block(part) for part in equal_parts(x.shape[-1], count)]
+    """Equal parts; of the columns of a product or a matrix, with what is known of them.
 
-
-def columns_of(w: Any) -> Columns:
-    value = w.value if isinstance(w, Rounded) else w
-    lengths = norm(value, 0)
-    inexact = isinstance(w, Rounded) and w.inexact
-    return Columns(lengths, *squares_of(value, lengths), norm(w.bound, 0) if inexact else None)
-
-
-def squares_of(x: Array, lengths: Array) -> tuple[Array, float]:
-    """The squares of x over that of a scale, so that they fit into float32, and that scale: the largest finite length."""
-    scale = float(lengths.max(where=lengths < np.inf, initial=np.finfo(np.float64).smallest_normal))
-    squares = np.square(x / scale, dtype=np.float32)
-    squares += FLOOR
-    return squares, scale
-
-
-def norm(x: Array, axis: int) -> Any:
-    """The Euclidean norm, without overflow: of values up to 1e300. Never zero: it may have underflowed."""
-    squares = np.einsum("...i,...i->..." if axis == -1 else "i...,i...->...", x, x)
-    if squares.size and squares.min() > SQUARES_FROM and squares.max() < SQUARES_TO:
-        return np.sqrt(squares)
-    largest = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
-    scaled = np.divide(x, largest, out=np.zeros_like(x), where=largest > 0)
-    length = (
-        np.squeeze(largest, axis) * np.sqrt(np.sum(scaled * scaled, axis=axis))
-        + np.finfo(np.float64).smallest_subnormal
-    )
-    return np.fmin(length, np.inf)
+    Of a product that comes from beyond the range, its own errors are not all there is to know: it is split like any array.
+    """
+    if axis == -1 and (isinstance(x, Matrix) or (isinstance(x, Sum) and not x.beyond)):
+        return [x.block(part) for part in equal_parts(x.shape[-1], count)]
+    parted: list[Rounded] = rearranged(np.split)(x, count, axis=axis)
+    return parted

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnverify.rounding.numbers import Rounded, growth, known, replaces
+from rnnverify.rounding.numbers import Rounded
+from rnnverify.rounding.precision import growth
+from rnnverify.rounding.storage import known
 
 
-@replaces(np.sum)
 def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     """A sum of n terms in any order: an inner product with ones."""
     p, n = x.precision, x.shape[axis]
@@ -19,13 +20,12 @@ def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     bound = (np.sum(x.bound, axis=axis, keepdims=keepdims) + n * p.smallest) * (1 + worst) + worst * size
     variance = np.sum(x.variance, axis=axis, keepdims=keepdims) + n * p.smallest**2
     variance = variance + (p.unit**2 / 3) * ((n / 3 + 1) * (value * value) + (n / 6 + 1) * squares)
-    return known(value, bound, variance, p)
+    return known(value, bound, variance, p, (x,))
 
 
-@replaces(np.cumsum)
 def cumulate(x: Rounded, axis: int) -> Rounded:
     p, n = x.precision, x.shape[axis]
     value = np.cumsum(x.value, axis=axis)
     worst = growth(n, p.unit)
     bound = np.cumsum((x.bound + p.smallest) * (1 + worst) + worst * np.abs(x.value), axis=axis)
-    return known(value, bound, np.cumsum(x.variance + (p.unit * value) ** 2, axis=axis), p)
+    return known(value, bound, np.cumsum(x.variance + (p.unit * value) ** 2, axis=axis), p, (x,))

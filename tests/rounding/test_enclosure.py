@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rnnverify.layers.activations import ACTIVATIONS, ERF
-from rnnverify.rounding import PRECISIONS, Rounded, Unsure, arithmetic, functions, numbers, products, reductions
+from rnnverify.rounding import PRECISIONS, Rounded, Unsure, arithmetic, functions, products, reductions, storage, table
 from tests.rounding.expressions import (
     BINARY,
     ELEMENTWISE,
@@ -113,9 +113,9 @@ def escapes(function: Any, dtype: str = "float32") -> int:
 
 
 def test_without_the_rounding_of_results_there_are_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = numbers.stored
+    stored = storage.stored
     assert escapes(lambda x, y, z: x * y + z) == 0
-    monkeypatch.setattr(arithmetic, "stored", lambda *args, **more: stored(*args[:4], worst=1e-9, typical=1e-9))
+    monkeypatch.setattr(arithmetic, "stored", lambda *args, **more: stored(*args[:5], worst=1e-9, typical=1e-9))
     assert escapes(lambda x, y, z: x * y + z) > 0
 
 
@@ -186,10 +186,8 @@ def test_without_the_errors_of_its_operands_an_operation_has_escapes(
         return PROPAGATING[ufunc](sum_of_many(x, y), sum_of_many(y, z))
 
     assert escapes(function) == 0
-    handler = numbers.UFUNCS[ufunc, "__call__"]
-    monkeypatch.setitem(
-        numbers.UFUNCS, (ufunc, "__call__"), lambda p, *inputs: handler(p, *(forgetful(x) for x in inputs))
-    )
+    handler = table.UFUNCS[ufunc]
+    monkeypatch.setitem(table.UFUNCS, ufunc, lambda p, *inputs: handler(p, *(forgetful(x) for x in inputs)))
     assert escapes(function) > 0
 
 

@@ -1,0 +1,43 @@
+"""What the other side computes in, and how far roundings can take it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnverify.observation.precision import LARGEST as LARGEST_OF
+
+LARGEST = float(np.finfo(np.float64).max)
+OWN_ROUNDING = 1 + 2.0**-40  # what a bound may have lost by being computed in float64: counts where two nearly cancel
+SURELY_WITHIN = 0.9  # of the largest number: rounded, it is still below that
+UNIFORM = 3.0**-0.5  # the standard deviation of one rounding, in u
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What the other side computes in."""
+
+    unit: float  # unit roundoff: half the spacing of numbers just above 1
+    smallest: float  # results below it may be flushed to zero
+    largest: float = LARGEST  # beyond it there is only infinity
+    unread: float = 0.0  # numbers below it may be read as zero, even where they are fed in
+    operands: float = 0.0  # how far the operands of an inner product are rounded before it, relatively (TF32)
+
+
+# Flushing subnormal results to zero, as TensorFlow does, makes an error of up to the smallest normal number; its silu gives
+# zero for a factor of up to a little over twice that, in float32. In float64 the replay's own rounding is as large as the
+# other side's: one place where that counts, so its unit is twice as large. TensorFlow reads subnormal numbers as zero, too:
+# as measured, relu(1e-40) is 0 on a CPU. Only those of float16 are left alone.
+PRECISIONS: Mapping[str, Precision] = {
+    "float64": Precision(2.0**-52, smallest=2.0**-1022, unread=2.0**-1022),
+    "float32": Precision(2.0**-24, smallest=2.0**-124, largest=LARGEST_OF["float32"], unread=2.0**-126),
+    "float16": Precision(2.0**-11, smallest=2.0**-14, largest=LARGEST_OF["float16"]),
+    "bfloat16": Precision(2.0**-8, smallest=2.0**-124, largest=LARGEST_OF["bfloat16"], unread=2.0**-126),
+}
+
+
+def growth(n: int, u: float) -> float:
+    """g(n) = n u / (1 - n u): how far a sum of n terms, or a product of n factors, is off relatively."""
+    return n * u / (1 - n * u) if n * u < 1 else np.inf

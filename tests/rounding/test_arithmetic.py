@@ -1,0 +1,119 @@
+"""Sums, products and quotients by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rnnverify.rounding import PRECISIONS, Rounded
+from tests.rounding.coarse import INF, LOST, SHORT, SQUARE, bound_of, is_about, rounded, short
+
+
+def test_a_sum_has_both_errors_and_the_rounding_of_their_sum() -> None:
+    # 3 +- 0.5 and 1 +- 0.25: 0.75 off, the rounding of up to 4.75 at 1/8 of it, and 1/64 of underflow.
+    is_about(rounded(3, 0.5, 0.1) + rounded(1, 0.25, 0.2), 4, 0.75 + 4.75 / 8 + 1 / 64, 0.3 + 16 * SQUARE + LOST)
+
+
+def test_a_difference_has_both_errors_too() -> None:
+    is_about(rounded(3, 0.5, 0.1) - rounded(1, 0.25, 0.2), 2, 0.75 + 2.75 / 8 + 1 / 64, 0.3 + 4 * SQUARE + LOST)
+
+
+def test_a_product_has_the_errors_of_either_times_the_other_and_their_product() -> None:
+    # 3.5 * 2.25 = 7.875 is the furthest from 6.
+    variance = 9 * 0.2 + 4 * 0.1 + 0.1 * 0.2 + 36 * SQUARE + LOST
+    is_about(rounded(3, 0.5, 0.1) * rounded(2, 0.25, 0.2), 6, 1.875 + 7.875 / 8 + 1 / 64, variance)
+
+
+def test_a_square_has_the_same_errors_in_both_factors() -> None:
+    x = rounded(3, 0.5, 0.1)
+    is_about(x * x, 9, 3.25 + 12.25 / 8 + 1 / 64, 4 * 9 * 0.1 + 2 * 0.1**2 + 81 * SQUARE + LOST)
+    is_about(x**2, 9, 3.25 + 12.25 / 8 + 1 / 64)
+
+
+def test_a_product_with_a_power_of_two_is_exact_unless_it_underflows() -> None:
+    is_about(rounded(3, 0.5, 0.1) * 2, 6, 1.0, 0.4)
+    is_about(rounded(3, 0.5, 0.1) * -0.5, -1.5, 0.25 + 1 / 64, 0.025 + LOST)
+
+
+def test_a_number_in_the_code_is_rounded_where_the_precision_does_not_hold_it() -> None:
+    # 0.6875 = 11/16 needs 4 bits, of which there are 3; 0.625 = 10/16 needs 3.
+    is_about(rounded(1) * 0.6875, 0.6875, 0.6875 * (1 / 8 + 9 / 64) + 1 / 64)
+    is_about(rounded(1) * 0.625, 0.625, 0.625 / 8 + 1 / 64)
+
+
+def test_a_quotient_is_off_most_where_the_divisor_is_nearest_to_zero() -> None:
+    # 3.5 / 1.75 = 2 is 0.5 from 1.5.
+    variance = (0.1 + 1.5**2 * 0.2) / 1.75**2 + 1.5**2 * SQUARE + LOST
+    is_about(rounded(3, 0.5, 0.1) / rounded(2, 0.25, 0.2), 1.5, 0.5 + 2 / 8 + 1 / 64, variance)
+
+
+def test_nothing_is_known_of_a_quotient_whose_divisor_may_be_zero() -> None:
+    assert bound_of(np.divide, rounded(1), rounded(0.5, 0.5)) == INF
+    assert bound_of(np.divide, rounded(0), rounded(0.5, 0.5)) == INF
+    assert bound_of(np.divide, rounded(0), rounded(0)) == INF
+
+
+def test_a_quotient_by_infinity_is_zero_only_where_the_divisor_is_surely_beyond_all_numbers() -> None:
+    assert bound_of(np.divide, rounded(1), rounded(INF)) == pytest.approx(1 / 64)
+    assert bound_of(np.divide, 1, exponential(800, 80)) < 1e-30
+    assert bound_of(np.divide, 1, exponential(800, 100)) == INF
+    with np.errstate(over="ignore"):
+        assert bound_of(np.divide, rounded(1e308), rounded(1e200) * rounded(1e109)) > 0.5
+
+
+def exponential(value: float, bound: float) -> Rounded:
+    with np.errstate(all="ignore"):
+        grown: Rounded = np.exp(Rounded(np.array([value]), np.array([bound]), np.zeros(1), PRECISIONS["float32"]))
+        result: Rounded = 1 + grown
+    return result
+
+
+def test_signs_and_sizes_keep_their_errors() -> None:
+    is_about(-rounded(3, 0.5, 0.1), -3, 0.5, 0.1)
+    is_about(np.abs(rounded(-3, 0.5, 0.1)), 3, 0.5, 0.1)
+
+
+def test_a_quotient_by_a_constant_may_be_a_product_with_its_rounded_reciprocal() -> None:
+    roundings = 2 + 1 / 8
+    is_about(rounded(3) / 6, 0.5, 0.5 * roundings / 8 + 1 / 64, 0.5**2 * roundings * SQUARE + LOST)
+    is_about(rounded(3) / rounded(6), 0.5, 0.5 / 8 + 1 / 64, 0.5**2 * SQUARE + LOST)
+
+
+def test_what_is_carried_through_time_adds_its_error_up_with_the_new_one() -> None:
+    carried = rounded(2, 0.5, 0.04).carried()
+    fresh = 9 * SQUARE + LOST + 0.01
+    is_about(carried + rounded(1, 0.2, 0.01), 3, 0.7 * 9 / 8 + 3 / 8 + 1 / 64, (0.2 + fresh**0.5) ** 2)
+    fresh = 1.5**2 * SQUARE + LOST
+    is_about(carried * rounded(0.75), 1.5, 0.5 * 0.75 * 9 / 8 + 1.5 / 8 + 1 / 64, (0.2 * 0.75 + fresh**0.5) ** 2)
+    assert (carried + 1).history.lasting
+    assert (carried * rounded(0.75)).history.lasting
+
+
+def test_zero_times_the_unknown_is_unknown_and_no_nan() -> None:
+    assert bound_of(np.multiply, rounded(0), rounded(1, INF)) == INF
+    assert bound_of(np.multiply, rounded(1e200), rounded(0)) > 0
+    assert bound_of(np.matmul, Rounded.exact(np.array([[1e200]]), PRECISIONS["float64"]), np.array([[1e-200]])) < 1
+
+
+def test_a_division_that_is_done_after_the_next_product_may_let_that_overflow() -> None:
+    # Of (x / 6) y = (x y) / 6 the left is 15, and x y is 90; of twice that it is 180.
+    x, y = Rounded.exact(np.array([6.0]), SHORT), Rounded.exact(np.array([15.0]), SHORT)
+    assert bound_of(lambda x, y: (x / 6) * y, x, y) < 1
+    assert bound_of(lambda x, y: (x / 6) * y, x, y * 2) == INF
+    assert bound_of(lambda x, y: (x / short(6)) * y, x, y * 2) < 2
+
+
+def test_of_three_factors_any_two_may_be_multiplied_before_the_division() -> None:
+    # Of (x / 6) (y z) with x = 6 and y z = 3 the product is 3, but x y is 180.
+    x, y, z = (Rounded.exact(np.array([v]), SHORT) for v in (6.0, 30.0, 0.1))
+    assert bound_of(lambda x, y, z: (x / 6) * (y * z), x, y, z) == INF
+    assert bound_of(lambda x, y, z: (y * z) * (x / 6), x, y, z) == INF
+    assert bound_of(lambda x, y, z: (x / 6) * (z * y)[np.newaxis][0], x, y, z) == INF
+    assert bound_of(lambda x, y, z: (x / 6) * (y * z), x, y / 4, z) < 1
+    assert bound_of(lambda x, y, z: (x / 6) * np.split(np.concatenate([y * z, z]), 2)[1], x, y / 4, z) < 1
+
+
+def test_a_factor_far_within_the_range_is_beyond_it_before_the_division_too() -> None:
+    x, y, z = (Rounded.exact(np.array([v]), SHORT) for v in (6.0, 15.0, 0.1))
+    assert bound_of(lambda x, y, z: (x / 6) * ((y + y) * (z + z)), x, y, z) == INF
+    assert bound_of(lambda x, y, z: (x / 6) * ((y / 2) * (z + z)), x, y, z) < 1

@@ -1,0 +1,174 @@
+"""Inner products by hand, and what is added to them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded
+from tests.rounding.coarse import INF, LOST, SHORT, SQUARE, bound_of, rounded
+
+
+def test_an_inner_product_is_off_by_g_times_the_lengths_and_the_error_of_its_operand() -> None:
+    # Lengths 5 and 1, g(2) = (2/8) / (1 - 2/8) = 1/3; the operand's error has length 0.5; 4 results may underflow.
+    x = rounded([[3.0, 4.0]], [[0.3, 0.4]], [[0.1, 0.2]])
+    made = x @ np.array([[0.0], [1.0]])
+    assert made.value == [[4]]
+    np.testing.assert_allclose(made.bound, 5 / 3 + 0.5 * 4 / 3 + 4 / 64 * 4 / 3)
+    # (n/3 + 1) u^2/3 z^2 with z = 4, (n/6 + 1) u^2/3 times the products' squares 0 and 16, and the second operand's 0.2.
+    np.testing.assert_allclose(made.variance, SQUARE * (5 / 3 * 16 + 4 / 3 * 16) + 0.2 + 4 * LOST, rtol=1e-6)
+
+
+def test_a_bias_rounds_once_more_and_with_a_second_product_any_two_of_the_three_may_be_added_first() -> None:
+    x, h = rounded([[3.0, 4.0]]), rounded([[1.0, 2.0, 2.0]])
+    biased = x @ np.array([[0.0], [1.0]]) + np.array([2.0])
+    # As above; then a rounding of 6, grown by g(1) = 1/7.
+    assert biased.value == [[6]]
+    np.testing.assert_allclose(biased.bound, 5 / 3 * 8 / 7 + (4 * 4 / 3 + 1) / 64 * 8 / 7 + 6 / 7)
+    inner = 5 / 3 * 16 + 4 / 3 * 16
+    np.testing.assert_allclose(biased.variance, SQUARE * (inner + 36) + 5 * LOST, rtol=1e-6)
+    cancelled = x @ np.array([[0.0], [1.0]]) + np.array([-4.0])
+    np.testing.assert_allclose(cancelled.bound, 5 / 3 * 8 / 7 + (4 * 4 / 3 + 1) / 64 * 8 / 7)
+    np.testing.assert_allclose(cancelled.variance, SQUARE * inner + 5 * LOST, rtol=1e-6)
+    # Lengths 3 and 1, g(3) = (3/8) / (5/8) = 0.6; the two sums are of no more than 4 + 2 + 1, and g(2) = 1/3.
+    both = biased + h @ np.array([[-1.0], [0.0], [0.0]])
+    assert both.value == [[5]]
+    lost = (4 * 4 / 3 + 6 * 1.6 + 2) / 64
+    np.testing.assert_allclose(both.bound, (5 / 3 + 3 * 0.6) * 4 / 3 + lost * 4 / 3 + 7 / 3)
+    variance = inner + (3 / 3 + 1) * 1 + (3 / 6 + 1) * 1 + 2 * 7**2
+    np.testing.assert_allclose(both.variance, SQUARE * variance + 12 * LOST, rtol=1e-6)
+
+
+def test_a_third_term_that_is_not_exact_brings_its_own_error() -> None:
+    x = rounded([[3.0, 4.0]])
+    biased = x @ np.array([[0.0], [1.0]]) + np.array([2.0])
+    made = biased + rounded([[1.0]], 0.5, 0.25)
+    assert (made.bound > biased.bound + 0.5).all()
+    assert (made.variance > biased.variance + 0.25).all()
+    unsure = x @ np.array([[0.0], [1.0]]) + rounded([2.0], 0.5, 0.25)  # a bias that may be read as zero
+    assert (unsure.bound > biased.bound + 0.4).all()
+    assert (unsure.variance > biased.variance + 0.24).all()
+
+
+def test_operands_that_are_rounded_first_have_that_error_too() -> None:
+    coarse = Precision(unit=1 / 8, smallest=1 / 64, operands=1 / 4)
+    x, w = Rounded.exact(np.array([[3.0]]), coarse), np.array([[2.0]])
+    # n = 1: (1/3 + 1) and (1/6 + 1) times u^2/3 of 6^2, and that of either operand's, d^2/3.
+    variance = SQUARE * (4 / 3 + 7 / 6) * 36 + 2 * (1 / 4) ** 2 / 3 * 36 + 2 * LOST
+    np.testing.assert_allclose((x @ w).variance, [[variance]], rtol=1e-6)
+    # g(1) = 1/7; both operands' errors 2/4 + 1/16.
+    np.testing.assert_allclose((x @ w).bound, [[6 * (1 / 7 + 9 / 16 * 8 / 7) + 2 / 64 * 8 / 7]])
+
+
+def test_rows_and_columns_that_are_added_to_each_other_have_their_errors_everywhere() -> None:
+    rng = np.random.default_rng(5)
+    x, row = rounded(rng.normal(size=(4, 3))), rounded(rng.normal(size=(1, 3)))
+    weights = rng.normal(size=(3, 2))
+    made = x @ weights + row @ weights
+    wide = x @ weights + rounded(np.repeat(row.value, 4, axis=0)) @ weights
+    assert made.bound.shape == made.variance.shape == (4, 2)
+    np.testing.assert_allclose(made.bound, wide.bound, rtol=0.2)
+    shifted = row @ weights + rng.normal(size=(4, 2))
+    assert shifted.bound.shape == shifted.variance.shape == shifted.shape == (4, 2)
+
+
+def test_parts_of_a_matrix_know_their_columns_and_other_parts_are_those_of_any_array() -> None:
+    precision = PRECISIONS["float32"]
+    tiny = Matrix(np.array([[1.0, 1e-40], [2.0, 1.0]]), precision)
+    left, right = np.split(tiny, 2, axis=-1)
+    x = Rounded.exact(np.array([[1.0, 1.0], [0.5, -1.0]]), precision)
+    for part, column in ((left, 0), (right, 1)):
+        assert isinstance(part, Matrix)
+        assert np.shares_memory(part.columns.squares, tiny.columns.squares)
+        np.testing.assert_allclose((x @ part).bound[:, 0], (x @ tiny).bound[:, column], rtol=1e-6)
+        assert (part.columns.unread > 1e-50).all() == (column == 1)
+    above, below = np.split(x @ tiny, 2)
+    np.testing.assert_allclose(np.concatenate([above.bound, below.bound]), (x @ tiny).bound)
+    assert np.split(tiny, 2)[0].shape == (1, 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_bias_far_larger_than_the_products_has_a_known_error_too(dtype: str) -> None:
+    precision = PRECISIONS[dtype]
+    x = Rounded.exact(np.array([[0.5, -0.25]]), precision)
+    weights = np.array([[1.0, 0.5], [0.5, 1.5]])
+    bias = np.array([1e25, 0.0])
+    made = x @ weights + bias
+    rounding = precision.unit * 1e25
+    np.testing.assert_allclose(np.sqrt(made.variance[0, 0]), rounding / math.sqrt(3), rtol=1e-6)
+    np.testing.assert_allclose(made.bound[0, 0], rounding, rtol=1e-6)
+    small = (x @ weights + np.array([1.0, 0.0]))[0, 1]
+    np.testing.assert_allclose(made.variance[0, 1], small.variance, rtol=1e-6)
+    np.testing.assert_allclose(made.bound[0, 1], small.bound, rtol=1e-6)
+
+
+def test_a_product_a_thousand_million_times_larger_than_the_other_hides_no_error_of_it() -> None:
+    precision = PRECISIONS["float32"]
+    rng = np.random.default_rng(3)
+    x, h = (Rounded.exact(rng.normal(size=(4, n)), precision) for n in (3, 5))
+    kernel, recurrent = rng.normal(size=(3, 2)), rng.normal(size=(5, 2))
+    for factor in (1e-9, 1.0, 1e9):
+        made = x @ (factor * kernel) + h @ recurrent
+        for alone in (x @ (factor * kernel), h @ recurrent):
+            assert (made.variance > 0.999 * alone.variance).all()
+            assert (made.bound > alone.bound).all()
+
+
+def test_the_columns_of_a_sum_have_their_own_errors() -> None:
+    precision = PRECISIONS["float32"]
+    rng = np.random.default_rng(4)
+    x, h = (Rounded.exact(rng.normal(size=(4, n)), precision) for n in (3, 5))
+    kernel = Matrix(rng.normal(size=(3, 6)), precision)
+    recurrent = Matrix(rng.normal(size=(5, 6)) * np.array([1, 1, 1, 1, 1, 100.0]), precision)
+    for bias in (rng.normal(size=6), 0.5):
+        whole = x @ kernel + bias + h @ recurrent
+        parted = np.split(x @ kernel + bias + h @ recurrent, 3, axis=-1)
+        by_weights = [
+            x @ one + part + h @ two
+            for one, two, part in zip(
+                np.split(kernel, 3, axis=-1),
+                np.split(recurrent, 3, axis=-1),
+                np.split(np.broadcast_to(bias, 6), 3),
+                strict=True,
+            )
+        ]
+        for parts in (parted, by_weights):
+            for name in ("value", "bound", "variance"):
+                joined = np.concatenate([getattr(part, name) for part in parts], axis=-1)
+                np.testing.assert_allclose(joined, getattr(whole, name), rtol=1e-5)
+
+
+def test_a_sum_of_inner_products_that_may_overflow_is_infinite_where_it_may() -> None:
+    precision = PRECISIONS["float16"]
+    x = Rounded.exact(np.array([[1.0], [0.125]]), precision)
+    made = x @ np.array([[40000.0]]) + np.array([40000.0])
+    assert made.beyond
+    both = x @ np.array([[40000.0]]) + x @ np.array([[-40000.0]]) + np.array([40000.0])
+    assert both.bound[0, 0] == INF  # two of the three may be added first
+    assert both.bound[1, 0] < INF
+
+
+def test_inner_products_with_zeros_and_infinite_bounds_are_never_nan() -> None:
+    x = rounded([[0.0, 0.0], [1e300, 1e300], [1.0, 1.0], [5e-324, 0.0]], [[0, 0], [0, 0], [INF, 0], [0, 0]])
+    with np.errstate(all="ignore"):
+        made = x @ np.array([[0.0, 1.0, 1e-300], [0.0, 1.0, 1e-300]])
+    assert (made.bound >= 0).all()
+    assert (made.variance >= 0).all()
+    assert (made.bound[2] == INF).all()
+
+
+def test_a_product_near_the_range_s_end_may_be_beyond_it() -> None:
+    near, ones = Rounded.exact(np.full((1, 40), 2.45), SHORT), np.ones((40, 1))  # 98, and 4 more at worst
+    assert bound_of(lambda x: (x @ ones) * 0.25, near) == INF
+    assert bound_of(lambda x: (x @ ones) * 0.25, Rounded.exact(np.full((1, 40), 2.3), SHORT)) < INF
+
+
+def test_an_inner_product_of_what_is_unknown_is_unknown_though_its_weights_are_zero() -> None:
+    unknown = Rounded(np.ones((1, 2)), np.array([[INF, 0.0]]), np.array([[INF, 0.0]]), PRECISIONS["float32"])
+    with np.errstate(invalid="ignore"):
+        made: Any = unknown @ np.array([[0.0, 1.0], [2.0, 3.0]])
+    assert np.isinf(made.bound).all()
+    assert np.isinf(made.variance).all()

@@ -1,0 +1,27 @@
+"""Sums over an axis by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.rounding.coarse import LOST, SQUARE, is_about, rounded
+
+
+def test_a_sum_is_an_inner_product_with_ones() -> None:
+    made = np.sum(rounded([[3.0, -4.0]], [[0.3, 0.4]], [[0.1, 0.2]]), axis=-1)
+    # 0.7 of error, two sums that may underflow, all this grown by g(2) = 1/3; and 1/3 of 7.
+    is_about(made, -1, (0.7 + 2 / 64) * 4 / 3 + 7 / 3, 0.3 + 2 * LOST + SQUARE * (5 / 3 + 4 / 3 * 25))
+
+
+def test_a_running_sum_is_off_by_all_roundings_before_it_also_where_it_returns_to_zero() -> None:
+    made = np.cumsum(rounded([[3.0, -3.0]]), axis=-1)
+    np.testing.assert_allclose(made.bound, [[1 + 1 / 64 * 4 / 3, 2 + 2 / 64 * 4 / 3]])
+    assert made.variance[0, 1] >= made.variance[0, 0] > 0
+
+
+@pytest.mark.parametrize("terms", [7, 8, 9, 300])
+def test_a_sum_too_long_for_the_precision_is_unknown_not_negative(terms: int) -> None:
+    for made in (np.sum(rounded(np.ones((1, terms))), axis=-1), np.cumsum(rounded(np.ones((1, terms))), axis=-1)):
+        assert (made.bound > 0).all()
+        assert np.isinf(made.bound).all() == (terms >= 8)

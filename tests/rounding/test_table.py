@@ -1,0 +1,80 @@
+"""The table: every operation in it passes on that numbers were beyond the range, and NumPy refuses all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify.layers.activations import ERF, sigmoid
+from rnnverify.rounding import PRECISIONS, Rounded, Unsure
+from rnnverify.rounding.history import History
+from rnnverify.rounding.table import FINITE_AT_INFINITY, FUNCTIONS, UFUNCS
+
+PLAIN = np.array([[0.5, -0.25], [2.0, 3.0]])
+TWO = [np.add, np.subtract, np.multiply, np.divide, np.logaddexp, np.maximum, np.minimum, np.matmul]
+ONE = [np.negative, np.absolute, np.tanh, np.exp, np.log, np.sqrt, ERF, np.sign]
+COMPARISONS = [np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal]
+CALLS: dict[Any, Callable[[Any, Any], Any]] = {
+    np.power: lambda x, y: x**2,
+    sigmoid: lambda x, y: sigmoid(x),
+    np.clip: lambda x, y: np.clip(x, 0, 6),
+    np.where: lambda x, y: np.where(x > y, x, y),
+    np.max: lambda x, y: np.max(x, axis=-1),
+    np.sort: lambda x, y: np.sort(x, axis=-1),
+    np.take_along_axis: lambda x, y: np.take_along_axis(x, counted(x), axis=-1),
+    np.sum: lambda x, y: np.sum(x, axis=-1),
+    np.cumsum: lambda x, y: np.cumsum(x, axis=-1),
+    np.split: lambda x, y: np.split(x, 2, axis=-1)[1],
+    np.concatenate: lambda x, y: np.concatenate([y, x], axis=-1),
+    np.stack: lambda x, y: np.stack([y, x], axis=-1),
+    np.repeat: lambda x, y: np.repeat(x, 2, axis=0),
+    np.swapaxes: lambda x, y: np.swapaxes(x, 0, 1),
+    np.reshape: lambda x, y: np.reshape(x, (4,)),
+    **{ufunc: lambda x, y, ufunc=ufunc: ufunc(x) for ufunc in ONE},
+}
+
+
+def counted(x: Any) -> Unsure:
+    places = np.zeros((len(x.value), 1), dtype=int)
+    return Unsure(places, places, places)
+
+
+def numbers(beyond: bool) -> Rounded:
+    nothing = np.zeros_like(PLAIN)
+    return Rounded(np.abs(PLAIN), nothing, nothing, PRECISIONS["float32"], History(beyond=beyond))
+
+
+@pytest.mark.parametrize("operation", [*CALLS, *TWO], ids=lambda operation: operation.__name__)
+def test_every_operation_passes_on_that_an_operand_was_beyond_the_range(operation: Any) -> None:
+    function = CALLS.get(operation, operation)
+    lost, within = numbers(beyond=True), numbers(beyond=False)
+    with np.errstate(all="ignore"):
+        assert function(lost, within).beyond
+        assert not function(within, within).beyond
+        if operation in TWO:
+            assert function(within, lost).beyond
+            assert function(PLAIN, lost).beyond
+            assert function(lost, PLAIN).beyond
+
+
+def test_these_are_all_operations_but_those_whose_result_is_known_whatever_the_operands_are() -> None:
+    assert {*CALLS, *TWO, *COMPARISONS, np.zeros_like} == {*UFUNCS, *FUNCTIONS}
+    assert {*UFUNCS} > FINITE_AT_INFINITY
+
+
+def test_a_comparison_is_as_unsure_beyond_the_range_as_its_bounds_are_wide() -> None:
+    for comparison in COMPARISONS:
+        assert isinstance(comparison(numbers(beyond=True), 1.0), Unsure)
+    assert type(np.zeros_like(numbers(beyond=True))) is np.ndarray
+
+
+def test_numpy_refuses_what_is_not_in_the_table() -> None:
+    x = numbers(beyond=False)
+    for refused in (np.sin, np.add.reduce, np.linalg.norm, np.mean, lambda y: np.power(y, 3)):
+        with pytest.raises(TypeError):
+            refused(x)
+    with pytest.raises(TypeError):
+        np.add(x, x, out=np.zeros((2, 2)))
