@@ -18,6 +18,9 @@ settings.register_profile(
 )
 settings.load_profile("rnnverify")
 
+# What these assert is shown in full when it fails, as in the tests themselves.
+pytest.register_assert_rewrite("tests.layers.against_keras", "tests.spec.malformed.refusals")
+
 
 @pytest.fixture(scope="session")
 def keras() -> Any:

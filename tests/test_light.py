@@ -65,9 +65,8 @@ def test_a_spec_is_refused_before_anything_heavy_is_imported(tmp_path: Path, tex
     assert run_imports(tmp_path, "run", "spec.yaml") == set()
 
 
-@pytest.mark.parametrize("module", ["keras", "h5py"])
-def test_the_check_finds_a_heavy_import(tmp_path: Path, module: str) -> None:
-    assert module in imported(f"import {module}", tmp_path)
+def test_the_check_finds_a_heavy_import(tmp_path: Path) -> None:
+    assert imported("import h5py", tmp_path) == {"h5py"}
 
 
 def test_the_check_finds_keras_behind_a_run(tmp_path: Path) -> None:

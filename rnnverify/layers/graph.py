@@ -28,7 +28,13 @@ class Graph:
         self.declared: dict[str, Layer] = {}  # by the nodes' configs
         self.precisions: dict[str, str] = {}
         for node in nodes:
-            self.declared[node.name] = layer_of(node.class_name, node.config)
+            layer = layer_of(node.class_name, node.config)
+            if layer.weight_count != len(node.weights):
+                raise UnsupportedError(
+                    f"layer {node.layer!r}: a {node.class_name} with this config has {layer.weight_count} weight"
+                    f" arrays, get_weights() gave {len(node.weights)}"
+                )
+            self.declared[node.name] = layer
             self.precisions[node.name] = compute_dtype(node.config["dtype"])
         self.layers = dict(self.declared)  # what is run: others may be put in their place, such as one with a mistake
 

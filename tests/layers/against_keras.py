@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import hypothesis.strategies as st
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rnnverify.layers.layer import Call, Masked
+from rnnverify.layers.layer import Call, Layer, Masked, Outputs
 from rnnverify.layers.registry import layer_of
 
 Array = npt.NDArray[Any]
@@ -27,6 +28,16 @@ SINGLE = 2e-5
 CLEAR = 1e-3
 
 MASKS = ("pre-padding", "post-padding", "holes", "one sample all masked")
+
+# A recurrent layer's options as Keras has them where nothing is said, but for its units and activations.
+OPTIONS: Mapping[str, bool] = {
+    "use_bias": True,
+    "return_sequences": False,
+    "return_state": False,
+    "go_backwards": False,
+    "zero_output_for_mask": False,
+    "unroll": False,
+}
 
 softmax_of_one_unit_is_meant = pytest.mark.filterwarnings(
     r"ignore:[\s\S]*You are using a softmax over axis -1 of a tensor of shape \([\d, ]*1\):UserWarning"
@@ -85,13 +96,22 @@ def with_random_weights(layer: Any, shape: Sequence[int], seed: int) -> Any:
     return layer
 
 
-def in_keras(keras: Any, layer: Any, x: Any, **kwargs: Any) -> list[Array]:
-    """What Keras computes: every output of the layer."""
-    given = {key: value for key, value in kwargs.items() if value is not None}
-    return [np.asarray(y) for y in keras.tree.flatten(layer(x, **given))]
+def in_keras(layer: Any, x: Any, mask: Any = None, initial_state: Any = None) -> list[Array]:
+    """What Keras computes: every output of the layer, which is given the mask where it heeds one."""
+    heeded = mask is not None and "mask" in signature(layer.call).parameters
+    given = {} if initial_state is None else {"initial_state": initial_state}
+    made = layer(x, **given, **({"mask": as_tensor(mask)} if heeded else {}))
+    return [np.asarray(y) for y in (made if isinstance(made, list | tuple) else [made])]
 
 
-def mask_in_keras(keras: Any, layer: Any, x: Any, mask: Any) -> list[Array | None]:
+def as_tensor(mask: Array) -> Any:
+    """TimeDistributed takes no mask of NumPy's."""
+    import keras
+
+    return keras.ops.convert_to_tensor(mask)
+
+
+def mask_in_keras(layer: Any, x: Any, mask: Any) -> list[Array | None]:
     """The mask that Keras hands on with every output of the layer."""
     if not layer.supports_masking:
         return [None]  # Keras warns, and drops it
@@ -110,14 +130,22 @@ def in_replay(
     """What the replay of a Keras layer computes in float64; `weights` and `config` replace some of the layer's own."""
     replay = layer_of(type(layer).__name__, {**layer.get_config(), **(config or {})})
     given = layer.get_weights() if weights is None else weights
+    if isinstance(x, np.ndarray):
+        x = [Masked(x.astype(np.float64) if x.dtype.kind == "f" else x, mask)]
     call = Call(
-        inputs=[Masked(x, mask)] if isinstance(x, np.ndarray) else x,
+        inputs=x,
         weights=[np.asarray(weight, dtype=np.float64) for weight in given],
         initial_state=initial_state or (),
     )
     outputs = replay(call)
     assert len(outputs) == len(replay.output_names)
     return list(outputs)
+
+
+def called(replay: Layer, x: Any, weights: Sequence[Any] = (), mask: Any = None, initial_state: Any = ()) -> Outputs:
+    """What a replay made by hand computes, of numbers that may be given as lists."""
+    inputs = Masked(np.array(x), None if mask is None else np.array(mask))
+    return replay(Call([inputs], [np.array(weight) for weight in weights], initial_state))
 
 
 def assert_same(replayed: Sequence[Masked], expected: Sequence[Array], tolerance: float = EXACT) -> None:
@@ -134,10 +162,55 @@ def assert_same_masks(replayed: Sequence[Masked], expected: Sequence[Array | Non
             np.testing.assert_array_equal(ours.mask, theirs)
 
 
+def allowed(layer: Any) -> float:
+    """How far a layer of its precision may be off."""
+    return SINGLE if layer.compute_dtype == "float32" else EXACT
+
+
 def distance(replayed: Sequence[Masked], expected: Sequence[Array]) -> float:
     """The largest difference anywhere."""
     assert len(replayed) == len(expected)
     return max(float(np.max(np.abs(a.values - b))) for a, b in zip(replayed, expected, strict=True))
+
+
+def check(layer: Any, x: Any, mask: Any = None, initial_state: Any = None, tolerance: float | None = None) -> None:
+    """Every output of a layer, and every mask handed on, must be what Keras makes of them.
+
+    Args:
+        x, mask: of a layer with several inputs, as many of each.
+        tolerance: what its precision allows, unless this says otherwise.
+    """
+    several = isinstance(x, list)
+    inputs = [Masked(*pair) for pair in zip(x, mask or [None] * len(x), strict=True)] if several else x
+    replayed = in_replay(layer, inputs, None if several else mask, initial_state)
+    assert_same(replayed, in_keras(layer, x, mask, initial_state), allowed(layer) if tolerance is None else tolerance)
+    assert_same_masks(replayed, mask_in_keras(layer, x, mask))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A Keras layer that the replay computes alike, and what it was given: where mistakes are tried out."""
+
+    layer: Any
+    given: Mapping[str, Any]  # x, and what else `in_replay` takes
+    expected: list[Array]
+
+    def replayed(self, **wrong: Any) -> list[Masked]:
+        """What the replay makes of it if something of what it is given is another."""
+        return in_replay(self.layer, **{**self.given, **wrong})
+
+    def error(self, **wrong: Any) -> float:
+        """By how much that differs from Keras."""
+        return distance(self.replayed(**wrong), self.expected)
+
+
+def see(layer: Any, shape: Sequence[int], **given: Any) -> Seen:
+    """Give a layer random weights and an input of this shape, with a mask or an initial_state if there is one."""
+    with_random_weights(layer, shape, seed=1)
+    given = {"x": draw(np.random.default_rng(2), *shape), **given}
+    seen = Seen(layer, given, in_keras(layer, **given))
+    assert_same(seen.replayed(), seen.expected)
+    return seen
 
 
 @dataclass(frozen=True)
@@ -180,7 +253,4 @@ def check_recurrent(keras: Any, class_name: str, case: RecurrentCase, **options:
     with_random_weights(layer, (N, T, D), case.seed)
     x, mask = draw(rng, N, T, D), draw_mask(rng, case.mask, N, T)
     states = None if case.from_zero else [draw(rng, N, M) for _ in range(2 if class_name == "LSTM" else 1)]
-    expected = in_keras(keras, layer, x, mask=mask, initial_state=states)
-    replayed = in_replay(layer, x, mask, states)
-    assert_same(replayed, expected, SINGLE if layer.compute_dtype == "float32" else EXACT)
-    assert_same_masks(replayed, mask_in_keras(keras, layer, x, mask))
+    check(layer, x, mask, states)

@@ -11,18 +11,20 @@ from hypothesis import given, settings
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.bidirectional import MERGES, Bidirectional
-from rnnverify.layers.layer import Call, Masked
+from rnnverify.layers.layer import Masked
 from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.registry import LAYERS, inside_of
 from rnnverify.layers.simple_rnn import SimpleRNN
+from tests.layers import against_keras
 from tests.layers.against_keras import (
     CLEAR,
-    EXACT,
     MASKS,
-    SINGLE,
-    Array,
+    OPTIONS,
+    Seen,
+    allowed,
     assert_same,
-    assert_same_masks,
+    called,
+    check,
     distance,
     draw,
     draw_mask,
@@ -30,8 +32,7 @@ from tests.layers.against_keras import (
     in_replay,
     layers_in,
     mask_in_keras,
-    seeds,
-    sizes,
+    see,
     with_random_weights,
 )
 
@@ -60,8 +61,8 @@ def test_every_recurrent_layer_can_be_a_direction() -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("merge_mode", MERGE_MODES)
 @given(
-    shape=sizes(4),
-    seed=seeds,
+    shape=against_keras.sizes(4),
+    seed=against_keras.seeds,
     forward=recurrent_layers,
     backward=st.none() | recurrent_layers,
     return_sequences=st.booleans(),
@@ -102,11 +103,10 @@ def test_bidirectional_is_what_keras_computes(
     same_states = backward is None or STATES[backward["class_name"]] == count
     # Keras deals one half of the states to each direction, so both need equally many
     states = None if from_zero or not same_states else [draw(rng, N, M) for _ in range(2 * count)]
-    expected = in_keras(keras, layer, x, mask=steps, initial_state=states)
-    replayed = in_replay(layer, x, steps, states)
-    assert_same(replayed, expected, SINGLE if dtype == "float32" else EXACT)
-    if not return_state:
-        assert_same_masks(replayed, mask_in_keras(keras, layer, x, steps))
+    if return_state:  # then Keras says of the outputs alone what mask they have: see below
+        assert_same(in_replay(layer, x, steps, states), in_keras(layer, x, steps, states), allowed(layer))
+    else:
+        check(layer, x, steps, states)
 
 
 @pytest.mark.parametrize("merge_mode", MERGE_MODES)
@@ -116,7 +116,7 @@ def test_keras_hands_the_mask_on_with_the_outputs_but_not_with_the_states(keras:
     with_random_weights(layer, (N, T, D), seed=1)
     rng = np.random.default_rng(2)
     x, mask = draw(rng, N, T, D), draw_mask(rng, "holes", N, T)
-    given, kept = mask_in_keras(keras, layer, x, mask), 2 if merge_mode is None else 1
+    given, kept = mask_in_keras(layer, x, mask), 2 if merge_mode is None else 1
     masks = [y.mask for y in in_replay(layer, x, mask)]
     assert len(masks) == kept + 4
     for ours, theirs in zip(masks[:kept], given, strict=True):
@@ -126,22 +126,17 @@ def test_keras_hands_the_mask_on_with_the_outputs_but_not_with_the_states(keras:
 
 def running_sums(merge_mode: str | None, mask: list[bool] | None = None, return_sequences: bool = True) -> list[Any]:
     """x = 1, 2, 4, 8 added up in both directions by linear units with all weights one; the backward one adds 100."""
-    common = {
-        "units": 1,
-        "activation": ACTIVATIONS["linear"],
-        "unroll": False,
-        "return_sequences": return_sequences,
-        "return_state": False,
-    }
-    common |= {"zero_output_for_mask": return_sequences}  # as Keras sets it in a Bidirectional
+    # in a Bidirectional, Keras has zero_output_for_mask follow return_sequences
+    common = {**OPTIONS, "return_sequences": return_sequences, "zero_output_for_mask": return_sequences}
+    linear = {"units": 1, "activation": ACTIVATIONS["linear"]}
     layer = Bidirectional(
-        layer=SimpleRNN(**common, use_bias=False, go_backwards=False),
-        backward_layer=SimpleRNN(**common, use_bias=True, go_backwards=True),
+        layer=SimpleRNN(**linear, **{**common, "use_bias": False}),
+        backward_layer=SimpleRNN(**linear, **{**common, "go_backwards": True}),
         merge_mode=merge_mode,
     )
-    one = np.ones((1, 1))
-    x = Masked(np.array([[[1.0], [2.0], [4.0], [8.0]]]), None if mask is None else np.array([mask]))
-    return [y.values[0].tolist() for y in layer(Call([x], [one, one, one, one, np.array([100.0])]))]
+    weights = [[[1.0]], [[1.0]], [[1.0]], [[1.0]], [100.0]]
+    outputs = called(layer, [[[1.0], [2.0], [4.0], [8.0]]], weights, None if mask is None else [mask])
+    return [y.values[0].tolist() for y in outputs]
 
 
 def test_both_directions_by_hand() -> None:
@@ -165,70 +160,50 @@ def test_masked_steps_are_zero_in_both_directions_by_hand() -> None:
     assert running_sums("concat", [True, False, True, True]) == [[[1, 313], [0, 0], [5, 212], [13, 108]]]
 
 
-Seen = tuple[Any, Array, list[Array]]
-
-
 @pytest.fixture(scope="module")
 def seen(keras: Any) -> Seen:
-    """A Keras Bidirectional, its input, and what it gives."""
     layers = layers_in(keras)
-    layer = with_random_weights(layers.Bidirectional(layers.LSTM(M, return_sequences=True)), (N, T, D), seed=1)
-    x = draw(np.random.default_rng(2), N, T, D)
-    expected = in_keras(keras, layer, x)
-    assert_same(in_replay(layer, x), expected)
-    return layer, x, expected
+    return see(layers.Bidirectional(layers.LSTM(M, return_sequences=True)), (N, T, D))
 
 
 def test_a_backward_half_left_in_its_own_order_differs(seen: Seen) -> None:
-    layer, x, expected = seen
-    (replayed,) = in_replay(layer, x)
+    (replayed,) = seen.replayed()
     forward, backward = np.split(replayed.values, 2, axis=-1)
     wrong = np.concatenate([forward, backward[:, ::-1]], axis=-1)
-    assert distance([Masked(wrong)], expected) > CLEAR
+    assert distance([Masked(wrong)], seen.expected) > CLEAR
 
 
 def test_exchanged_directions_differ(seen: Seen) -> None:
-    layer, x, expected = seen
-    forward, backward = layer.get_weights()[:3], layer.get_weights()[3:]
-    assert distance(in_replay(layer, x, weights=[*backward, *forward]), expected) > CLEAR
+    forward, backward = seen.layer.get_weights()[:3], seen.layer.get_weights()[3:]
+    assert seen.error(weights=[*backward, *forward]) > CLEAR
 
 
 def test_a_backward_layer_that_walks_forward_differs(seen: Seen) -> None:
-    layer, x, expected = seen
-    backward = layer.get_config()["backward_layer"]
+    backward = seen.layer.get_config()["backward_layer"]
     forward_twice = {**backward, "config": {**backward["config"], "go_backwards": False}}
-    assert distance(in_replay(layer, x, config={"backward_layer": forward_twice}), expected) > CLEAR
+    assert seen.error(config={"backward_layer": forward_twice}) > CLEAR
 
 
 @pytest.mark.parametrize("merge_mode", ["mul", "ave"])
 def test_another_merge_differs(keras: Any, merge_mode: str) -> None:
     layers = layers_in(keras)
-    layer = with_random_weights(layers.Bidirectional(layers.GRU(M), merge_mode="sum"), (N, T, D), seed=1)
-    x = draw(np.random.default_rng(2), N, T, D)
-    expected = in_keras(keras, layer, x)
-    assert_same(in_replay(layer, x), expected)
-    assert distance(in_replay(layer, x, config={"merge_mode": merge_mode}), expected) > CLEAR
+    seen = see(layers.Bidirectional(layers.GRU(M), merge_mode="sum"), (N, T, D))
+    assert seen.error(config={"merge_mode": merge_mode}) > CLEAR
 
 
 def test_exchanged_initial_states_differ(keras: Any) -> None:
-    layers = layers_in(keras)
-    layer = with_random_weights(layers.Bidirectional(layers.GRU(M)), (N, T, D), seed=1)
-    rng = np.random.default_rng(2)
-    x, forward, backward = draw(rng, N, T, D), draw(rng, N, M), draw(rng, N, M)
-    expected = in_keras(keras, layer, x, initial_state=[forward, backward])
-    assert_same(in_replay(layer, x, initial_state=[forward, backward]), expected)
-    assert distance(in_replay(layer, x, initial_state=[backward, forward]), expected) > CLEAR
+    layers, rng = layers_in(keras), np.random.default_rng(3)
+    forward, backward = draw(rng, N, M), draw(rng, N, M)
+    seen = see(layers.Bidirectional(layers.GRU(M)), (N, T, D), initial_state=[forward, backward])
+    assert seen.error(initial_state=[backward, forward]) > CLEAR
 
 
 @pytest.mark.parametrize("mask", [None, "other"])
 def test_an_ignored_or_another_mask_differs(keras: Any, mask: str | None) -> None:
     layers = layers_in(keras)
-    layer = with_random_weights(layers.Bidirectional(layers.GRU(M)), (N, T, D), seed=1)
-    x, right = draw(np.random.default_rng(2), N, T, D), np.array([[False, True, True, True, False]] * N)
-    expected = in_keras(keras, layer, x, mask=right)
-    assert_same(in_replay(layer, x, right), expected)
+    right = np.array([[False, True, True, True, False]] * N)
     wrong = None if mask is None else np.array([[True, True, False, True, True]] * N)
-    assert distance(in_replay(layer, x, wrong), expected) > CLEAR
+    assert see(layers.Bidirectional(layers.GRU(M)), (N, T, D), mask=right).error(mask=wrong) > CLEAR
 
 
 def test_the_outputs_are_named(keras: Any) -> None:

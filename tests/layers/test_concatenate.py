@@ -11,64 +11,42 @@ from hypothesis import given, settings
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.concatenate import Concatenate, joint_mask
 from rnnverify.layers.layer import Call, Masked
-from tests.layers.against_keras import (
-    CLEAR,
-    MASKS,
-    assert_same,
-    assert_same_masks,
-    distance,
-    draw,
-    draw_mask,
-    in_keras,
-    in_replay,
-    layers_in,
-    mask_in_keras,
-    seeds,
-    sizes,
-)
+from tests.layers import against_keras
+from tests.layers.against_keras import CLEAR, MASKS, check, distance, draw, draw_mask, in_keras, in_replay, layers_in
 
 
 @settings(max_examples=40)
 @given(
-    shape=sizes(2),
+    shape=against_keras.sizes(2),
     features=st.lists(st.integers(1, 4), min_size=2, max_size=4),
     kinds=st.lists(st.sampled_from((None, *MASKS)), min_size=4, max_size=4),
     axis=st.sampled_from([-1, 2]),
-    seed=seeds,
+    seed=against_keras.seeds,
 )
 def test_concatenate_over_features_and_its_mask_are_what_keras_computes(
     keras: Any, shape: tuple[int, ...], features: list[int], kinds: list[str | None], axis: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    inputs = [
-        Masked(draw(rng, *shape, D), draw_mask(rng, kind, *shape)) for D, kind in zip(features, kinds, strict=False)
-    ]
-    layer, arrays = layers_in(keras).Concatenate(axis=axis), [x.values for x in inputs]
-    replayed = in_replay(layer, inputs)
-    assert_same(replayed, in_keras(keras, layer, arrays), tolerance=0)
-    assert_same_masks(replayed, mask_in_keras(keras, layer, arrays, [x.mask for x in inputs]))
+    arrays = [draw(rng, *shape, D) for D in features]
+    masks = [draw_mask(rng, kind, *shape) for kind in kinds[: len(features)]]
+    check(layers_in(keras).Concatenate(axis=axis), arrays, masks, tolerance=0)
 
 
 @settings(max_examples=15)
-@given(shape=sizes(3), other=st.integers(1, 4), axis=st.sampled_from([1, -2]), seed=seeds)
+@given(shape=against_keras.sizes(3), other=st.integers(1, 4), axis=st.sampled_from([1, -2]), seed=against_keras.seeds)
 def test_concatenate_over_time_is_what_keras_computes(
     keras: Any, shape: tuple[int, ...], other: int, axis: int, seed: int
 ) -> None:
     N, T, D = shape
     rng = np.random.default_rng(seed)
-    arrays, layer = [draw(rng, N, T, D), draw(rng, N, other, D)], layers_in(keras).Concatenate(axis=axis)
-    replayed = in_replay(layer, [Masked(x) for x in arrays])
-    assert_same(replayed, in_keras(keras, layer, arrays), tolerance=0)
-    assert_same_masks(replayed, [None])
+    check(layers_in(keras).Concatenate(axis=axis), [draw(rng, N, T, D), draw(rng, N, other, D)], tolerance=0)
 
 
 @pytest.mark.parametrize("second", [None, [True, True]])
 def test_masks_of_whole_samples_are_joined_as_in_keras(keras: Any, second: list[bool] | None) -> None:
     # what a Masking over (N, D) gives: one bit for each sample
     masks = [np.array([True, False]), None if second is None else np.array(second)]
-    arrays, layer = [np.ones((2, 3)), np.ones((2, 4))], layers_in(keras).Concatenate()
-    replayed = in_replay(layer, [Masked(x, mask) for x, mask in zip(arrays, masks, strict=True)])
-    assert_same_masks(replayed, mask_in_keras(keras, layer, arrays, masks))
+    check(layers_in(keras).Concatenate(), [np.ones((2, 3)), np.ones((2, 4))], masks, tolerance=0)
 
 
 def test_two_inputs_by_hand() -> None:
@@ -91,7 +69,7 @@ def test_an_input_without_a_mask_keeps_every_step() -> None:
 def test_inputs_in_another_order_differ(keras: Any) -> None:
     rng, layer = np.random.default_rng(1), layers_in(keras).Concatenate()
     arrays = [draw(rng, 4, 5, 2), draw(rng, 4, 5, 3)]
-    assert distance(in_replay(layer, [Masked(x) for x in arrays[::-1]]), in_keras(keras, layer, arrays)) > CLEAR
+    assert distance(in_replay(layer, [Masked(x) for x in arrays[::-1]]), in_keras(layer, arrays)) > CLEAR
 
 
 def test_masked_inputs_along_time_are_refused() -> None:

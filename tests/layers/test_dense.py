@@ -10,37 +10,19 @@ from hypothesis import given, settings
 
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.dense import Dense
-from rnnverify.layers.layer import Call, Masked
-from tests.layers.against_keras import (
-    CLEAR,
-    EXACT,
-    MASKS,
-    SINGLE,
-    assert_same,
-    assert_same_masks,
-    distance,
-    draw,
-    draw_mask,
-    in_keras,
-    in_replay,
-    layers_in,
-    mask_in_keras,
-    seeds,
-    sizes,
-    softmax_of_one_unit_is_meant,
-    with_random_weights,
-)
+from tests.layers import against_keras
+from tests.layers.against_keras import CLEAR, MASKS, called, check, draw, draw_mask, layers_in, see, with_random_weights
 
 N, T, D, M = 4, 5, 3, 2
 
 
-@softmax_of_one_unit_is_meant
+@against_keras.softmax_of_one_unit_is_meant
 @settings(max_examples=25)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @given(
-    shape=sizes(4),
+    shape=against_keras.sizes(4),
     over_time=st.booleans(),
-    seed=seeds,
+    seed=against_keras.seeds,
     use_bias=st.booleans(),
     activation=st.sampled_from([None, "tanh", "softmax", "relu"]),
 )
@@ -56,34 +38,28 @@ def test_dense_is_what_keras_computes(
     N, T, D, M = shape
     given = (N, T, D) if over_time else (N, D)
     layer = layers_in(keras, dtype).Dense(M, use_bias=use_bias, activation=activation)
-    with_random_weights(layer, given, seed)
-    x = draw(np.random.default_rng(seed), *given)
-    assert_same(in_replay(layer, x), in_keras(keras, layer, x), SINGLE if dtype == "float32" else EXACT)
+    check(with_random_weights(layer, given, seed), draw(np.random.default_rng(seed), *given))
 
 
 @pytest.mark.parametrize("mask", MASKS)
 def test_dense_hands_the_mask_on(keras: Any, mask: str) -> None:
     rng = np.random.default_rng(1)
-    x, steps = draw(rng, N, T, D), draw_mask(rng, mask, N, T)
     layer = with_random_weights(layers_in(keras).Dense(M), (N, T, D), seed=1)
-    assert_same_masks(in_replay(layer, x, steps), mask_in_keras(keras, layer, x, steps))
+    check(layer, draw(rng, N, T, D), draw_mask(rng, mask, N, T))
 
 
 def test_two_units_by_hand() -> None:
     dense = Dense(units=2, activation=ACTIVATIONS["tanh"], use_bias=True)
-    x, kernel, bias = np.array([[1.0, -2.0]]), np.array([[0.5, 1.0], [0.25, -1.0]]), np.array([0.1, -0.2])
+    (y,) = called(dense, [[1.0, -2.0]], [[[0.5, 1.0], [0.25, -1.0]], [0.1, -0.2]])
     # 0.5 - 0.5 + 0.1 = 0.1 and 1 + 2 - 0.2 = 2.8
-    expected = [[tanh(0.1), tanh(2.8)]]
-    np.testing.assert_allclose(dense(Call([Masked(x)], [kernel, bias]))[0].values, expected, rtol=1e-14)
+    np.testing.assert_allclose(y.values, [[tanh(0.1), tanh(2.8)]], rtol=1e-14)
 
 
 def test_a_lost_bias_and_a_transposed_kernel_differ(keras: Any) -> None:
-    layer = with_random_weights(layers_in(keras).Dense(D), (N, D), seed=1)
-    x = draw(np.random.default_rng(2), N, D)
-    expected, (kernel, bias) = in_keras(keras, layer, x), layer.get_weights()
-    assert distance(in_replay(layer, x), expected) < CLEAR
-    assert distance(in_replay(layer, x, weights=[kernel], config={"use_bias": False}), expected) > CLEAR
-    assert distance(in_replay(layer, x, weights=[kernel.T, bias]), expected) > CLEAR
+    seen = see(layers_in(keras).Dense(D), (N, D))
+    kernel, bias = seen.layer.get_weights()
+    assert seen.error(weights=[kernel], config={"use_bias": False}) > CLEAR
+    assert seen.error(weights=[kernel.T, bias]) > CLEAR
 
 
 @pytest.mark.parametrize("use_bias", [True, False])

@@ -7,20 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from rnnverify.layers.layer import Call, Masked
 from rnnverify.layers.masking import Masking
-from tests.layers.against_keras import (
-    Array,
-    assert_same,
-    assert_same_masks,
-    draw,
-    in_keras,
-    in_replay,
-    layers_in,
-    mask_in_keras,
-    seeds,
-    sizes,
-)
+from tests.layers.against_keras import Array, called, check, draw, in_replay, layers_in, mask_in_keras, seeds, sizes
 
 DTYPES = ("float16", "float32", "float64")
 
@@ -36,14 +24,11 @@ def test_masking_is_what_keras_computes(
     x = draw(rng, *shape).astype(dtype)
     x[rng.random(shape[:2]) < 0.4] = mask_value  # steps to mask
     x[rng.random(shape) < 0.2] = mask_value  # and single features, which mask nothing
-    layer = layers_in(keras, dtype).Masking(mask_value)
-    replayed = in_replay(layer, x.astype(np.float64))
-    assert_same(replayed, in_keras(keras, layer, x), tolerance=0)  # nothing is computed, nothing rounded
-    assert_same_masks(replayed, mask_in_keras(keras, layer, x, None))
+    check(layers_in(keras, dtype).Masking(mask_value), x, tolerance=0)  # nothing is computed, nothing rounded
 
 
 def masked(x: Any, mask_value: float) -> tuple[Array, Array]:
-    (y,) = Masking(mask_value=mask_value)(Call([Masked(np.array(x))]))
+    (y,) = called(Masking(mask_value=mask_value), x)
     assert y.mask is not None
     return y.values, y.mask
 
@@ -60,22 +45,21 @@ def test_the_value_is_taken_in_float32_whatever_the_precision_of_the_layer(keras
     x = np.array([[[0.1], [0.5]]]).astype(dtype)
     for mask_value, mask in [(0.1, [dtype != "float32", True]), (0.5, [True, False])]:
         layer = layers_in(keras, dtype).Masking(mask_value)
-        assert mask_in_keras(keras, layer, x, None)[0].tolist() == [mask]
+        assert mask_in_keras(layer, x, None)[0].tolist() == [mask]
         assert masked(x.astype(np.float64), mask_value)[1].tolist() == [mask]
 
 
 @pytest.mark.parametrize("mask_value", [np.inf, -np.inf])
 def test_an_infinite_step_is_masked_to_zero_not_to_nan(keras: Any, mask_value: float) -> None:
     x = np.array([[[mask_value, mask_value], [1.0, mask_value]]])
-    layer = layers_in(keras).Masking(mask_value)
-    assert_same(in_replay(layer, x), in_keras(keras, layer, x), tolerance=0)
+    check(layers_in(keras).Masking(mask_value), x, tolerance=0)
 
 
 def test_an_earlier_mask_is_replaced(keras: Any) -> None:
     x, earlier = np.array([[[0.0], [2.0], [3.0]]]), np.array([[True, True, False]])
     layer = layers_in(keras).Masking()
-    assert_same_masks(in_replay(layer, x, earlier), mask_in_keras(keras, layer, x, earlier))
-    assert_same_masks(in_replay(layer, x, earlier), [np.array([[False, True, True]])])
+    check(layer, x, earlier)
+    assert [y.mask.tolist() for y in in_replay(layer, x, earlier)] == [[[False, True, True]]]
 
 
 @settings(max_examples=10)

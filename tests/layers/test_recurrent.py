@@ -10,22 +10,11 @@ import pytest
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers import steps, walk
 from rnnverify.layers.activations import ACTIVATIONS
-from rnnverify.layers.layer import Call, Masked, Outputs
+from rnnverify.layers.layer import Outputs
 from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.registry import LAYERS
 from rnnverify.layers.simple_rnn import SimpleRNN
-from tests.layers.against_keras import (
-    CLEAR,
-    MASKS,
-    RecurrentCase,
-    assert_same,
-    check_recurrent,
-    distance,
-    draw,
-    in_keras,
-    in_replay,
-    with_random_weights,
-)
+from tests.layers.against_keras import MASKS, OPTIONS, RecurrentCase, called, check_recurrent, see, with_random_weights
 
 N, T, D, M = 4, 5, 3, 2
 RECURRENT = ("SimpleRNN", "LSTM", "GRU")
@@ -49,12 +38,11 @@ def running_sum(
     mask: Sequence[bool] | None = None, start: float | None = None, x: Sequence[float] = (1, 2, 4, 8), **options: bool
 ) -> Outputs:
     """One linear unit with all weights one adds up what it is given: the walk is all that can be seen in it."""
-    given = {"return_sequences": True, "return_state": True, "go_backwards": False, "zero_output_for_mask": False}
-    given["unroll"] = False
-    rnn = SimpleRNN(units=1, activation=ACTIVATIONS["linear"], use_bias=False, **{**given, **options})
-    inputs = Masked(np.array(x, dtype=float).reshape(1, -1, 1), None if mask is None else np.array([mask]))
+    switches = {**OPTIONS, "use_bias": False, "return_sequences": True, "return_state": True, **options}
+    rnn = SimpleRNN(units=1, activation=ACTIVATIONS["linear"], **switches)
+    steps = [[[float(step)] for step in x]]
     states = () if start is None else (np.array([[start]]),)
-    return rnn(Call([inputs], [np.ones((1, 1)), np.ones((1, 1))], states))
+    return called(rnn, steps, [[[1.0]], [[1.0]]], None if mask is None else [mask], states)
 
 
 def sums(outputs: Outputs) -> tuple[list[float], float]:
@@ -121,31 +109,8 @@ def test_one_timestep_is_walked() -> None:
 
 
 def test_inert_options_change_nothing_at_inference(keras: Any) -> None:
-    layer = with_random_weights(
-        keras.layers.LSTM(M, dropout=0.5, recurrent_dropout=0.5, seed=3, unroll=True, dtype="float64"), (N, T, D), 1
-    )
-    x = draw(np.random.default_rng(2), N, T, D)
-    assert_same(in_replay(layer, x), in_keras(keras, layer, x))
-
-
-@pytest.mark.parametrize("class_name", RECURRENT)
-@pytest.mark.parametrize("mask", [None, [[True] * (T - 1) + [False]] * N], ids=["no mask", "another mask"])
-def test_another_mask_differs(keras: Any, class_name: str, mask: Any) -> None:
-    layer = with_random_weights(getattr(keras.layers, class_name)(M, dtype="float64"), (N, T, D), seed=1)
-    x, right = draw(np.random.default_rng(2), N, T, D), np.array([[False] + [True] * (T - 1)] * N)
-    expected = in_keras(keras, layer, x, mask=right)
-    assert distance(in_replay(layer, x, right), expected) < CLEAR
-    assert distance(in_replay(layer, x, None if mask is None else np.array(mask)), expected) > CLEAR
-
-
-@pytest.mark.parametrize("class_name", RECURRENT)
-def test_a_forgotten_initial_state_differs(keras: Any, class_name: str) -> None:
-    layer = with_random_weights(getattr(keras.layers, class_name)(M, dtype="float64"), (N, T, D), seed=1)
-    rng = np.random.default_rng(2)
-    x, states = draw(rng, N, T, D), [draw(rng, N, M) for _ in range(2 if class_name == "LSTM" else 1)]
-    expected = in_keras(keras, layer, x, initial_state=states)
-    assert distance(in_replay(layer, x, initial_state=states), expected) < CLEAR
-    assert distance(in_replay(layer, x), expected) > CLEAR
+    options = {"dropout": 0.5, "recurrent_dropout": 0.5, "seed": 3, "unroll": True}
+    see(keras.layers.LSTM(M, dtype="float64", **options), (N, T, D))
 
 
 @pytest.mark.parametrize("class_name", RECURRENT)

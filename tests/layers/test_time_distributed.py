@@ -11,23 +11,20 @@ from hypothesis import given, settings
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.dense import Dense
-from rnnverify.layers.layer import Call, Masked
+from rnnverify.layers.layer import Masked
 from rnnverify.layers.registry import LAYERS, inside_of
 from rnnverify.layers.time_distributed import TimeDistributed
 from tests.layers.against_keras import (
     CLEAR,
-    EXACT,
     MASKS,
-    SINGLE,
-    assert_same,
-    assert_same_masks,
+    called,
+    check,
     distance,
     draw,
     draw_mask,
-    in_keras,
     in_replay,
     layers_in,
-    mask_in_keras,
+    see,
     seeds,
     sizes,
     with_random_weights,
@@ -67,9 +64,7 @@ def test_time_distributed_is_what_keras_computes(
     given = (N, T, S, D) if axes == 2 else (N, T, D)
     layers = layers_in(keras, dtype)
     layer = with_random_weights(layers.TimeDistributed(build(layers, M)), given, seed)
-    x = draw(np.random.default_rng(seed), *given).astype(dtype)
-    tolerance = SINGLE if dtype == "float32" else EXACT
-    assert_same(in_replay(layer, x.astype(np.float64)), in_keras(keras, layer, x), tolerance)
+    check(layer, draw(np.random.default_rng(seed), *given).astype(dtype))
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -80,9 +75,7 @@ def test_time_distributed_hands_the_mask_on_and_computes_masked_steps_too(keras:
     layers, rng = layers_in(keras), np.random.default_rng(1)
     layer = with_random_weights(layers.TimeDistributed(build(layers, M)), shape, seed=1)
     x, steps = draw(rng, *shape), draw_mask(rng, mask, N, T)
-    replayed = in_replay(layer, x, steps)
-    assert_same(replayed, in_keras(keras, layer, x, mask=keras.ops.convert_to_tensor(steps)))
-    assert_same_masks(replayed, mask_in_keras(keras, layer, x, steps))
+    check(layer, x, steps)
 
 
 @pytest.mark.parametrize("inner", sorted(set(PER_STEP) - set(WITHOUT_RECURRENCE)))
@@ -112,19 +105,16 @@ def test_another_class_inside_is_refused_by_name(keras: Any) -> None:
 
 def test_one_unit_at_each_of_two_steps_by_hand() -> None:
     layer = TimeDistributed(Dense(units=1, activation=ACTIVATIONS["linear"], use_bias=True))
-    x = np.array([[[1.0, 2.0], [3.0, 4.0]]])
-    (y,) = layer(Call([Masked(x)], [np.array([[10.0], [-1.0]]), np.array([0.5])]))
+    (y,) = called(layer, [[[1.0, 2.0], [3.0, 4.0]]], [[[10.0], [-1.0]], [0.5]])
     assert y.values.tolist() == [[[8.5], [26.5]]]  # 10 - 2 + 0.5 and 30 - 4 + 0.5
 
 
 def test_samples_and_timesteps_exchanged_differ(keras: Any) -> None:
     # by count alone the folded axes could be unfolded either way
     layers = layers_in(keras)
-    layer = with_random_weights(layers.TimeDistributed(layers.Dense(M)), (N, N, D), seed=1)
-    x = draw(np.random.default_rng(2), N, N, D)
-    (replayed,), expected = in_replay(layer, x), in_keras(keras, layer, x)
-    assert_same([replayed], expected)
-    assert distance([Masked(np.swapaxes(replayed.values, 0, 1))], expected) > CLEAR
+    seen = see(layers.TimeDistributed(layers.Dense(M)), (N, N, D))
+    (replayed,) = seen.replayed()
+    assert distance([Masked(np.swapaxes(replayed.values, 0, 1))], seen.expected) > CLEAR
 
 
 def test_the_weight_count_is_that_of_the_layer_inside(keras: Any) -> None:

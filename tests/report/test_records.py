@@ -1,53 +1,159 @@
-"""Numbers that JSON lacks: floats in memory, texts in JSON, and floats again when they are read."""
+"""Results as JSON, field by field."""
 
 from __future__ import annotations
 
 import json
-from math import inf, isnan, nan
+from dataclasses import replace
+from math import inf, nan
+from pathlib import Path
+from typing import Any
 
-from rnnverify.observation import Tolerance
-from rnnverify.report.records import error_of, from_line, line, ratio_of, record, report_json
-from rnnverify.results import Divergence, LayerResult, OutputResult, Place, Verification
+import jsonschema
+import pytest
 
-# A layer may be called NaN, and is no number.
-RESULT = Verification(
-    spec="Infinity",
-    seed=3,
-    dtype="float16",
-    outputs=(OutputResult("NaN[0]", (2,), inf, nan, 0.5, Place(1, None), -inf, 2.0, False),),
-    layers=(LayerResult("NaN", "LSTM", 7, {"kernel": (3, 4)}, (2, 4), inf, inf, False),),
-    first_divergence=Divergence("NaN", 4, 1, 0, None, -inf, 2.0, inf, 0.25, True),
-    amplification=None,
-    parting=None,
-    tolerance=Tolerance(),
-    notes=(),
-    environment={},
-    seconds={"predict": 0.5},
-)
+from rnnverify import __version__
+from rnnverify.report.records import check_json, report_json, sweep_json
+from tests.report.by_hand import LSTM, OUTCOMES, POINTS, RIGHT, SMALL, SWEEP, WRONG
+
+SCHEMA = json.loads((Path(__file__).parent.parent.parent / "rnnverify/schemas/report.json").read_text())
+
+RECORD = {
+    "spec": "b.yaml",
+    "verdict": "mismatch",
+    "seed": 7,
+    "dtype": "float32",
+    "outputs": [
+        {
+            "output": "dense[0]",
+            "shape": [2, 6],
+            "max_abs_error": 1e-8,
+            "mean_abs_error": 2e-9,
+            "expected_error": 4e-8,
+            "at": {"sample": 1, "timestep": 3},
+            "keras": 0.5,
+            "replay": 0.50000001,
+            "passed": True,
+        },
+        {
+            "output": "dense[1]",
+            "shape": [2, 6],
+            "max_abs_error": 0.5,
+            "mean_abs_error": 2e-9,
+            "expected_error": 4e-8,
+            "at": {"sample": 0, "timestep": 5},
+            "keras": -0.25,
+            "replay": -0.25000003,
+            "passed": False,
+        },
+    ],
+    "layers": [
+        {
+            "layer": "lstm",
+            "class": "LSTM",
+            "parameters": 144,
+            "weights": {"kernel": [8, 12], "recurrent_kernel": [3, 12], "bias": [12]},
+            "max_residual": 0.125,
+            "worst_ratio": 1250000.0,
+            "passed": False,
+        },
+        {
+            "layer": "dense",
+            "class": "Dense",
+            "parameters": 8,
+            "weights": {"kernel": [3, 2], "bias": [2]},
+            "max_residual": 3e-8,
+            "worst_ratio": 0.5,
+            "passed": True,
+        },
+    ],
+    "first_divergence": {
+        "layer": "lstm",
+        "timestep": 4,
+        "sample": 1,
+        "unit": 2,
+        "gate": "forget",
+        "keras": 0.125,
+        "replay": 0.25,
+        "residual": 0.125,
+        "allowed": 1e-7,
+        "certain": True,
+    },
+    "amplification": 2.0,
+    "blind_spots": None,
+    "diagnosis": None,
+    "seconds": {"build": 0.25, "predict": 0.125, "replay": 0.0625},
+}
 
 
-def test_in_memory_they_are_numbers() -> None:
-    made = record(RESULT)
-    assert made["outputs"][0]["max_abs_error"] == inf
-    assert isnan(made["outputs"][0]["mean_abs_error"])
-    assert made["first_divergence"]["keras"] == -inf
-    assert (ratio_of(made), error_of(made)) == (inf, inf)
+def read(text: str) -> Any:
+    """JSON as any reader takes it: without NaN and the infinities, which Python's own would let pass."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
 
 
-def test_in_json_they_are_texts() -> None:
-    (made,) = json.loads(report_json([RESULT]))["results"]
-    assert made == json.loads(line(record(RESULT)))
-    assert [made["outputs"][0][name] for name in ("max_abs_error", "mean_abs_error", "keras", "replay")] == [
-        "Infinity", "NaN", "-Infinity", 2.0,
-    ]  # fmt: skip
-    assert made["layers"][0]["worst_ratio"] == made["first_divergence"]["residual"] == "Infinity"
+def test_a_record_has_every_field() -> None:
+    assert read(report_json([WRONG])) == {
+        "rnnverify": __version__,
+        "environment": {"keras": "3.9.0", "numpy": "2.0.0"},
+        "results": [RECORD],
+    }
 
 
-def test_a_line_is_read_back_as_it_was() -> None:
-    written = {"point": {"layers.0.LSTM.name": "NaN"}, **record(RESULT)}
-    read = from_line(line(written))
-    assert isnan(read["outputs"][0].pop("mean_abs_error"))
-    assert isnan(written["outputs"][0].pop("mean_abs_error"))
-    assert read == written
-    assert read["layers"][0]["layer"] == read["point"]["layers.0.LSTM.name"] == "NaN"
-    assert read["spec"] == "Infinity"
+def test_a_match_has_no_divergence() -> None:
+    (record,) = read(report_json([RIGHT]))["results"]
+    assert (record["verdict"], record["first_divergence"]) == ("match", None)
+
+
+def test_records_stand_in_the_order_of_the_specs_and_outputs_in_that_of_the_model() -> None:
+    found = read(report_json([WRONG, RIGHT]))["results"]
+    assert [record["spec"] for record in found] == ["b.yaml", "a.yaml"]
+    assert [output["output"] for output in found[0]["outputs"]] == ["dense[0]", "dense[1]"]
+
+
+def test_of_no_result_there_is_nothing_to_report() -> None:
+    assert read(report_json([])) == {"rnnverify": __version__, "environment": {}, "results": []}
+
+
+def test_a_check_lists_what_could_not_be_run_beside_the_results() -> None:
+    report = read(check_json(OUTCOMES))
+    assert [record["spec"] for record in report["results"]] == ["a.yaml", "b.yaml", "c.yaml"]
+    message = "d.yaml:4: M: expected a whole number; got 0\nd.yaml:5: K: expected a whole number; got 0"
+    assert report["errors"] == [{"spec": "d.yaml", "message": message}]
+    assert read(check_json(OUTCOMES[:1]))["errors"] == []
+
+
+def test_numbers_that_json_lacks_become_texts() -> None:
+    output = replace(SMALL, max_abs_error=inf, mean_abs_error=nan, keras=-inf)
+    (record,) = read(report_json([replace(RIGHT, outputs=(output,), layers=(replace(LSTM, worst_ratio=inf),))]))[
+        "results"
+    ]
+    (written,) = record["outputs"]
+    assert [written[key] for key in ("max_abs_error", "mean_abs_error", "keras")] == ["Infinity", "NaN", "-Infinity"]
+    assert record["layers"][0]["worst_ratio"] == "Infinity"
+
+
+@pytest.mark.parametrize("text", [report_json([RIGHT, WRONG]), check_json(OUTCOMES), report_json([])])
+def test_it_fits_the_schema(text: str) -> None:
+    jsonschema.validate(read(text), SCHEMA)
+
+
+def test_a_sweep_has_its_counts_its_worst_points_and_every_record() -> None:
+    report = read(sweep_json(SWEEP))
+    assert report["summary"] == {
+        "points": 4,
+        "matches": 2,
+        "mismatches": 1,
+        "errors": 1,
+        "worst_ratio": 40.0,
+        "reproduce": "rnnverify run grid.yaml --set N=1 --set layer=GRU",
+        "worst": [
+            {"N": 1, "layer": "GRU"},
+            {"N": 4, "layer": "GRU"},
+            {"N": 4, "layer": "LSTM"},
+            {"N": 1, "layer": "LSTM"},
+        ],
+    }
+    assert report["results"] == list(POINTS)

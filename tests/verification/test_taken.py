@@ -1,0 +1,121 @@
+"""A walk as Keras took it: the state before each step, and what a masked step puts out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from rnnverify.layers.activations import ACTIVATIONS
+from rnnverify.layers.simple_rnn import SimpleRNN
+from rnnverify.layers.walk import Walk
+from rnnverify.observation import Walked
+from rnnverify.verification.taken import Taken, stretches_of
+from tests.layers.against_keras import MASKS, OPTIONS, Array, draw, draw_mask
+
+WHOLE = slice(0, 4)
+
+
+def walk(x: Array, mask: Array | None, h: Array, zero_output_for_mask: bool = False) -> Walk:
+    """Linear units that add up what they are given."""
+    options = {**OPTIONS, "use_bias": False, "zero_output_for_mask": zero_output_for_mask}
+    units = h.shape[-1]
+    layer = SimpleRNN(units=units, activation=ACTIVATIONS["linear"], **options)
+    return Walk(layer, [np.ones((x.shape[-1], units)), np.eye(units)], x, mask, (h,))
+
+
+def taken(sequence: Any, start: float, mask: Any = None, zero_output_for_mask: bool = False) -> Taken:
+    """One sample and one unit of which Keras is said to have emitted this."""
+    emitted = np.array(sequence, dtype=np.float32).reshape(1, -1, 1)
+    kept = None if mask is None else np.array([mask])
+    made = walk(np.zeros((1, len(sequence), 1)), kept, np.array([[start]]), zero_output_for_mask)
+    return Taken(made, Walked(emitted, (emitted[:, -1],)))
+
+
+def before(one: Taken, part: slice = WHOLE) -> list[float]:
+    return one.before(part)[0, :, 0].tolist()
+
+
+def test_before_a_step_stands_the_output_of_the_step_before_it() -> None:
+    assert before(taken([1, 2, 3, 4], start=9)) == [9, 1, 2, 3]
+
+
+def test_a_masked_step_leaves_the_state_as_it_was() -> None:
+    # Under a mask Keras repeats the output, or emits 0: neither of these, here 7, may be taken for the state.
+    assert before(taken([1, 7, 7, 4], start=9, mask=[True, False, False, True])) == [9, 1, 1, 1]
+    assert before(taken([7, 2, 3, 7], start=9, mask=[False, True, True, False])) == [9, 9, 2, 3]
+    assert before(taken([7, 7, 7, 7], start=9, mask=[False] * 4)) == [9, 9, 9, 9]
+
+
+def test_the_state_is_the_last_one_that_was_emitted_under_zero_output_for_mask_too() -> None:
+    one = taken([1, 0, 0, 4], start=9, mask=[True, False, False, True], zero_output_for_mask=True)
+    assert before(one) == [9, 1, 1, 1]
+
+
+@pytest.mark.parametrize("mask", [None, [True, False, False, True]])
+@pytest.mark.parametrize("start", range(4))
+def test_a_part_of_the_time_has_the_states_of_the_whole(mask: Any, start: int) -> None:
+    one = taken([1, 2, 3, 4], start=9, mask=mask)
+    assert before(one, slice(start, 4)) == before(one)[start:]
+    assert before(one, slice(start, start + 1)) == before(one)[start : start + 1]
+
+
+def test_the_initial_state_is_one_of_keras_s_precision() -> None:
+    assert before(taken([1, 2, 3, 4], start=0.1))[0] == float(np.float32(0.1)) != 0.1
+    assert taken([1, 2, 3, 4], start=0.1).before(WHOLE).dtype == np.float64
+
+
+@settings(max_examples=30)
+@given(
+    kind=st.sampled_from((None, *MASKS)),
+    zero_output_for_mask=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+    data=st.data(),
+)
+def test_before_every_step_stands_the_state_of_a_walk_that_ends_there(
+    kind: str | None, zero_output_for_mask: bool, seed: int, data: st.DataObject
+) -> None:
+    rng = np.random.default_rng(seed)
+    N, T, M = 3, 6, 2
+    x, h, mask = draw(rng, N, T, 4), draw(rng, N, M), draw_mask(rng, kind, N, T)
+    whole = walk(x, mask, h, zero_output_for_mask)
+    one = Taken(whole, whole.run(every_step=True))
+    t = data.draw(st.integers(1, T - 1))
+    short = walk(x[:, :t], None if mask is None else mask[:, :t], h, zero_output_for_mask)
+    np.testing.assert_array_equal(one.before(slice(t, T))[:, 0], short.run().states[0])
+
+
+STEPS = np.array([[[10.0], [20.0], [30.0], [40.0]]])  # what the steps give, masked or not
+
+
+def put_out(one: Taken, part: slice = WHOLE) -> list[float]:
+    values: list[float] = one.outputs(part, STEPS[:, part])[0, :, 0].tolist()
+    return values
+
+
+def test_without_a_mask_every_step_puts_out_its_h() -> None:
+    assert put_out(taken([1, 2, 3, 4], start=9)) == [10, 20, 30, 40]
+
+
+def test_a_masked_step_repeats_what_keras_put_out_before_it_and_a_first_one_zero() -> None:
+    assert put_out(taken([1, 2, 3, 4], start=9, mask=[True, False, False, True])) == [10, 1, 2, 40]
+    assert put_out(taken([1, 2, 3, 4], start=9, mask=[False, True, False, True])) == [0, 20, 2, 40]
+
+
+def test_a_masked_step_puts_out_zero_under_zero_output_for_mask() -> None:
+    one = taken([1, 2, 3, 4], start=9, mask=[False, True, False, True], zero_output_for_mask=True)
+    assert put_out(one) == [0, 20, 0, 40]
+
+
+def test_a_masked_step_that_a_part_begins_with_repeats_the_one_before_the_part() -> None:
+    one = taken([1, 2, 3, 4], start=9, mask=[True, True, False, False])
+    assert put_out(one, slice(2, 4)) == put_out(one)[2:] == [2, 3]
+
+
+def test_time_is_taken_in_parts_of_one_length_and_a_rest() -> None:
+    assert stretches_of(7, 3) == [slice(0, 3), slice(3, 6), slice(6, 7)]
+    assert stretches_of(6, 3) == [slice(0, 3), slice(3, 6)]
+    assert stretches_of(2, 100) == [slice(0, 2)]
