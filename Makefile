@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint check bench schemas clean
+.PHONY: run test lint check bench ledger clean
 
 run: .venv/installed
 	$(BIN)/rnnverify run configs/simple_rnn.yaml
@@ -24,8 +24,8 @@ bench: .venv/tests-installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
-schemas: .venv/installed
-	$(BIN)/python -m rnnverify.spec.schema > rnnverify/schemas/spec.json
+ledger: .venv/installed
+	$(BIN)/python -m rnnverify.spec.ledger
 
 clean:
 	rm -rf .venv

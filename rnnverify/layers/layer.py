@@ -77,7 +77,7 @@ class Layer:
         Raises:
             UnsupportedError: a field is unknown, missing, or has a value that is not implemented.
         """
-        used = {field.name for field in fields(cls)}
+        used = [field.name for field in fields(cls)]
         title = f"{cls.__name__} {config.get('name', '')!r}"
         for name, value in config.items():
             if name in cls.fixed:
@@ -85,10 +85,10 @@ class Layer:
                     raise UnsupportedError(
                         f"{title}: {name}={value!r} is not implemented by the replay, only {name}={cls.fixed[name]!r} is"
                     )
-            elif name not in used | cls.inert_arguments().keys() | COMMON:
+            elif name not in {*used, *cls.inert_arguments(), *COMMON}:
                 raise UnsupportedError(f"{title}: the option {name!r} (here {value!r}) is unknown to the replay")
-        if missing := used - config.keys():
-            raise UnsupportedError(f"{title}: its config lacks {', '.join(sorted(missing))}")
+        if missing := sorted(set(used) - config.keys()):
+            raise UnsupportedError(f"{title}: its config lacks {', '.join(missing)}")
         return cls.of({name: config[name] for name in used})
 
     @classmethod

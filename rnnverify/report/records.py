@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from importlib.resources import files
 from typing import Any
 
 from rnnverify import __version__
@@ -130,3 +131,10 @@ def read(part: dict[str, Any]) -> dict[str, Any]:
         key: TEXTS.get(value, value) if key in NUMBERS and isinstance(value, str) else value
         for key, value in part.items()
     }
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON Schema of `report_json`."""
+    text = (files("rnnverify") / "schemas" / "report.json").read_text(encoding="utf-8")
+    made: dict[str, Any] = json.loads(text)
+    return made

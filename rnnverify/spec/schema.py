@@ -1,11 +1,7 @@
-"""The JSON schema of a spec, for editors: from the same declarations that validate it.
-
-`make schemas` writes it to schemas/spec.json, which the package ships.
-"""
+"""The JSON schema of a spec, for editors: from the same declarations that validate it."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rnnverify.layers.registry import LAYERS, inside_of
@@ -87,7 +83,3 @@ def data_schema() -> dict[str, Any]:
         "maxProperties": 1,
         "additionalProperties": False,
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(spec_schema(), indent=2))

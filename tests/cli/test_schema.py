@@ -34,8 +34,8 @@ def test_a_schema_is_a_schema(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(printed(name))
 
 
-def test_the_shipped_schema_is_what_the_declarations_say() -> None:
-    assert printed("spec") == spec_schema(), "run `make schemas`"
+def test_the_schema_of_a_spec_is_what_the_declarations_say() -> None:
+    assert printed("spec") == json.loads(json.dumps(spec_schema()))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
