@@ -63,10 +63,10 @@ def from_walk(node: NodeCheck, first: Divergence, index: int) -> Case:
 
 
 def from_call(node: NodeCheck, first: Divergence) -> Case:
-    """A unit of a layer that was called once."""
+    """A unit of a layer that was called once, and treats every timestep by itself."""
     keras = node.first_output
     units, names = keras.shape[-1], list(node.node.weights)
-    if not node.layer.columnwise or node.walks:
+    if not (node.layer.columnwise and node.layer.pointwise):
         return None, names, units
     (x,) = node.inputs()
     weights = [plain(weight) for weight in node.call.weights]

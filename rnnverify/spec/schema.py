@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rnnverify.layers.registry import LAYERS, inside_of
@@ -27,16 +28,20 @@ def spec_schema() -> dict[str, Any]:
     definitions = {f"{name} arguments": mapping_schema(arguments_of(name)) for name in entries()}
     for name, layer in LAYERS.items():
         for key in layer.layers_inside():
-            inner = {"oneOf": [entry_schema(kind) for kind in inside_of(layer)]}
-            definitions[f"{name} arguments"]["properties"][key] = inner
-    bare = [name for name in entries() if not required(arguments_of(name))]
-    definitions["layer"] = {"anyOf": [{"enum": bare}, *map(entry_schema, entries())]}
+            definitions[f"{name} arguments"]["properties"][key] = any_of(inside_of(layer))
+    definitions["layer"] = any_of(entries())
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rnnverify spec",
         **schema,
         "$defs": definitions,
     }
+
+
+def any_of(names: Sequence[str]) -> dict[str, Any]:
+    """One of these layers; by its name alone, if it needs no argument."""
+    bare = [name for name in names if not required(arguments_of(name))]
+    return {"anyOf": [*([{"enum": bare}] if bare else []), *map(entry_schema, names)]}
 
 
 def mapping_schema(model: type[Arguments]) -> dict[str, Any]:
