@@ -15,7 +15,7 @@ from collections import defaultdict
 import numpy as np
 
 from benchmarks.soundness import right_models
-from rnnverify.keras_model.session import observe
+from rnnverify.api import observe
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation, Ref
 from rnnverify.spec import spec_from_mapping

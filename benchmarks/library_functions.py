@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnverify.keras_model.session import load_keras, quiet
+from rnnverify.keras_model.session import load_keras
+from rnnverify.keras_model.settings import quiet
 from rnnverify.layers.activations import ACTIVATIONS, erf
 
 COUNT = 4_000_000

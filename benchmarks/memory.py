@@ -15,17 +15,20 @@ LAYERS = ("SimpleRNN", "LSTM", "GRU")
 
 PREDICT = """
 import sys
-from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.build import built_of_spec
 from rnnverify.keras_model.inputs import draw_inputs
-from rnnverify.keras_model.session import load_keras, precision, quiet
+from rnnverify.keras_model.session import load_keras
+from rnnverify.keras_model.settings import precision, quiet
 from rnnverify.spec import spec_from_mapping
 spec = spec_from_mapping({"N": 1, "T": int(sys.argv[2]), "D": 8, "M": 128, "K": 2, "layer": sys.argv[1]})
 with quiet():
     keras = load_keras()
     with precision(keras, spec.dtype):
-        built = Built.of_spec(keras, spec)
-        x = draw_inputs(spec, built.inputs, {})
-        built.model.predict(x[built.inputs[0].name], verbose=0)
+        built = built_of_spec(keras, spec)
+        x = draw_inputs(spec, spec.inputs, {})
+        (given,), (ref,) = spec.inputs, spec.outputs
+        model = keras.Model(built.tensors[given.name, 0], built.tensors[ref])
+        model.predict(x[given.name], verbose=0)
 """
 
 VERIFY = """

@@ -119,7 +119,8 @@ def onnx_runtime(kind: str, weights: Sequence[Any]) -> Peer:
 
 
 def keras(kind: str, weights: Sequence[Any]) -> Peer:
-    from rnnverify.keras_model.session import load_keras, quiet
+    from rnnverify.keras_model.session import load_keras
+    from rnnverify.keras_model.settings import quiet
 
     with quiet():
         library = load_keras()

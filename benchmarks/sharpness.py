@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnverify.keras_model.session import observe
+from rnnverify.api import observe
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation, Ref, Walked
 from rnnverify.spec import spec_from_mapping

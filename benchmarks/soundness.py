@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.random_specs import random_spec
-from rnnverify.keras_model.built import Built
-from rnnverify.keras_model.session import asked_by, load_keras, precision, quiet
+from rnnverify.keras_model.build import built_of_spec
+from rnnverify.keras_model.session import load_keras
+from rnnverify.keras_model.settings import precision, quiet
 from rnnverify.layers.graph import Graph
-from rnnverify.observation import Observation
+from rnnverify.observation import Asked, Observation
 from rnnverify.rounding import LIMIT
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.model import Spec
@@ -104,7 +105,8 @@ def right_models(models: int, seed: int, largest: int, longest: int) -> Iterator
         with quiet(), precision(keras, spec.dtype):
             keras.utils.clear_session(free_memory=False)
             keras.utils.set_random_seed(spec.seed % 2**32)
-            built = Built.of_spec(keras, spec)
+            asked = Asked(spec.path, spec.seed, spec.dtype, spec.tolerance)
+            built = built_of_spec(keras, spec)
             for _ in range(1 if big else DRAWS):
                 for layer in built.layers.values():
                     layer.set_weights(drawn_weights(layer, rng))
@@ -116,7 +118,7 @@ def right_models(models: int, seed: int, largest: int, longest: int) -> Iterator
                     for given in spec.inputs
                 }
                 done += 1
-                yield Right(done, spec, mapping, built.observe(asked_by(spec), x))
+                yield Right(done, spec, mapping, built.observe(asked, x))
 
 
 def main(models: int, seed: int, largest: int, longest: int) -> int:

@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.table import Row, show
-from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.build import built_of_spec
 from rnnverify.keras_model.inputs import draw_inputs
-from rnnverify.keras_model.session import asked_by, load_keras, precision, quiet
+from rnnverify.keras_model.session import load_keras
+from rnnverify.keras_model.settings import precision, quiet
 from rnnverify.layers.graph import Graph
+from rnnverify.observation import Asked
 from rnnverify.spec import spec_from_mapping
 from rnnverify.verification.steps import check_nodes
 
@@ -26,15 +28,16 @@ def rows(rounds: int) -> Iterator[Row]:
         with quiet():
             keras = load_keras()
             with precision(keras, spec.dtype):
-                built = Built.of_spec(keras, spec)
-                x = draw_inputs(spec, built.inputs, {})
-                observed = built.observe(asked_by(spec), x)
-                fed = x[built.inputs[0].name]
+                built = built_of_spec(keras, spec)
+                x = draw_inputs(spec, spec.inputs, {})
+                observed = built.observe(Asked(spec.path, spec.seed, spec.dtype), x)
+                (given,), (ref,) = spec.inputs, spec.outputs
+                model, fed = keras.Model(built.tensors[given.name, 0], built.tensors[ref]), x[given.name]
                 graph = Graph(observed.nodes)
                 ratios = []
                 for _ in range(rounds):
                     started = time.perf_counter()
-                    built.model.predict(fed, verbose=0)
+                    model.predict(fed, verbose=0)
                     predicted = time.perf_counter()
                     check_nodes(observed, graph)
                     ratios.append((time.perf_counter() - predicted) / (predicted - started))

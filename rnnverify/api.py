@@ -18,15 +18,13 @@ from rnnverify.errors import RequestError
 from rnnverify.grids.grid import load_grid
 from rnnverify.grids.sweep import Progress
 from rnnverify.grids.sweep import sweep as sweep_grid
-from rnnverify.keras_model import session
-from rnnverify.keras_model.saved import check_saved_classes
+from rnnverify.keras_model.session import Session, describe_model, observe_model
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.registry import LAYERS
 from rnnverify.observation import Observation
 from rnnverify.results import CheckResult, Outcome, SweepResult, Verification
 from rnnverify.spec.model import Spec
 from rnnverify.spec.overrides import Override
-from rnnverify.spec.paths import is_function
 from rnnverify.verification.verdict import judge
 
 StrPath = str | os.PathLike[str]
@@ -58,12 +56,10 @@ def observe(target: Any, x: Any = None) -> Observation:
     if isinstance(target, Spec):
         if x is not None:
             raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
-        if target.model is not None and not is_function(target.model):
-            check_saved_classes(target.model, LAYERS)  # before Keras executes anything in the file
-        return session.observe(target)
+        return Session(LAYERS).observe(target)
     if x is None:
         raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
-    return session.observe_model(target, x)
+    return observe_model(target, x)
 
 
 def verify(target: Any, x: Any = None, *, atol: float | None = None, rtol: float | None = None) -> Verification:
@@ -193,7 +189,7 @@ def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = N
     states = (
         [] if initial_state is None else initial_state if isinstance(initial_state, list | tuple) else [initial_state]
     )
-    names, nodes, outputs = session.describe_model(model_or_layer, inputs, [np.asarray(state) for state in states])
+    names, nodes, outputs = describe_model(model_or_layer, inputs, [np.asarray(state) for state in states])
     fed = dict(zip(names, [*inputs, *map(np.asarray, states)], strict=True))
     masks = {} if mask is None else {names[0]: np.asarray(mask, dtype=bool)}
     if masks:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from rnnverify.keras_model.session import load_keras, quiet
+from rnnverify.keras_model.session import load_keras
+from rnnverify.keras_model.settings import quiet
 
 # Examples are drawn anew from a fixed seed, so that a run next year tries the same ones.
 settings.register_profile(

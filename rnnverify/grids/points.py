@@ -9,7 +9,8 @@ from functools import cache
 from rnnverify.diagnosis.explanation import explained
 from rnnverify.errors import RequestError
 from rnnverify.grids.grid import Grid, Point
-from rnnverify.grids.models import Models
+from rnnverify.keras_model.session import Session
+from rnnverify.layers.registry import LAYERS
 from rnnverify.report.records import record
 from rnnverify.results import Record
 from rnnverify.verification.verdict import judge
@@ -25,11 +26,11 @@ def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:
 def verify_point(grid: Grid, point: Point) -> Record:
     try:
         spec = grid.spec(point)
-        result = explained(judge(models().observe(spec)))
+        result = explained(judge(session().observe(spec)))
     except RequestError as error:
         return failed(grid, point, str(error))
     except Exception as error:  # a bug of ours, or no memory: the points after it count all the same
-        models.cache_clear()
+        session.cache_clear()
         return failed(grid, point, f"{type(error).__name__}: {error}")
     return {"point": dict(point), **record(result)}
 
@@ -40,6 +41,6 @@ def failed(grid: Grid, point: Point, message: str) -> Record:
 
 
 @cache
-def models() -> Models:
-    """This process's own."""
-    return Models()
+def session() -> Session:
+    """This process's own: points that follow each other share a model."""
+    return Session(LAYERS)

@@ -9,7 +9,8 @@ if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 from rnnverify.grids import points  # noqa: E402
-from rnnverify.keras_model.session import load_keras, quiet  # noqa: E402
+from rnnverify.keras_model.session import load_keras  # noqa: E402
+from rnnverify.keras_model.settings import quiet  # noqa: E402
 
 with quiet():
     load_keras()

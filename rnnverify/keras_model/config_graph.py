@@ -12,18 +12,18 @@ from rnnverify.observation import Ref
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call of one layer."""
+class InboundNode:
+    """One call of one layer, which Keras calls its inbound node."""
 
     name: str  # the node's name
     layer: str
     inputs: tuple[Ref, ...]
     initial_state: tuple[Ref, ...] = ()
-    masked: bool = False  # whether Keras hands it a mask
+    masked: bool = False  # whether Keras hands it a mask, which is known once it is called; see `connection`
 
 
-def calls_of_config(config: Mapping[str, Any]) -> tuple[list[Call], dict[str, set[str]]]:
-    """Every call of every layer in topological order, and for each node the classes of the layers that read it.
+def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
+    """Every call of every layer in topological order.
 
     Keras writes the masks that it passes on by itself into the graph, as nodes that are no layers. They are left out
     here, since the replay makes its own masks; anything else that is no layer is refused.
@@ -31,8 +31,7 @@ def calls_of_config(config: Mapping[str, Any]) -> tuple[list[Call], dict[str, se
     Raises:
         UnsupportedError: a model inside the model, an operation outside any layer, an argument that is not implemented.
     """
-    calls: dict[str, Call] = {}
-    readers: dict[str, set[str]] = {}
+    nodes: dict[str, InboundNode] = {}
     operations: dict[str, str] = {}
     masks: set[str] = set()
     for entry in config["layers"]:
@@ -42,49 +41,45 @@ def calls_of_config(config: Mapping[str, Any]) -> tuple[list[Call], dict[str, se
         if class_name in ("Functional", "Sequential", "Model"):
             raise UnsupportedError(f"layer {name!r}: a model inside a model is not implemented; verify it by itself")
         is_operation = ".ops." in (entry.get("module") or "")
-        for index, node in enumerate(entry["inbound_nodes"]):
-            call = read_call(name, index, node, is_operation, masks)
+        for index, inbound in enumerate(entry["inbound_nodes"]):
+            node = read_node(name, index, inbound, is_operation, masks)
             if is_operation:
-                operations[call.name] = class_name
+                operations[node.name] = class_name
             else:
-                calls[call.name] = call
-                for ref in call.inputs:
-                    readers.setdefault(ref.node, set()).add(class_name)
-    for call in calls.values():
-        for ref in (*call.inputs, *call.initial_state):
+                nodes[node.name] = node
+    for node in nodes.values():
+        for ref in (*node.inputs, *node.initial_state):
             if ref.node in operations:
                 raise UnsupportedError(
-                    f"layer {call.layer!r} reads {ref.node!r}, a Keras operation ({operations[ref.node]}) outside any"
+                    f"layer {node.layer!r} reads {ref.node!r}, a Keras operation ({operations[ref.node]}) outside any"
                     f" layer, which has no replay"
                 )
     if explicit := masks - operations.keys():
         raise UnsupportedError(f"a mask given explicitly, by {sorted(explicit)[0]!r}, is not implemented by the replay")
     order = TopologicalSorter(
-        {name: dict.fromkeys(r.node for r in (*c.inputs, *c.initial_state)) for name, c in calls.items()}
+        {name: dict.fromkeys(r.node for r in (*node.inputs, *node.initial_state)) for name, node in nodes.items()}
     )
-    return [calls[name] for name in order.static_order() if name in calls], readers
+    return [nodes[name] for name in order.static_order() if name in nodes]
 
 
-def read_call(name: str, index: int, node: Mapping[str, Any], is_operation: bool, masks: set[str]) -> Call:
+def read_node(name: str, index: int, inbound: Mapping[str, Any], is_operation: bool, masks: set[str]) -> InboundNode:
     """One entry of `inbound_nodes`; the nodes that masks come from are added to `masks`."""
-    inputs = tuple(tensors(node["args"]))
+    inputs = tuple(tensors(inbound["args"]))
     states: tuple[Ref, ...] = ()
-    masked = False
-    for key, value in node["kwargs"].items():
+    for key, value in inbound["kwargs"].items():
         if is_operation or value is None or (key == "training" and value is False):
             continue
         if key == "initial_state":
             states = tuple(tensors(value))
         elif key == "mask":
             masks.update(ref.node for ref in tensors(value))
-            masked = True
         elif key in ("inputs", "sequences"):
             inputs += tuple(tensors(value))
         else:
             raise UnsupportedError(
                 f"layer {name!r} is called with {key}={value!r}, which is not implemented by the replay"
             )
-    return Call(node_name(name, index), name, inputs, states, masked)
+    return InboundNode(node_name(name, index), name, inputs, states)
 
 
 def tensors(value: Any) -> Iterator[Ref]:

@@ -17,10 +17,9 @@ Array = npt.NDArray[Any]
 Trace = Callable[[Any, Any], None]  # of a model and what it is fed
 
 BATCH = 32  # samples that predict feeds at once by default
-RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 
 
-def walks_of(layer: Any, x: Any, states: Sequence[Any], name: str) -> list[list[Any]]:
+def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -> list[list[Any]]:
     """The sequence and the states of a recurrent layer's walk, of both walks of a Bidirectional; nothing of others.
 
     They are those of a second layer around the same cell, and so with the same weights, that emits every step and state.
@@ -29,14 +28,22 @@ def walks_of(layer: Any, x: Any, states: Sequence[Any], name: str) -> list[list[
     if hasattr(layer, "forward_layer"):
         parts = [(layer.forward_layer, states[:half]), (layer.backward_layer, states[half:])]
     else:
-        parts = [(layer, states)] if type(layer).__name__ in RECURRENT else []
+        parts = [(layer, states)] if isinstance(layer, keras.layers.RNN) else []
     walks = []
     for index, (original, start) in enumerate(parts):
-        config = {**original.get_config(), "return_sequences": True, "return_state": True}
-        sibling = type(original).from_config({**config, "name": f"walk_{index}_of_{name.replace(':', '_')}"})
-        sibling.cell = original.cell
-        walks.append(list(sibling(x, **({"initial_state": list(start)} if start else {}))))
+        sibling = emitting_all(original, f"walk_{index}_of_{name.replace(':', '_')}")
+        walks.append(keras.tree.flatten(sibling(x, **({"initial_state": list(start)} if start else {}))))
     return walks
+
+
+def emitting_all(layer: Any, name: str) -> Any:
+    """A recurrent layer around the same cell that emits every step, and its states after the last."""
+    config = {**layer.get_config(), "return_sequences": True, "return_state": True, "name": name}
+    if "cell" in config:  # a layer that is given its cell; others make their own
+        return type(layer)(**{**config, "cell": layer.cell})
+    sibling = type(layer).from_config(config)
+    sibling.cell = layer.cell
+    return sibling
 
 
 class Seen(NamedTuple):

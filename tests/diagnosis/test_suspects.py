@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from rnnverify.api import observe
 from rnnverify.diagnosis.evidence import Evidence
 from rnnverify.diagnosis.explanation import explained
 from rnnverify.diagnosis.suspects import gate_of, suspects
-from rnnverify.keras_model.session import observe
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.lstm import LSTMCell
 from rnnverify.layers.walk import Walk

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from rnnverify import load_spec, verify
+from rnnverify.api import observe
 from rnnverify.errors import DataError
-from rnnverify.keras_model.session import observe
 from rnnverify.layers.arrays import Array
 from rnnverify.spec import spec_from_mapping
 

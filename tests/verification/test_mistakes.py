@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnverify.keras_model.session import observe
+from rnnverify.api import observe
 from rnnverify.layers.arrays import Array, blocks
 from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.cell import Cell, Gates, States

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from rnnverify import verify
-from rnnverify.grids.models import Models
-from rnnverify.keras_model.session import observe
+from rnnverify.api import observe
+from rnnverify.keras_model.session import Session
 from rnnverify.layers.graph import Graph
+from rnnverify.layers.registry import LAYERS
 from rnnverify.observation import Observation
 from rnnverify.results import Verification
 from rnnverify.rounding import PRECISIONS, Rounded
@@ -163,12 +164,12 @@ def test_the_check_s_own_memory_does_not_grow_with_the_number_of_timesteps(
 ) -> None:
     monkeypatch.setattr(steps, "STRETCH", 1 << 12)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # how much several threads hold at once is a matter of chance
-    models = Models()  # one trace for both numbers of timesteps
+    session = Session(LAYERS)  # one trace for both numbers of timesteps
 
     def peak(timesteps: int) -> int:
         layers = [{"Masking": {}}] if masked else []
         layers += [{cell: {"units": 16, "return_sequences": True}}, {"Dense": {"units": 2}}]
-        observed = models.observe(spec_from_mapping({"N": 2, "T": timesteps, "D": 3, "layers": layers}))
+        observed = session.observe(spec_from_mapping({"N": 2, "T": timesteps, "D": 3, "layers": layers}))
         graph = Graph(observed.nodes)
         steps.check_nodes(observed, graph)
         tracemalloc.start()

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from rnnverify import verify
+from rnnverify.api import observe
 from rnnverify.errors import DataError
-from rnnverify.keras_model.session import observe
 from rnnverify.layers.arrays import Array
 from rnnverify.observation import Node, Observation, Ref, Tolerance
 from rnnverify.observation.precision import LARGEST

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnnverify.api import observe
 from rnnverify.errors import DataError
-from rnnverify.grids.models import Models
-from rnnverify.keras_model.session import observe
+from rnnverify.keras_model.session import Session
+from rnnverify.layers.registry import LAYERS
 from rnnverify.observation import Observation
 from rnnverify.spec import Spec, spec_from_mapping
 
-LAYERS = [
+STACK = [
     {"Masking": {}},
     {"TimeDistributed": {"layer": {"Dense": {"units": 6}}}},
     {"Bidirectional": {"layer": {"LSTM": {"units": 4, "return_sequences": True}}, "merge_mode": "sum"}},
@@ -38,25 +39,25 @@ def assert_same(shared: Observation, own: Observation) -> None:
 
 
 def test_points_one_after_the_other_are_those_of_models_of_their_own() -> None:
-    models = Models()
+    session = Session(LAYERS)
     points = [{}, {"T": 9}, {"N": 40}, {"seed": 3}, {"seed": 3, "weights": {"scale": 2.0}}, {"layer": "LSTM"}, {}]
     points += [
-        {"layers": LAYERS},
-        {"layers": LAYERS, "dtype": "float64", "T": 9},
+        {"layers": STACK},
+        {"layers": STACK, "dtype": "float64", "T": 9},
         {"layers": [{"Dense": {"units": 3}}]},
     ]
-    shared = [models.observe(spec(**point)) for point in points]
+    shared = [session.observe(spec(**point)) for point in points]
     for point, observed in zip(points, shared, strict=True):
         assert_same(observed, observe(spec(**point)))
 
 
 def test_one_trace_does_for_every_size() -> None:
-    models = Models()
+    session = Session(LAYERS)
     for sizes in ({}, {"T": 9}, {"N": 1}, {"N": 40, "T": 1}, {"N": 300}):
-        models.observe(spec(**sizes))
-    assert models.built is not None
-    assert models.built.watcher.model.predict_function.experimental_get_tracing_count() == 1
-    assert models.built.model.predict_function is None
+        session.observe(spec(**sizes))
+    assert session.built is not None
+    assert session.built.watcher.model.predict_function.experimental_get_tracing_count() == 1
+    assert session.built.model is None  # no other one is traced
 
 
 def test_first_weights_come_from_the_seed_alone_whatever_other_threads_draw(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +65,7 @@ def test_first_weights_come_from_the_seed_alone_whatever_other_threads_draw(monk
 
     real = keras.utils.set_random_seed
     monkeypatch.setattr(keras.utils, "set_random_seed", lambda seed: real(random.randrange(1000)))
-    layers = [{"Embedding": {"input_dim": 9, "output_dim": 3}}, *LAYERS[1:]]
+    layers = [{"Embedding": {"input_dim": 9, "output_dim": 3}}, *STACK[1:]]
     first, second = (observe(spec(layers=layers, weights="keras")) for _ in range(2))
     assert_same(first, second)
     forward, recurrent, _, backward, *_ = first.nodes[2].weights.values()
@@ -75,8 +76,8 @@ def test_first_weights_come_from_the_seed_alone_whatever_other_threads_draw(monk
 
 
 def test_weights_that_are_refused_do_not_stay_behind() -> None:
-    models = Models()
-    models.observe(spec(dtype="float16"))
+    session = Session(LAYERS)
+    session.observe(spec(dtype="float16"))
     with pytest.raises(DataError):
-        models.observe(spec(dtype="float16", weights={"scale": 1e6}))
-    assert_same(models.observe(spec(dtype="float16", T=9)), observe(spec(dtype="float16", T=9)))
+        session.observe(spec(dtype="float16", weights={"scale": 1e6}))
+    assert_same(session.observe(spec(dtype="float16", T=9)), observe(spec(dtype="float16", T=9)))

@@ -1,0 +1,95 @@
+"""From a spec to Keras's layers, connected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from rnnverify.errors import SpecError
+from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.config_graph import InboundNode
+from rnnverify.keras_model.connection import connect
+from rnnverify.keras_model.probe import Trace
+from rnnverify.keras_model.refusals import refusal
+from rnnverify.observation import Ref
+from rnnverify.spec.arguments import LayerArguments, NestedLayer, snake_case
+from rnnverify.spec.model import Input, Spec
+
+PARTS = ("cell", "layer", "forward_layer", "backward_layer")  # of a layer, with settings of their own
+
+
+def built_of_spec(keras: Any, spec: Spec, trace: Trace | None = None) -> Built:
+    """Build the layers of a spec, with the number of timesteps left open where no layer is tied to it.
+
+    Args:
+        trace: is done to a model before its first prediction.
+
+    Raises:
+        SpecError: Keras refuses a layer, or the model.
+    """
+    layers = []
+    for layer in spec.layers:
+        try:
+            made = keras_layer(keras, layer.class_name, layer.arguments, layer.name, spec.dtype)
+        except Exception as error:  # Keras raises all kinds; each means that this layer cannot be built
+            raise SpecError(refusal(spec.path, layer.name, error)) from None
+        seed_initializers(made, Random(f"{spec.seed} {layer.name}"))
+        layers.append((InboundNode(layer.name, layer.name, layer.inputs, layer.initial_state), made))
+    tied = any(layer.layer.tied_to_time for layer in spec.layers)
+    inputs = spec.inputs if tied else with_open_time(spec)
+    floats = "float64" if spec.dtype == "float64" else "float32"
+    given = {
+        Ref(one.name): keras.Input(one.shape, name=one.name, dtype="int32" if one.role == "ids" else floats)
+        for one in inputs
+    }
+    tensors, nodes = connect(keras, given, layers, spec.path)
+    return Built(
+        keras=keras,
+        inputs=inputs,
+        tensors=tensors,
+        nodes=nodes,
+        layers={node.layer: made for node, made in layers},
+        outputs=spec.outputs,
+        trace=trace,
+    )
+
+
+def with_open_time(spec: Spec) -> tuple[Input, ...]:
+    """The inputs of a spec with the number of timesteps left open."""
+    any_number: Any = None
+    return tuple(
+        replace(given, shape=(any_number, *given.shape[1:]))
+        if given.shape[:1] == (spec.T,) and given.role != "state"
+        else given
+        for given in spec.inputs
+    )
+
+
+def keras_layer(keras: Any, class_name: str, given: LayerArguments, name: str, dtype: str) -> Any:
+    """One Keras layer from a spec's arguments."""
+    made: dict[str, Any] = {}
+    for key, value in given.keras_arguments().items():
+        if isinstance(value, NestedLayer):
+            inner = value.arguments.name or snake_case(value.class_name)
+            value = keras_layer(keras, value.class_name, value.arguments, inner, dtype)
+        made[key] = value
+    if "recurrent_initializer" in type(given).model_fields and "bfloat16" in (made.get("dtype", dtype), dtype):
+        made.setdefault(
+            "recurrent_initializer", "glorot_uniform"
+        )  # TensorFlow has no QR, so no orthogonal, in bfloat16
+    return getattr(keras.layers, class_name)(**{"dtype": dtype, **made, "name": name})
+
+
+def seed_initializers(layer: Any, random: Random) -> None:
+    """Give every initialiser a seed that has none.
+
+    Otherwise it takes one from Python's global generator, of which other threads may draw at the same time: on the workers
+    of a cluster they do.
+    """
+    for name, initializer in vars(layer).items():
+        if name.endswith("_initializer") and hasattr(initializer, "seed") and initializer.get_config()["seed"] is None:
+            initializer.seed = random.randrange(1, 2**31)
+    for name in PARTS:
+        if name in vars(layer):
+            seed_initializers(vars(layer)[name], random)

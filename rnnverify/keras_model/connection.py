@@ -1,0 +1,61 @@
+"""Layers called on tensors, one after the other, so that every tensor between them is in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rnnverify.errors import SpecError
+from rnnverify.keras_model.config_graph import InboundNode
+from rnnverify.keras_model.refusals import first_line, refusal
+from rnnverify.observation import Ref
+
+Connected = tuple[dict[Ref, Any], tuple[InboundNode, ...]]
+
+
+def connect(keras: Any, given: Mapping[Ref, Any], calls: Sequence[tuple[InboundNode, Any]], origin: str) -> Connected:
+    """Call every layer in turn: every tensor there is then, and the nodes, with whether Keras handed them a mask.
+
+    Keras names the operations that make its masks by itself, such as `concatenate`, and refuses a graph in which a layer has
+    the same name. Called once more, they get other names.
+
+    Raises:
+        SpecError: Keras refuses to call a layer on what it is given, or to make a model of them all.
+    """
+    for attempt in range(len(calls) + 2):
+        tensors, nodes = called_in_turn(keras, given, calls, origin)
+        try:
+            keras.Model(list(given.values()), list(tensors.values()))
+        except ValueError as error:
+            if "names should be unique" in str(error) and attempt <= len(calls):
+                continue
+            raise SpecError(f"{origin}: Keras refuses to build the model: {first_line(error)}") from None
+        break
+    return tensors, nodes
+
+
+def called_in_turn(
+    keras: Any, given: Mapping[Ref, Any], calls: Sequence[tuple[InboundNode, Any]], origin: str
+) -> Connected:
+    tensors, nodes = dict(given), []
+    for node, layer in calls:
+        inputs = [tensors[ref] for ref in node.inputs]
+        states = [tensors[ref] for ref in node.initial_state]
+        try:
+            made = layer(inputs if len(inputs) > 1 else inputs[0], **({"initial_state": states} if states else {}))
+        except (
+            Exception
+        ) as error:  # Keras raises all kinds; each means that this layer cannot be called on these inputs
+            raise SpecError(refusal(origin, node.layer, error)) from None
+        outputs = keras.tree.flatten(made)
+        for index, tensor in enumerate(outputs):
+            tensors[Ref(node.name, index)] = tensor
+        nodes.append(replace(node, masked=handed_a_mask(outputs[0])))
+    return tensors, tuple(nodes)
+
+
+def handed_a_mask(output: Any) -> bool:
+    """Whether Keras handed a mask to the call that made this tensor: it writes down every call with its arguments."""
+    history = output._keras_history
+    return history.operation._inbound_nodes[history.node_index].arguments.kwargs.get("mask") is not None

@@ -1,0 +1,141 @@
+"""Models that are there already, loaded, returned by a function of the user's, or made of one layer; and taken apart."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from rnnverify.errors import DataError, RequestError, SpecError
+from rnnverify.keras_model.built import Built, is_embedding
+from rnnverify.keras_model.config_graph import InboundNode, inbound_nodes, output_refs
+from rnnverify.keras_model.connection import connect
+from rnnverify.keras_model.refusals import first_line
+from rnnverify.observation import Ref
+from rnnverify.spec.model import Input, Spec
+from rnnverify.spec.paths import is_function
+
+Array = npt.NDArray[Any]
+
+
+def load_model(keras: Any, spec: Spec) -> Any:
+    """The model that a spec names: a file, or what a function of the user's returns.
+
+    Raises:
+        RequestError: there is none, or it is not a Keras model.
+    """
+    name = spec.model or ""
+    try:
+        if not is_function(name):
+            return keras.models.load_model(name, compile=False, safe_mode=True)
+        module, _, function = name.rpartition(":")
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        model = getattr(importlib.import_module(module), function)()
+    except Exception as error:  # a damaged file, or whatever the user's function raises
+        raise RequestError(f"{spec.path}: model: {name} cannot be loaded: {first_line(error)}") from None
+    if not isinstance(model, keras.Model):
+        raise RequestError(f"{spec.path}: model: expected {name} to return a keras.Model, got {type(model).__name__}")
+    return model
+
+
+def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
+    """Take a built model apart and connect its layers once more, so that every tensor between them can be seen.
+
+    Raises:
+        RequestError: it has no fixed graph, or one that cannot be replayed.
+    """
+    if not model.built or not getattr(model, "inputs", None):
+        raise RequestError(
+            f"the model {model.name!r} has no fixed graph: expected a Sequential or functional model that is built"
+        )
+    functional = functional_of(keras, model) if isinstance(model, keras.Sequential) else model
+    config = functional.get_config()
+    nodes = inbound_nodes(config)
+    layers = {node.layer: functional.get_layer(node.layer) for node in nodes}
+    feed = config["input_layers"]
+    names = [ref.node for ref in output_refs(feed)]
+    inputs = tuple(described_input(functional.get_layer(name), readers(name, nodes, layers), spec) for name in names)
+    given = {
+        Ref(one.name): keras.Input(one.shape, name=one.name, dtype=functional.get_layer(one.name).dtype)
+        for one in inputs
+    }
+    tensors, connected = connect(keras, given, [(node, layers[node.layer]) for node in nodes], model.name)
+    return Built(
+        keras=keras,
+        inputs=inputs,
+        tensors=tensors,
+        nodes=connected,
+        layers=layers,
+        outputs=output_refs(config["output_layers"]),
+        model=model,
+        feed={key: output_refs(value)[0].node for key, value in feed.items()} if isinstance(feed, dict) else None,
+    )
+
+
+def functional_of(keras: Any, sequential: Any) -> Any:
+    """A Sequential model as a functional one, of the same layers."""
+    x = inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name) for t in sequential.inputs]
+    for layer in sequential.layers:
+        x = layer(x[0] if isinstance(x, list) else x)
+    return keras.Model(inputs, x)
+
+
+def readers(name: str, nodes: Sequence[InboundNode], layers: dict[str, Any]) -> list[Any]:
+    """The layers that are called on an input."""
+    return [layers[node.layer] for node in nodes if any(ref.node == name for ref in node.inputs)]
+
+
+def described_input(layer: Any, read_by: Sequence[Any], spec: Spec | None) -> Input:
+    """One input of a model; a free number of timesteps becomes the spec's T."""
+    shape = layer.batch_shape[1:]
+    if spec is not None:
+        free_timesteps = [spec.T if axis == 0 and size is None else size for axis, size in enumerate(shape)]
+        if None in free_timesteps:
+            letter = "T" if shape[0] is None else "a fixed size"
+            raise SpecError(
+                f"{spec.path}: the input {layer.name!r} of the model has shape {shape};"
+                f" it needs {letter}, which is not set"
+            )
+        shape = tuple(free_timesteps)
+    return Input(layer.name, tuple(shape), "ids" if any(map(is_embedding, read_by)) else "features")
+
+
+def taken_apart(keras: Any, model: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Built:
+    """A model, or a layer made into one, taken apart, if these arrays fit it.
+
+    Raises:
+        RequestError: it is neither, or not built; or the arrays do not fit.
+    """
+    if not isinstance(model, keras.Layer):  # a keras.Model is one too
+        raise RequestError(f"expected a keras.Model, a Keras layer or a spec, got {type(model).__name__}")
+    if not isinstance(model, keras.Model):
+        if not model.built:
+            raise RequestError(f"the layer {model.name!r} has no weights yet: call it once, or build it")
+        model = model_of_layer(keras, model, inputs, states)
+    elif states:
+        raise RequestError("expected a single recurrent layer beside initial_state, got a model")
+    built = built_of_model(keras, model)
+    if len(inputs) + len(states) != len(built.inputs):
+        raise DataError(f"expected {len(built.inputs)} inputs for the model {model.name!r}, got {len(inputs)}")
+    for given, array in zip(built.inputs, [*inputs, *states], strict=True):
+        fits = [want in (None, have) for want, have in zip(given.shape, array.shape[1:], strict=False)]
+        if array.ndim != len(given.shape) + 1 or not all(fits):
+            raise DataError(
+                f"expected the input {given.name!r} as (N, *{given.shape}), got an array of shape {array.shape}"
+            )
+    return built
+
+
+def model_of_layer(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Any:
+    """A model that is one layer."""
+    given, start = ([keras.Input(a.shape[1:], dtype=a.dtype.name) for a in arrays] for arrays in (inputs, states))
+    try:
+        y = layer(given if len(given) > 1 else given[0], **({"initial_state": start} if start else {}))
+    except Exception as error:  # Keras raises all kinds; each means that these arrays do not fit this layer
+        raise RequestError(f"the layer {layer.name!r} cannot be called on these inputs: {first_line(error)}") from None
+    return keras.Model([*given, *start], y)

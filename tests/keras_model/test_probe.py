@@ -1,0 +1,51 @@
+"""The steps of a recurrent layer, whatever its cell is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify.keras_model.models import taken_apart
+from rnnverify.layers.arrays import Array
+
+
+@pytest.fixture
+def x() -> Array:
+    return np.random.default_rng(7).standard_normal((2, 6, 3)).astype(np.float32)
+
+
+def test_a_cell_of_the_user_s_own_is_watched_at_every_step(keras: Any, x: Array) -> None:
+    class Sum(keras.layers.Layer):  # type: ignore[name-defined, misc]
+        def __init__(self, units: int) -> None:
+            super().__init__()
+            self.units = self.state_size = units
+
+        def build(self, shape: Any) -> None:
+            self.kernel = self.add_weight(shape=(shape[-1], self.units), name="kernel")
+
+        def call(self, inputs: Any, states: Any) -> Any:
+            h = inputs @ self.kernel + states[0]
+            return h, [h]
+
+    layer = keras.layers.RNN(Sum(5), go_backwards=True)
+    layer(x)
+    ((walked,),) = taken_apart(keras, layer, [x], []).watcher.look(x, len(x)).walks.values()
+    kernel = layer.get_weights()[0].astype(np.float64)
+    np.testing.assert_allclose(walked.sequence, np.cumsum(x[:, ::-1] @ kernel, axis=1), atol=1e-5)
+    np.testing.assert_array_equal(walked.states[0], walked.sequence[:, -1])
+
+
+def test_stacked_cells_have_all_their_states(keras: Any, x: Array) -> None:
+    layer = keras.layers.RNN([keras.layers.LSTMCell(4), keras.layers.GRUCell(2)])
+    layer(x)
+    ((walked,),) = taken_apart(keras, layer, [x], []).watcher.look(x, len(x)).walks.values()
+    assert walked.sequence.shape == (2, 6, 2)
+    assert [state.shape for state in walked.states] == [(2, 4), (2, 4), (2, 2)]
+
+
+def test_a_layer_without_steps_has_none(keras: Any, x: Array) -> None:
+    layer = keras.layers.Dense(4)
+    layer(x)
+    assert taken_apart(keras, layer, [x], []).watcher.look(x, len(x)).walks == {}
