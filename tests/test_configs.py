@@ -58,13 +58,17 @@ DERIVATIONS = {
 }
 
 
+# TensorFlow traces a TimeDistributed step by step, which takes five seconds for 500; `make check` takes that time.
+SHORTER = {"many_to_many": [("T", 50)]}
+
+
 def test_every_config_is_counted() -> None:
     assert {path.stem for path in CONFIGS.glob("*.yaml")} == PARAMETERS.keys()
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_a_config_matches_with_the_parameters_counted_by_hand(name: str) -> None:
-    result = verify(load_spec(str(CONFIGS / f"{name}.yaml")))
+    result = verify(load_spec(str(CONFIGS / f"{name}.yaml"), SHORTER.get(name, [])))
     assert result.verdict == "match"
     assert [layer.parameters for layer in result.layers] == PARAMETERS[name]
     derived = [derivation(layer.weights) for layer in result.layers]
