@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rnnverify import load_spec, verify
+from rnnverify import api, load_spec, verify
 from rnnverify.report.parameters import derivation
+from rnnverify.sweep.models import Models
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -62,12 +63,21 @@ DERIVATIONS = {
 SHORTER = {"many_to_many": [("T", 50)]}
 
 
+@pytest.fixture(scope="module")
+def models() -> Models:
+    """Traces a model once for all configs of one architecture that follow each other."""
+    return Models()
+
+
 def test_every_config_is_counted() -> None:
     assert {path.stem for path in CONFIGS.glob("*.yaml")} == PARAMETERS.keys()
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_a_config_matches_with_the_parameters_counted_by_hand(name: str) -> None:
+def test_a_config_matches_with_the_parameters_counted_by_hand(
+    name: str, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "observe", lambda spec, *_: models.observe(spec))
     result = verify(load_spec(str(CONFIGS / f"{name}.yaml"), SHORTER.get(name, [])))
     assert result.verdict == "match"
     assert [layer.parameters for layer in result.layers] == PARAMETERS[name]
