@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rnnverify import load_spec, verify
+from rnnverify import api, load_spec, verify
+from rnnverify.keras_model.session import Session
+from rnnverify.layers.registry import LAYERS
 from rnnverify.report.parameters import derivation
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -62,12 +64,21 @@ DERIVATIONS = {
 SHORTER = {"many_to_many": [("T", 50)]}
 
 
+@pytest.fixture(scope="module")
+def models() -> Session:
+    """Traces a model once for all configs of one architecture that follow each other."""
+    return Session(LAYERS)
+
+
 def test_every_config_is_counted() -> None:
     assert {path.stem for path in CONFIGS.glob("*.yaml")} == PARAMETERS.keys()
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_a_config_matches_with_the_parameters_counted_by_hand(name: str) -> None:
+def test_a_config_matches_with_the_parameters_counted_by_hand(
+    name: str, models: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "observe", lambda spec, *_: models.observe(spec))
     result = verify(load_spec(str(CONFIGS / f"{name}.yaml"), SHORTER.get(name, [])))
     assert result.verdict == "match"
     assert [layer.parameters for layer in result.layers] == PARAMETERS[name]

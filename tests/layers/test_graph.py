@@ -97,12 +97,13 @@ def test_a_mask_is_handed_from_node_to_node_and_heeded() -> None:
 
 
 def test_a_call_that_keras_gives_no_mask_runs_over_the_masked_steps_and_hands_the_mask_on() -> None:
-    mask = node("mask", "Masking", X, mask_value=2.0)
-    plain = linear("plain", X, [[1.0]])
-    added = adding("rnn", Ref("mask"), states=(Ref("h"),), masked=False)
-    found = Graph((mask, plain, added)).run(arrays({"x": MASKED, "h": [[100.0]]}))
-    assert found[Ref("rnn")].values.tolist() == [[[100], [100], [100], [104]]]
-    assert found[Ref("mask")].mask is not None
+    mask = np.array([[True, False, True, False]])
+    given = arrays({"x": MASKED, "h": [[100.0]]})
+    heeding, ignoring = (adding("rnn", X, states=(Ref("h"),), masked=masked) for masked in (True, False))
+    assert Graph([heeding]).run(given, masks={"x": mask})[Ref("rnn")].values.tolist() == [[[100], [100], [100], [100]]]
+    ignored = Graph([ignoring]).run(given, masks={"x": mask})[Ref("rnn")]
+    assert ignored.values.tolist() == [[[100], [102], [102], [106]]]
+    assert ignored.mask is mask
 
 
 def test_a_mask_may_come_with_an_input() -> None:
@@ -149,6 +150,13 @@ def test_token_ids_are_never_rounded() -> None:
         assert found.values.tolist() == [[[7.0], [0.0]]]
         assert found.mask is not None
         assert found.mask.tolist() == [[True, False]]
+
+
+def test_whole_numbers_stay_whole_numbers() -> None:
+    found = Graph([node("flat", "Flatten", X, dtype="float16")]).run({"x": np.array([[2049, 0]])})
+    for ref in (X, Ref("flat")):
+        assert found[ref].values.tolist() == [[2049, 0]]
+        assert found[ref].values.dtype.kind == "i"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

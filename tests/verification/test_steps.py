@@ -191,7 +191,7 @@ def test_the_check_s_own_memory_does_not_grow_with_the_number_of_timesteps(
 def test_where_keras_s_range_ends_on_the_way_it_is_not_blamed(cell: str, activation: str) -> None:
     layers = [{cell: {"units": 12, "activation": activation}}, {"Dense": {"units": 3, "activation": "softmax"}}]
     keys = {"weights": {"scale": 30.0}, "data": {"normal": {"scale": 1e4}}, "dtype": "float16"}
-    observed = observe(spec_from_mapping({"N": 3, "T": 9, "D": 2, "layers": layers, **keys}))
+    observed = Session(LAYERS).observe(spec_from_mapping({"N": 3, "T": 9, "D": 2, "layers": layers, **keys}))
     (walk,) = observed.walks[observed.nodes[0].name]
     assert not np.isfinite(walk.sequence).all()
     assert judge(observed).result.passed
