@@ -70,3 +70,22 @@ def test_a_module_that_breaks_a_contract_is_named(copy: Path, module: str, line:
     result = lint(copy)
     assert result.returncode != 0
     assert named in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("path", ["helpers.py", "viewer/__init__.py"])
+def test_a_module_that_nobody_has_placed_is_named(copy: Path, path: str) -> None:
+    added = copy / "rnnverify" / path
+    added.parent.mkdir(exist_ok=True)
+    added.write_text("")
+    result = lint(copy)
+    assert result.returncode != 0
+    assert path.split(".")[0].split("/")[0] in result.stdout
+    assert "BROKEN" in result.stdout or "exhaustive" in result.stdout.lower()
+
+
+def test_the_hall_stays_small() -> None:
+    """At most eight files at the top of the package, and no module that is not read in one go."""
+    package = ROOT / "rnnverify"
+    assert len([path for path in package.iterdir() if path.is_file()]) <= 8
+    lengths = {path: len(path.read_text().splitlines()) for path in package.rglob("*.py")}
+    assert {str(path): length for path, length in lengths.items() if length > 250} == {}

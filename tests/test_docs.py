@@ -16,6 +16,7 @@ from rnnverify.layers.registry import LAYERS
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.data import KINDS
 from rnnverify.spec.keys import SpecKeys
+from rnnverify.spec.ledger import ledger
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -86,3 +87,14 @@ def test_the_grid_in_the_readme_is_one(tmp_path: Path) -> None:
     assert len(loaded) == 100
     assert loaded.axes["T"] == (10, 20, 30, 40)
     assert loaded.axes["M"] == (4, 8, 16, 32, 64, 128, 256)
+
+
+def test_the_table_of_layers_is_the_ledger() -> None:
+    assert "\n".join(ledger()) in README
+
+
+def test_every_room_has_a_row() -> None:
+    package = ROOT / "rnnverify"
+    rooms = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").is_file()}
+    rooms |= {"api.py", "suite.py", "results.py"}
+    assert {room for room in rooms if f"`{room}`" not in README} == set()
