@@ -38,7 +38,7 @@ def find_specs(paths: Sequence[str]) -> list[str]:
 
 
 def is_grid(file: Path) -> bool:
-    """Whether a YAML file is a grid for `rnnverify sweep`, and no spec."""
+    """Whether a YAML file is a grid for `rnnverify sweep`, and not a spec."""
     try:
         with file.open("rb") as content:
             return GRID.search(content.read(LARGEST_FILE)) is not None

@@ -36,7 +36,7 @@ Place = tuple[int, tuple[int, ...]]  # of a weight: in which array, and where in
 def suspects(
     evidence: Evidence, names: Sequence[str], units: int, unit: int, precision: Precision
 ) -> tuple[tuple[Suspect, ...], str | None]:
-    """The most suspicious of a unit's weights, and the gate, where it can be told.
+    """The most suspicious of a unit's weights, and the gate, where it is one alone.
 
     Args:
         names: of the layer's weights, in the order of `get_weights()`.
@@ -55,18 +55,18 @@ def suspects(
     change = np.divide(projected, length, out=np.zeros_like(length), where=length > 0)
     share = change * projected / (y @ y)
     gates = np.array([index[-1] for _, index in places])
-    told = gate_of(evidence, gates, influence, share, y)
-    if told is not None:
-        own = [place for place in places if evidence.gates[place[1][-1]] == told]
+    named = gate_of(evidence, gates, influence, share, y)
+    if named is not None:
+        own = [place for place in places if evidence.gates[place[1][-1]] == named]
         if not explained_by(evidence, own, precision):
-            told = None
+            named = None
     found = []
     for k in np.argsort(-share, kind="stable"):
         which, (*row, gate) = places[k]
-        if told in (None, evidence.gates[gate]):
+        if named in (None, evidence.gates[gate]):
             index = (*row, gate * units + unit)
             found.append(Suspect(names[which], index, evidence.gates[gate], float(change[k]), float(share[k])))
-    return tuple(found[:NAMED]), told
+    return tuple(found[:NAMED]), named
 
 
 def in_deviations(evidence: Evidence, places: Sequence[Place], precision: Precision) -> tuple[Array, Array]:

@@ -26,7 +26,7 @@ def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
     """Every call of every layer in topological order.
 
     Keras writes the masks that it passes on by itself into the graph, as nodes that are no layers. They are left out
-    here, since the replay makes its own masks; anything else that is no layer is refused.
+    here, since the replay makes its own masks; anything else that is not a layer is refused.
 
     Raises:
         UnsupportedError: a model inside the model, an operation outside any layer, an argument that is not implemented.

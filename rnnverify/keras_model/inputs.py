@@ -143,7 +143,7 @@ def reading(path: str, wanted: str) -> Iterator[None]:
         DataError: the file cannot be read, or is damaged.
     """
     if os.path.exists(path) and not os.path.isfile(path):  # a directory; or a pipe, which may never end
-        raise DataError(f"{path}: expected {wanted}, got something that is no file")
+        raise DataError(f"{path}: expected {wanted}, got something that is not a file")
     try:
         yield
     except OSError as error:

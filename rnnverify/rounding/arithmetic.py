@@ -52,7 +52,7 @@ def plus(x: Any, y: Any) -> Any:
 
 
 def terms_of(x: Any) -> tuple[Any, ...]:
-    """What was added to make x; a number that is no sum is its own term."""
+    """What was added to make x; a number that is not a sum is its own term."""
     return (x.history.terms or (x.value,)) if isinstance(x, Rounded) else (x,)
 
 

@@ -23,7 +23,7 @@ ALIKE = 1e6  # up to so many times the scale of the inner products, float32 has 
 
 
 class InnerProducts(NamedTuple):
-    """x @ w, x (..., n) and w (n, M), with what its errors hang on."""
+    """x @ w, x (..., n) and w (n, M), with what its errors depend on."""
 
     value: Array  # (..., M)
     lengths: Array  # of x, (..., 1)

@@ -20,7 +20,7 @@ def parse_override(text: str) -> Override:
     """`KEY=VALUE`, the value as YAML.
 
     Raises:
-        RequestError: there is no `=`, or the value is no YAML.
+        RequestError: there is no `=`, or the value is not YAML.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():

@@ -84,7 +84,7 @@ def read_source(path: str) -> Source:
     """Read a YAML file.
 
     Raises:
-        SpecError: it cannot be read, is no UTF-8 text, is no YAML, or uses what a spec has no use for.
+        SpecError: it cannot be read, is not UTF-8 text, is not YAML, or uses what a spec has no use for.
     """
     try:
         if FilePath(path).is_dir():
@@ -177,7 +177,7 @@ def check_plain(value: Any, name: str) -> None:
     """Hold a mapping that comes from no file to what a file can say.
 
     Raises:
-        SpecError: it is too large or too deep, contains itself, or has keys that are no text.
+        SpecError: it is too large or too deep, contains itself, or has keys that are not text.
     """
     waiting: list[tuple[Path, Any]] = [((), value)]
     for _ in range(MOST_NODES):
