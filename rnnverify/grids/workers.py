@@ -23,6 +23,7 @@ SHARED = ("N", "T", "data", "weights", "seed", "tolerance")  # keys by which poi
 # seconds. See `work_of`.
 MOST_AT_ONCE, MOST_WORK = 16, 4e9
 AHEAD = 4  # tasks waiting for each worker
+PATIENCE = 10  # seconds that a scheduler may take to answer, and then to find a worker
 
 
 class Executor(Protocol):
@@ -159,14 +160,14 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
     except ImportError:
         raise RequestError("--scheduler needs Dask: pip install 'rnnverify[dask]'") from None
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout=PATIENCE)
     except (OSError, ValueError, TimeoutError) as error:
         raise RequestError(
             f"--scheduler {address}: no Dask scheduler answers there ({error}); start one with: dask scheduler"
         ) from None
     with client:
         try:
-            client.wait_for_workers(1, timeout="10s")
+            client.wait_for_workers(1, timeout=PATIENCE)
         except TimeoutError:
             raise RequestError(
                 f"--scheduler {address}: it has no workers; start one with: dask worker {address}"

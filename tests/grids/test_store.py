@@ -152,7 +152,21 @@ def threads(count):
 
 points.verify_points, workers.local = stand_ins.slow, threads
 from rnnverify.cli.group import main
-main(["sweep", sys.argv[1], "--output", sys.argv[2], "--workers", "2", "-q"])
+def sweep():
+    main(["sweep", sys.argv[1], "--output", sys.argv[2], "--workers", "2", "-q"])
+"""
+# One process imports everything, and each sweep is a fork of it: the kill falls into the sweep, not into an import.
+KILLED = """
+import os, time
+for moment in sys.stdin:
+    process = os.fork()
+    if process == 0:
+        sweep()
+        os._exit(0)
+    time.sleep(float(moment))
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    print("killed", flush=True)
 """
 
 
@@ -160,22 +174,27 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_doubled(tmp_path: Path
     (tmp_path / "grid.yaml").write_text(
         "base: {D: 3, K: 2, M: 5}\ngrid: {N: {range: [1, 21]}, T: {range: [1, 31]}, layer: [LSTM, GRU]}"
     )
-    command = [sys.executable, "-c", SWEEP, str(tmp_path / "grid.yaml"), str(tmp_path / "out")]
+    files = [str(tmp_path / "grid.yaml"), str(tmp_path / "out")]
     rng = random.Random(20261122)
     seen: list[int] = []
-    for _ in range(20):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.5, 1.2))
-        process.kill()
-        process.wait()
-        path = tmp_path / "out" / "results.jsonl"
-        content = path.read_bytes() if path.exists() else b""
-        if rng.random() < 0.5 and content:  # as a crash of the machine may leave it
-            with path.open("ab") as file:
-                file.write(content.splitlines()[-1][: rng.randrange(1, 40)])
-        seen.append(content.count(b"\n"))
+    command = [sys.executable, "-c", SWEEP + KILLED, *files]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killer:
+        assert killer.stdin is not None
+        assert killer.stdout is not None
+        for _ in range(20):
+            print(rng.uniform(0.0, 0.4), file=killer.stdin, flush=True)
+            while (told := killer.stdout.readline()) != "killed\n":
+                assert told
+            path = tmp_path / "out" / "results.jsonl"
+            content = path.read_bytes() if path.exists() else b""
+            if rng.random() < 0.5 and content:  # as a crash of the machine may leave it
+                with path.open("ab") as file:
+                    file.write(content.splitlines()[-1][: rng.randrange(1, 40)])
+            seen.append(content.count(b"\n"))
+        killer.stdin.close()
     assert seen == sorted(seen)
-    assert seen[-1] > 0
+    assert len(set(seen)) > 5
+    command = [sys.executable, "-c", SWEEP + "sweep()", *files]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     points = [(one["point"]["N"], one["point"]["T"], one["point"]["layer"]) for one in lines(tmp_path / "out")]
@@ -185,7 +204,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_doubled(tmp_path: Path
 
 def test_ctrl_c_keeps_the_results_and_says_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "grid.yaml").write_text("base: {D: 3, K: 2, M: 5}\ngrid: {N: {range: [1, 61]}, T: {range: [1, 61]}}")
-    command = [sys.executable, "-c", SWEEP, str(tmp_path / "grid.yaml"), str(tmp_path / "out")]
+    command = [sys.executable, "-c", SWEEP + "sweep()", str(tmp_path / "grid.yaml"), str(tmp_path / "out")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "out" / "results.jsonl").exists() or not lines(tmp_path / "out"):
         time.sleep(0.05)

@@ -207,8 +207,9 @@ def test_a_cluster_finds_the_same_also_where_a_worker_is_killed_in_the_middle(
     assert numbers(found) == alone
 
 
-def test_a_scheduler_that_does_not_answer_is_told() -> None:
+def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
+    monkeypatch.setattr("rnnverify.grids.workers.PATIENCE", 0.5)
     for address in ("tcp://127.0.0.1:9", "nowhere", "tcp://"):
         with pytest.raises(RequestError, match=r"no Dask scheduler answers there"), cluster(address):
             pass
