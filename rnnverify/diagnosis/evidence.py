@@ -10,7 +10,8 @@ import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked
-from rnnverify.layers.steps import gates_of_steps, steps
+from rnnverify.layers.cell import States
+from rnnverify.layers.steps import folded, gates_of_steps
 from rnnverify.layers.walk import Walk
 
 IN_ALL = 1 << 24  # how many influences of weights on elements are held
@@ -38,29 +39,28 @@ def elements_for(weights: int) -> int:
     return IN_ALL // weights
 
 
-def of_walk(walk: Walk, before: Array, keras: Array, unit: int) -> Evidence | None:
+def of_walk(walk: Walk, before: States, keras: Array, unit: int) -> Evidence | None:
     """A unit of a recurrent layer, step by step; None where a unit's gates depend on those of the others.
 
     Args:
         walk: the samples and timesteps looked at, in float64.
-        before: h before each of these steps, (N, T, M), as Keras emitted it.
+        before: the states before each of these steps, (N, T, M) each, as Keras emitted them.
         keras: the outputs that Keras emitted, (N, T, M).
     """
     if not walk.layer.columnwise or keras.ndim != 3:
         return None
     samples, timesteps, _ = keras.shape
-    awake = np.ones((samples, timesteps), bool) if walk.mask is None else walk.mask
+    awake = np.ones(samples * timesteps, bool) if walk.mask is None else walk.mask.reshape(-1)
     gates = walk.layer.gate_names or (None,)
 
     def outputs(columns: Sequence[Any]) -> Any:
         copies = columns[0].shape[-1] // len(gates)
         cell = walk.layer.cell(columns)
-        made = gates_of_steps(cell, walk.x, before)
-        own = np.broadcast_to(before[:, :, [unit]], (samples, timesteps, copies))
-        carried = [np.broadcast_to(state[:, [unit]], (samples, copies)) for state in walk.states[1:]]
-        return steps(cell, made, own, carried, walk.mask)[0][awake]
+        made = gates_of_steps(cell, walk.x, before[0])
+        h, *others = (np.broadcast_to(folded(state)[:, [unit]], (samples * timesteps, copies)) for state in before)
+        return cell.output(made, (h, *cell.carry(made, tuple(others))))[awake]
 
-    return Evidence(keras[..., unit][awake], columns_of(walk.weights, len(gates), unit), outputs, gates)
+    return Evidence(keras[..., unit].reshape(-1)[awake], columns_of(walk.weights, len(gates), unit), outputs, gates)
 
 
 def of_layer(layer: Layer, weights: Sequence[Array], x: Array, keras: Array, unit: int) -> Evidence | None:

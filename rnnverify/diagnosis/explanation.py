@@ -59,7 +59,8 @@ def from_walk(node: NodeCheck, first: Divergence, index: int) -> Case:
         states=tuple(state[samples] for state in taken.walk.states),
     )
     keras = taken.sequence[samples, timesteps].astype(np.float64)
-    return of_walk(part, taken.before(timesteps)[samples], keras, first.unit), names, units
+    before = tuple(state[samples] for state in taken.before(timesteps))
+    return of_walk(part, before, keras, first.unit), names, units
 
 
 def from_call(node: NodeCheck, first: Divergence) -> Case:

@@ -6,6 +6,7 @@ Works on Keras's objects without importing Keras.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +20,17 @@ Trace = Callable[[Any, Any], None]  # of a model and what it is fed
 BATCH = 32  # samples that predict feeds at once by default
 
 
-def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -> list[list[Any]]:
-    """The sequence and the states of a recurrent layer's walk, of both walks of a Bidirectional; nothing of others.
+class Watched(NamedTuple):
+    """A walk through time, as a tensor of the graph: every state at every step, side by side."""
 
-    They are those of a second layer around the same cell, and so with the same weights, that emits every step and state.
+    states: Any  # (N, T, M) in all
+    widths: tuple[int, ...]  # of each state
+
+
+def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -> list[Watched]:
+    """Every state at every step of a recurrent layer's walk, of both walks of a Bidirectional; nothing of others.
+
+    They are those of a second layer around the same cell, and so with the same weights.
     """
     half = len(states) // 2
     if hasattr(layer, "forward_layer"):
@@ -31,19 +39,41 @@ def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -
         parts = [(layer, states)] if isinstance(layer, keras.layers.RNN) else []
     walks = []
     for index, (original, start) in enumerate(parts):
-        sibling = emitting_all(original, f"walk_{index}_of_{name.replace(':', '_')}")
-        walks.append(keras.tree.flatten(sibling(x, **({"initial_state": list(start)} if start else {}))))
+        first = keras.tree.flatten(original.get_initial_state(1))
+        widths = tuple(prod(state.shape[1:]) for state in first)
+        sibling = emitting_all(keras, original, widths, f"walk_{index}_of_{name.replace(':', '_')}")
+        emitted = sibling(x, **({"initial_state": list(start)} if start else {}))
+        walks.append(Watched(emitted, widths))
     return walks
 
 
-def emitting_all(layer: Any, name: str) -> Any:
-    """A recurrent layer around the same cell that emits every step, and its states after the last."""
-    config = {**layer.get_config(), "return_sequences": True, "return_state": True, "name": name}
-    if "cell" in config:  # a layer that is given its cell; others make their own
-        return type(layer)(**{**config, "cell": layer.cell})
-    sibling = type(layer).from_config(config)
-    sibling.cell = layer.cell
-    return sibling
+class EmittingAll:
+    """A cell that puts out what another one's states are after the step, side by side."""
+
+    def __init__(self, keras: Any, cell: Any, widths: Sequence[int]) -> None:
+        self.keras = keras
+        self.cell = cell
+        self.widths = widths
+        self.compute_dtype = cell.compute_dtype
+        self.state_size = cell.state_size
+        self.output_size = sum(widths)
+        if hasattr(cell, "get_initial_state"):
+            self.get_initial_state = cell.get_initial_state
+
+    def __call__(self, inputs: Any, states: Any, **options: Any) -> Any:
+        _, new = self.cell(inputs, states, **options)
+        pairs = zip(self.keras.tree.flatten(new), self.widths, strict=True)
+        flat = [self.keras.ops.reshape(state, (-1, width)) if len(state.shape) > 2 else state for state, width in pairs]
+        return (self.keras.ops.concatenate(flat, axis=-1) if flat[1:] else flat[0]), new
+
+    call = __call__  # by which Keras knows a cell
+
+
+def emitting_all(keras: Any, layer: Any, widths: Sequence[int], name: str) -> Any:
+    """A recurrent layer that takes the same steps, and emits every state at every one of them."""
+    options = {key: getattr(layer, key) for key in ("go_backwards", "unroll", "zero_output_for_mask")}
+    cell = EmittingAll(keras, layer.cell, widths)
+    return keras.layers.RNN(cell, return_sequences=True, name=name, dtype=layer.dtype_policy, **options)
 
 
 class Seen(NamedTuple):
@@ -63,15 +93,15 @@ class Watcher:
         inputs: list[Any],
         outputs: list[Any],
         tensors: Mapping[Ref, Any],
-        walks: Mapping[str, list[list[Any]]],
+        walks: Mapping[str, list[Watched]],
         trace: Trace | None,
     ) -> None:
         self.keras = keras
         self.trace = trace
         self.outputs = len(outputs)
         self.refs = list(tensors)
-        self.states = {name: [len(walk) - 1 for walk in of_one] for name, of_one in walks.items() if of_one}
-        walked = [tensor for of_one in walks.values() for walk in of_one for tensor in walk]
+        self.widths = {name: [walk.widths for walk in of_one] for name, of_one in walks.items() if of_one}
+        walked = [walk.states for of_one in walks.values() for walk in of_one]
         self.model = keras.Model(inputs, [*outputs, *tensors.values(), *walked])
 
     def look(self, x: Any, samples: int) -> Seen:
@@ -82,10 +112,16 @@ class Watcher:
             [next(arrays) for _ in range(self.outputs)],
             {ref: next(arrays) for ref in self.refs},
             {
-                name: tuple(Walked(next(arrays), tuple(next(arrays) for _ in range(count))) for count in counts)
-                for name, counts in self.states.items()
+                name: tuple(walked(next(arrays), widths) for widths in of_one)
+                for name, of_one in self.widths.items()
             },
         )
+
+
+def walked(states: Array, widths: Sequence[int]) -> Walked:
+    """The states apart: views, so that nothing is held twice."""
+    h, *others = np.split(states, np.cumsum(widths)[:-1], axis=-1)
+    return Walked(h, others=tuple(others))
 
 
 def predict(keras: Any, model: Any, x: Any, samples: int, trace: Trace | None) -> Any:

@@ -1,52 +1,28 @@
-"""Every step by itself, from the h that is known to have stood before it."""
+"""Every step by itself, from the states that are known to have stood before it. No loop runs over timesteps."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.cell import Cell, Gates, States
-from rnnverify.layers.walk import kept
 
 
-def gates_of_steps(cell: Cell, x: Array, before: Array) -> Gates:
-    """The gates of every step, (N * T, ...) each.
+def steps(cell: Cell, x: Array, before: States) -> States:
+    """The states after every step, (N, T, ...) each: what masked steps would make of them, too.
 
     Args:
         x: its input, (N, T, ...).
-        before: the h known to stand before it, (N, T, ...).
+        before: the states known to stand before it, (N, T, ...) each.
     """
-    return cell.gates(cell.project(folded(x)), folded(before))
+    samples, timesteps = x.shape[:2]
+    made = cell.step(cell.project(folded(x)), tuple(map(folded, before)))
+    return tuple(unfolded(state, samples, timesteps) for state in made)
 
 
-def steps(cell: Cell, gates: Gates, before: Array, carried: Sequence[Array], mask: Array | None) -> States:
-    """The states after every step. No loop but the one that carries the states other than h.
-
-    Args:
-        gates: of every step, (N * T, ...) each.
-        before: h before each step, (N, T, ...).
-        carried: the other states before the first step, (N, ...) each.
-        mask: which steps change the state, (N, T).
-
-    Returns:
-        h and the other states after each step, (N, T, ...) each. Where a step is masked h is not that of the walk: it is
-        what the step would have made of it.
-    """
-    samples, timesteps = before.shape[:2]
-    if not len(carried):
-        return (unfolded(cell.output(gates, (folded(before),)), samples, timesteps),)
-    by_step = [unfolded(gate, samples, timesteps) for gate in gates]
-    now: States = tuple(carried)
-    walked: list[States] = []
-    for t in range(timesteps):
-        new = cell.carry(tuple(gate[:, t] for gate in by_step), now)
-        now = new if mask is None else tuple(kept(mask[:, t], *pair) for pair in zip(new, now, strict=True))
-        walked.append(now)
-    sequences = [np.stack(of_one, axis=1) for of_one in zip(*walked, strict=True)]
-    h = cell.output(gates, (folded(before), *map(folded, sequences)))
-    return unfolded(h, samples, timesteps), *sequences
+def gates_of_steps(cell: Cell, x: Array, h: Array) -> Gates:
+    """The gates of every step, (N * T, ...) each, from its input and the h before it, (N, T, ...) each."""
+    return cell.gates(cell.project(folded(x)), folded(h))
 
 
 def folded(x: Array) -> Array:
@@ -60,16 +36,16 @@ def unfolded(x: Array, samples: int, timesteps: int) -> Array:
 
 
 def sources(mask: Array) -> Array:
-    """The step (N, T) whose output is the state before each step: the last that was not masked; -1, the initial state.
+    """The step (N, T + 1) whose states stand before each step, and after the last: -1 is before the first.
 
-    A masked step keeps the state, whatever it puts out.
+    A masked step keeps the states, whatever it puts out: they are those of the last step that was not masked.
     """
     last = np.maximum.accumulate(np.where(mask, np.arange(mask.shape[1]), -1), axis=1)
-    return np.concatenate([np.full_like(last[:, :1], -1), last[:, :-1]], axis=1)
+    return np.concatenate([np.full_like(last[:, :1], -1), last], axis=1)
 
 
 def states_before(sequence: Array, initial: Array, source: Array | None, part: slice) -> Array:
-    """h before each step of a part of the time axis, from all outputs (N, T, ...) and the initial h (N, ...)."""
+    """A state before each step of a part of the time axis, from it at all steps (N, T, ...) and before them (N, ...)."""
     if source is None:
         return one_earlier(sequence, initial, part)
     index = source[:, part].reshape(len(source), -1, *[1] * (sequence.ndim - 2))

@@ -16,7 +16,7 @@ from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walk
 if TYPE_CHECKING:
     from rnnverify.observation.observed import Array
 
-FORMAT = 2
+FORMAT = 3
 # What NumPy, zipfile, json and our own code raise where a file is damaged, or its parts do not fit together.
 DAMAGE = (
     ValueError,
@@ -62,7 +62,7 @@ def save_observation(observed: Observation, path: str) -> None:
         "predictions": [keep(array) for array in observed.predictions],
         "emitted": [[*ref, keep(array)] for ref, array in observed.emitted.items()],
         "walks": {
-            name: [{"sequence": keep(one.sequence), "states": [keep(state) for state in one.states]} for one in of_one]
+            name: [{"sequence": keep(one.sequence), "others": [keep(state) for state in one.others]} for one in of_one]
             for name, of_one in observed.walks.items()
         },
         "tf32": observed.tf32,
@@ -132,7 +132,7 @@ def made_of(content: dict[str, Any], arrays: list[Array]) -> Observation:
         emitted={Ref(node, output): arrays[index] for node, output, index in content["emitted"]},
         walks={
             name: tuple(
-                Walked(arrays[one["sequence"]], tuple(arrays[state] for state in one["states"])) for one in of_one
+                Walked(arrays[one["sequence"]], (), tuple(arrays[state] for state in one["others"])) for one in of_one
             )
             for name, of_one in content["walks"].items()
         },

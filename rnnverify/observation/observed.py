@@ -38,10 +38,14 @@ class Node:
 
 @dataclass(frozen=True)
 class Walked:
-    """Every step of one recurrent layer, as a sibling with the same weights emitted them in the same run."""
+    """What a walk through time left behind, in the order of the walk: Keras's, ours, or anybody's.
 
-    sequence: Array  # (N, T, M): the output of every step, in the order of the walk
-    states: tuple[Array, ...]  # after the last step, (N, M) each
+    Keras's walk is that of a second layer around the same cell, in the same run, which emits every state at every step.
+    """
+
+    sequence: Array  # (N, T, M): what every step put out
+    states: tuple[Array, ...] = ()  # after the last step, (N, M) each; where every state is known they follow from these
+    others: tuple[Array, ...] = ()  # the states beside h at every step, (N, T, M) each, put out as h is
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.cell import Gates, States
+from rnnverify.layers.cell import States
 from rnnverify.layers.graph import Graph, cast
 from rnnverify.layers.layer import Call, Masked, Outputs
-from rnnverify.layers.steps import gates_of_steps, steps
+from rnnverify.layers.steps import steps
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import LARGEST
@@ -160,9 +160,8 @@ class NodeCheck:
         """Every step of its walks, the states after the last, then what the layer itself put out."""
         for index, taken in enumerate(self.walks):
             for part, made in self.steps(taken):
-                yield Comparison(taken.sequence[:, part], made[0], part.start, index)
-            for keras, carried in zip(taken.walked.states[1:], made[1:], strict=False):
-                yield Comparison(keras, carried[:, -1])
+                for emitted, expected in zip(taken.sequences, made, strict=False):
+                    yield Comparison(emitted[:, part], expected, part.start, index)
         emitted = self.layer.outputs(self.call, [taken.walked for taken in self.walks])
         for index, (claims, made_of_emitted) in enumerate(zip(outputs, emitted, strict=True)):
             self.masks[Ref(self.node.name, index)] = made_of_emitted.mask
@@ -171,56 +170,47 @@ class NodeCheck:
                 if not self.handed_on(made_of_emitted.values):  # two directions merged, say
                     yield Comparison(claim, self.made_of_emitted[index].values, start)
                 elif not same(claim, made_of_emitted.values):  # it did not do what was seen of its walk: is it right?
-                    yield Comparison(claim, self.made_of_steps[index].values, start)
+                    yield Comparison(claim, self.free[index].values, start)
 
     def handed_on(self, output: Array) -> bool:
         """Whether an output is what a walk emitted, with nothing computed."""
-        emitted = [array for one in self.walked for array in (one.sequence, *one.states)]
+        emitted = [array for taken in self.walks for array in (taken.sequence, *taken.walked.states)]
         return any(np.may_share_memory(output, array) for array in emitted)
 
     @cached_property
     def made_of_emitted(self) -> Outputs:
         """What the layer makes of what its walks emitted, in rounding numbers."""
-        exact = [Walked(Rounded.exact(one.sequence, self.precision), one.states) for one in self.walked]
+        walked = [taken.walked for taken in self.walks]
+        exact = [Walked(Rounded.exact(one.sequence, self.precision), one.states) for one in walked]
         return self.layer.outputs(self.call, exact)
 
     @cached_property
-    def made_of_steps(self) -> Outputs:
-        """What the layer makes of what its walks should have emitted, step by step."""
-        walked = []
-        for taken in self.walks:
-            sequence: Any = np.concatenate([made[0] for _, made in self.steps(taken)], axis=1)
-            walked.append(Walked(sequence, taken.walked.states))
-        return self.layer.outputs(self.call, walked)
+    def free(self) -> Outputs:
+        """What the layer makes of its inputs, each step from what we made of the step before, in rounding numbers."""
+        return self.layer.outputs(self.call, [self.run(taken.walk) for taken in self.walks])
 
     def steps(self, taken: Taken) -> Iterator[tuple[slice, States]]:
-        """Stretch by stretch of time: the outputs, and the states beside h, that its steps should have given."""
+        """Stretch by stretch of time: what its steps should have put out, state by state."""
         walk = taken.walk
         if type(walk).run is not Walk.run:  # it goes a way of its own, as a mistake may, where no step stands by itself
-            yield slice(0, walk.x.shape[1]), self.free(walk)
+            yield slice(0, walk.x.shape[1]), (self.run(walk).sequence,)
             return
         samples, timesteps = taken.sequence.shape[:2]
-        carried: list[Any] = [Rounded.exact(state, self.precision) for state in walk.states[1:]]
         around = prod(walk.states[0].shape[1:-1])
         width = max(prod(walk.x.shape[2:]), around * max((weight.shape[-1] for weight in walk.weights), default=1))
 
-        def gates(part: slice) -> tuple[slice, Any, Gates]:
-            now: Any = Rounded.exact(self.as_fed(walk.x[:, part]), self.precision)
-            then: Any = Rounded.exact(taken.before(part), self.precision)
-            return part, then, gates_of_steps(walk.cell, now, then)
+        def made(part: slice) -> tuple[slice, States]:
+            x: Any = Rounded.exact(self.as_fed(walk.x[:, part]), self.precision)
+            before: Any = [Rounded.exact(state, self.precision) for state in taken.before(part)]
+            return part, taken.put_out(part, steps(walk.cell, x, before))
 
-        for part, then, made_of in in_order(gates, stretches_of(timesteps, max(1, STRETCH // (samples * width)))):
-            awake = None if walk.mask is None else walk.mask[:, part]
-            made = steps(walk.cell, made_of, then, [one.carried() for one in carried], awake)
-            carried = [one[:, -1] for one in made[1:]]
-            yield part, (taken.outputs(part, made[0]), *made[1:])
+        yield from in_order(made, stretches_of(timesteps, max(1, STRETCH // (samples * width))))
 
-    def free(self, walk: Walk) -> States:
-        """A walk taken by us from its beginning: its outputs, and the states beside h after the last step."""
+    def run(self, walk: Walk) -> Walked:
+        """A walk taken by us from its beginning to its end, in rounding numbers."""
         x = Rounded.exact(self.as_fed(walk.x), self.precision)
         states = tuple(Rounded.exact(state, self.precision) for state in walk.states)
-        done = dataclasses.replace(walk, x=x, states=states).run(every_step=True)
-        return done.sequence, *(state[:, np.newaxis] for state in done.states[1:])
+        return dataclasses.replace(walk, x=x, states=states).run(every_step=True)
 
     def as_fed(self, x: Array) -> Array:
         """A recurrent layer's input as its cell sees it, in float64."""

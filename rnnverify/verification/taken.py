@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.arrays import Array
+from rnnverify.layers.cell import States
 from rnnverify.layers.steps import one_earlier, sources, states_before
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
@@ -20,40 +22,62 @@ class Taken:
     """A walk, and what Keras emitted on it."""
 
     walk: Walk
-    walked: Walked
+    emitted: Walked
 
     @property
     def sequence(self) -> Array:
-        """What Keras emitted, (N, T, ...)."""
-        return self.walked.sequence
+        """What Keras emitted, (N, T, ...): h at every step."""
+        return self.sequences[0]
+
+    @cached_property
+    def sequences(self) -> tuple[Array, ...]:
+        """Each state at every step, (N, T, ...)."""
+        shapes = (state.shape[1:] for state in self.walk.states)
+        every = (self.emitted.sequence, *self.emitted.others)
+        return tuple(one.reshape(*one.shape[:2], *shape) for one, shape in zip(every, shapes, strict=True))
 
     @cached_property
     def sources(self) -> Array | None:
         return None if self.walk.mask is None else sources(self.walk.mask)
 
-    def before(self, part: slice) -> Array:
-        """h before each step of a part, in float64."""
-        h = self.walk.states[0].astype(self.sequence.dtype)
-        return states_before(self.sequence, h, self.sources, part).astype(np.float64)
+    @cached_property
+    def starts(self) -> tuple[Array, ...]:
+        """The states before the first step, in the precision that they were emitted in."""
+        return tuple(start.astype(one.dtype) for start, one in zip(self.walk.states, self.sequences, strict=True))
 
-    def outputs(self, part: slice, h: Any) -> Any:
-        """The outputs expected of a part where its steps give h, (N, t, ...)."""
+    def before(self, part: slice) -> States:
+        """The states before each step of a part, in float64."""
+        pairs = zip(self.sequences, self.starts, strict=True)
+        return tuple(states_before(*pair, self.sources, part).astype(np.float64) for pair in pairs)
+
+    def put_out(self, part: slice, states: Sequence[Any]) -> tuple[Any, ...]:
+        """What is put out, state by state, in a part whose steps make these of them, (N, t, ...) each."""
         if self.walk.mask is None:
-            return h
-        before = one_earlier(self.sequence, np.zeros_like(self.sequence[:, 0]), part)
-        return self.walk.put_out(self.walk.mask[:, part], h, before.astype(np.float64))
+            return tuple(states)
+        made = []
+        for one, state in zip(self.sequences, states, strict=True):
+            before = one_earlier(one, np.zeros_like(one[:, 0]), part)
+            made.append(self.walk.put_out(self.walk.mask[:, part], state, before.astype(np.float64)))
+        return tuple(made)
+
+    @cached_property
+    def walked(self) -> Walked:
+        """What it left: the states after the last step are those of the last that was not masked."""
+        end = self.sequence.shape[1]
+        if self.walk.mask is None:
+            return Walked(self.sequence, tuple(one[:, -1] for one in self.sequences))
+        after = slice(end, end + 1)
+        pairs = zip(self.sequences, self.starts, strict=True)
+        return Walked(self.sequence, tuple(states_before(*pair, self.sources, after)[:, 0] for pair in pairs))
 
     def around(self, first: Divergence, most: int) -> tuple[slice, slice]:
-        """Samples and timesteps that hold a divergence, and up to so many elements in all.
-
-        Where a state beside h is carried it is looked at from the first timestep on: later, that state is not known.
-        """
+        """Samples and timesteps that hold a divergence, and up to so many elements in all."""
         samples, timesteps = self.sequence.shape[:2]
         assert first.timestep is not None
         end = min(timesteps, max(first.timestep + 1, most // samples))
         count = max(1, min(samples, most // end))
         start = min(first.sample, samples - count)
-        return slice(start, start + count), slice(0 if self.walk.states[1:] else max(0, end - most), end)
+        return slice(start, start + count), slice(max(0, end - most), end)
 
 
 def stretches_of(timesteps: int, length: int) -> list[slice]:

@@ -145,7 +145,7 @@ def test_the_state_before_a_step_is_the_output_of_the_last_step_that_was_not_mas
     mask = np.array([[False, True, False, True], [True, True, True, True]])
     whole, rest = slice(0, 4), slice(2, 4)
     source = steps.sources(mask)
-    assert source.tolist() == [[-1, -1, 1, 1], [-1, 0, 1, 2]]
+    assert source.tolist() == [[-1, -1, 1, 1, 3], [-1, 0, 1, 2, 3]]
     for part in (whole, rest):
         before = steps.states_before(outputs, initial, source, part)
         assert before[..., 0].tolist() == [[-1, -1, 1, 1][part], [-2, 5, 6, 7][part]]

@@ -86,7 +86,7 @@ def test_a_file_cut_short_is_refused(spec: Path, tmp_path: Path, size: int) -> N
 def test_another_version_is_refused(tmp_path: Path) -> None:
     content = np.frombuffer(json.dumps({"format": 99}).encode(), dtype=np.uint8)
     np.savez(tmp_path / "o.npz", content=content)
-    with pytest.raises(RequestError, match="expected an observation of format 2, got 99"):
+    with pytest.raises(RequestError, match="expected an observation of format 3, got 99"):
         verify(load_observation(str(tmp_path / "o.npz")))
 
 
@@ -124,7 +124,7 @@ def test_options_that_need_a_spec_are_refused(spec: Path, tmp_path: Path) -> Non
 def test_a_file_of_the_format_before_is_refused_by_name(tmp_path: Path) -> None:
     content = np.frombuffer(json.dumps({"format": 1, "dtypes": [], "about": {}}).encode(), dtype=np.uint8)
     np.savez(tmp_path / "o.npz", content=content)
-    with pytest.raises(RequestError, match="expected an observation of format 2, got 1; save it anew"):
+    with pytest.raises(RequestError, match="expected an observation of format 3, got 1; save it anew"):
         load_observation(str(tmp_path / "o.npz"))
 
 

@@ -32,11 +32,13 @@ def taken(sequence: Any, start: float, mask: Any = None, zero_output_for_mask: b
     emitted = np.array(sequence, dtype=np.float32).reshape(1, -1, 1)
     kept = None if mask is None else np.array([mask])
     made = walk(np.zeros((1, len(sequence), 1)), kept, np.array([[start]]), zero_output_for_mask)
-    return Taken(made, Walked(emitted, (emitted[:, -1],)))
+    return Taken(made, Walked(emitted))
 
 
 def before(one: Taken, part: slice = WHOLE) -> list[float]:
-    return one.before(part)[0, :, 0].tolist()
+    (h,) = one.before(part)
+    values: list[float] = h[0, :, 0].tolist()
+    return values
 
 
 def test_before_a_step_stands_the_output_of_the_step_before_it() -> None:
@@ -65,7 +67,7 @@ def test_a_part_of_the_time_has_the_states_of_the_whole(mask: Any, start: int) -
 
 def test_the_initial_state_is_one_of_keras_s_precision() -> None:
     assert before(taken([1, 2, 3, 4], start=0.1))[0] == float(np.float32(0.1)) != 0.1
-    assert taken([1, 2, 3, 4], start=0.1).before(WHOLE).dtype == np.float64
+    assert taken([1, 2, 3, 4], start=0.1).before(WHOLE)[0].dtype == np.float64
 
 
 @settings(max_examples=30)
@@ -85,14 +87,16 @@ def test_before_every_step_stands_the_state_of_a_walk_that_ends_there(
     one = Taken(whole, whole.run(every_step=True))
     t = data.draw(st.integers(1, T - 1))
     short = walk(x[:, :t], None if mask is None else mask[:, :t], h, zero_output_for_mask)
-    np.testing.assert_array_equal(one.before(slice(t, T))[:, 0], short.run().states[0])
+    np.testing.assert_array_equal(one.before(slice(t, T))[0][:, 0], short.run().states[0])
+    np.testing.assert_array_equal(one.walked.states[0], whole.run().states[0])
 
 
 STEPS = np.array([[[10.0], [20.0], [30.0], [40.0]]])  # what the steps give, masked or not
 
 
 def put_out(one: Taken, part: slice = WHOLE) -> list[float]:
-    values: list[float] = one.outputs(part, STEPS[:, part])[0, :, 0].tolist()
+    (h,) = one.put_out(part, [STEPS[:, part]])
+    values: list[float] = h[0, :, 0].tolist()
     return values
 
 
