@@ -34,6 +34,7 @@ def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -
     """
     half = len(states) // 2
     if hasattr(layer, "forward_layer"):
+        x, *states = (layer.dtype_policy.convert_input(tensor, layer.autocast, layer.input_dtype) for tensor in (x, *states))
         parts = [(layer.forward_layer, states[:half]), (layer.backward_layer, states[half:])]
     else:
         parts = [(layer, states)] if isinstance(layer, keras.layers.RNN) else []

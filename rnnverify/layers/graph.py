@@ -13,7 +13,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, Shape
 from rnnverify.layers.registry import layer_of
 from rnnverify.observation import Node, Ref
-from rnnverify.observation.precision import compute_dtype, rounded
+from rnnverify.observation.precision import HOLDS, dtypes_in, rounded
 
 
 class Graph:
@@ -26,7 +26,8 @@ class Graph:
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.nodes = tuple(nodes)
         self.declared: dict[str, Layer] = {}  # by the nodes' configs
-        self.precisions: dict[str, str] = {}
+        self.precisions: dict[str, str] = {}  # what each computes in
+        self.casts: dict[str, tuple[str, ...]] = {}  # what each rounds its inputs to, one after the other
         for node in nodes:
             layer = layer_of(node.class_name, node.config)
             if layer.weight_count != len(node.weights):
@@ -35,7 +36,9 @@ class Graph:
                     f" arrays, get_weights() gave {len(node.weights)}"
                 )
             self.declared[node.name] = layer
-            self.precisions[node.name] = compute_dtype(node.config["dtype"])
+            inside = dtypes_in(node.config)
+            self.precisions[node.name] = inside[-1]
+            self.casts[node.name] = inside if layer.autocast else ()
         self.layers = dict(self.declared)  # what is run: others may be put in their place, such as one with a mistake
 
     def run(
@@ -60,19 +63,27 @@ class Graph:
 
     def call(self, node: Node, sources: Mapping[Ref, Masked], dtype: type[np.floating[Any]]) -> Call:
         """What a node is given: its inputs from `sources`, its weights as it sees them."""
-        precision, layer = self.precisions[node.name], self.layers[node.name]
         inputs = [sources[ref] for ref in node.inputs]
-        if layer.autocast:  # only what the user fed in can be more precise than the layer: the rest came from layers
-            inputs = [
-                x._replace(values=cast(x.values, precision, dtype)) if ref.node not in self.layers else x
-                for ref, x in zip(node.inputs, inputs, strict=True)
-            ]
         return Call(
-            inputs=inputs,
+            inputs=[
+                x._replace(values=self.handed(node, ref, x.values, dtype))
+                for ref, x in zip(node.inputs, inputs, strict=True)
+            ],
             weights=self.weights(node, [x.values.shape[1:] for x in inputs], dtype),
-            initial_state=[sources[ref].values for ref in node.initial_state],
+            initial_state=[self.handed(node, ref, sources[ref].values, dtype) for ref in node.initial_state],
             masked=node.masked,
         )
+
+    def handed(self, node: Node, ref: Ref, values: Array, dtype: type[np.floating[Any]]) -> Array:
+        """A tensor of a free run as a node sees it: rounded, as Keras does, where it may hold more than the node does.
+
+        What a layer put out is not rounded to its own precision here, and neither is it by one that can hold all of it.
+        """
+        held = self.precisions.get(ref.node, "float64")  # what the user fed in may be anything
+        for precision in self.casts[node.name]:
+            if held not in HOLDS[precision]:
+                values, held = cast(values, precision, dtype), precision
+        return values
 
     def weights(self, node: Node, inputs: Sequence[Shape], dtype: type[np.floating[Any]]) -> list[Array]:
         """What a node's layer computes with: its weights in the precision that it computes in.

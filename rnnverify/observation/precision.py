@@ -49,6 +49,34 @@ def compute_dtype(policy: Any) -> str:
     return POLICIES[name]
 
 
+def dtypes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a layer computes in, then the layer inside it, from the outside in: each casts what it is given.
+
+    Raises:
+        UnsupportedError: a policy is not implemented, or the two directions of a Bidirectional have different ones.
+    """
+    own = (compute_dtype(config["dtype"]),)
+    inner = [config[key]["config"] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
+    if not inner:
+        return own
+    first, *others = map(dtypes_in, inner)
+    if any(other != first for other in others):
+        raise UnsupportedError(
+            f"{config.get('name')}: layer computes in {first[-1]} and backward_layer in {others[0][-1]}, which is not"
+            " implemented; give both the same dtype"
+        )
+    return own + first
+
+
+# What each of them can hold without rounding.
+HOLDS: Mapping[str, frozenset[str]] = {
+    "float16": frozenset({"float16"}),
+    "bfloat16": frozenset({"bfloat16"}),
+    "float32": frozenset({"float16", "bfloat16", "float32"}),
+    "float64": frozenset(UNIT_ROUNDOFF),
+}
+
+
 def rounded(values: npt.NDArray[Any], dtype: str) -> npt.NDArray[np.float64]:
     """Round floats to a dtype and widen the result to float64, which holds it exactly."""
     import numpy as np

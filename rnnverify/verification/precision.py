@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from rnnverify.observation.precision import UNIT_ROUNDOFF, compute_dtype
+from rnnverify.observation.precision import UNIT_ROUNDOFF, dtypes_in
 from rnnverify.rounding import PRECISIONS, Precision
 
 
@@ -22,9 +22,3 @@ def precision_of(config: Mapping[str, Any], tf32: bool) -> Precision:
 def unit_roundoff(config: Mapping[str, Any]) -> float:
     """The unit roundoff of the coarsest precision in a layer."""
     return max(UNIT_ROUNDOFF[dtype] for dtype in dtypes_in(config))
-
-
-def dtypes_in(config: Mapping[str, Any]) -> list[str]:
-    """The precisions that a layer and those inside it compute in: inside a wrapper they may have policies of their own."""
-    inner = [config[key]["config"] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
-    return [compute_dtype(config["dtype"]), *(dtype for part in inner for dtype in dtypes_in(part))]

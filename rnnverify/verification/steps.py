@@ -22,7 +22,7 @@ from rnnverify.layers.layer import Call, Masked, Outputs
 from rnnverify.layers.steps import steps
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Node, Observation, Ref, Walked
-from rnnverify.observation.precision import LARGEST
+from rnnverify.observation.precision import HOLDS, LARGEST, rounded
 from rnnverify.rounding import Matrix, Precision, Rounded
 from rnnverify.threads import in_order
 from rnnverify.verification.precision import precision_of
@@ -89,8 +89,7 @@ class NodeCheck:
     ) -> None:
         self.node = node
         self.layer = graph.layers[node.name]
-        self.dtype = graph.precisions[node.name]
-        self.fed_by_user = [ref.node not in graph.layers for ref in node.inputs]
+        self.casts = graph.casts[node.name]
         self.precision = precision
         self.walked = walked
         self.first_output = given[Ref(node.name)]
@@ -100,7 +99,7 @@ class NodeCheck:
         self.call = Call(
             inputs=[Masked(array, masks.get(ref)) for array, ref in zip(values, node.inputs, strict=True)],
             weights=exact_matrices(weights, precision),
-            initial_state=[cast(given[ref], self.dtype, np.float64) for ref in node.initial_state],
+            initial_state=[self.as_fed(given[ref]) for ref in node.initial_state],
             masked=node.masked,
         )
         self.masks: dict[Ref, Array | None] = {}  # of its outputs
@@ -115,13 +114,12 @@ class NodeCheck:
     def inputs(self, part: slice = slice(None)) -> list[Masked]:
         """The inputs as exact numbers, as the layer sees them; `part` of the timesteps where they have time."""
         made = []
-        for (values, mask), fed in zip(self.call.inputs, self.fed_by_user, strict=True):
+        for values, mask in self.call.inputs:
             values = values[:, part] if part != slice(None) else values
             if values.dtype.kind in "iub":
                 x: Any = values
             else:
-                own = self.dtype if fed and self.layer.autocast else "float64"
-                x = Rounded.exact(cast(values, own, np.float64), self.precision)
+                x = Rounded.exact(self.as_fed(values), self.precision)
             made.append(Masked(x, mask if mask is None or part == slice(None) else mask[:, part]))
         return made
 
@@ -162,7 +160,7 @@ class NodeCheck:
             for part, made in self.steps(taken):
                 for emitted, expected in zip(taken.sequences, made, strict=False):
                     yield Comparison(emitted[:, part], expected, part.start, index)
-        emitted = self.layer.outputs(self.call, [taken.walked for taken in self.walks])
+        emitted = self.layer.outputs(self.call, self.left)
         for index, (claims, made_of_emitted) in enumerate(zip(outputs, emitted, strict=True)):
             self.masks[Ref(self.node.name, index)] = made_of_emitted.mask
             start = 0 if self.layer.has_time(index, claims[0].shape[1:]) else None
@@ -172,16 +170,24 @@ class NodeCheck:
                 elif not same(claim, made_of_emitted.values):  # it did not do what was seen of its walk: is it right?
                     yield Comparison(claim, self.free[index].values, start)
 
+    @cached_property
+    def left(self) -> list[Walked]:
+        """What its walks left. A Bidirectional rounds it to its own precision, if the layers inside it have another."""
+        outside, inside = self.casts[0], self.casts[-1]
+        walked = [taken.walked for taken in self.walks]
+        if inside in HOLDS[outside]:
+            return walked
+        return [Walked(rounded(one.sequence, outside), one.states) for one in walked]
+
     def handed_on(self, output: Array) -> bool:
         """Whether an output is what a walk emitted, with nothing computed."""
-        emitted = [array for taken in self.walks for array in (taken.sequence, *taken.walked.states)]
+        emitted = [array for one in self.left for array in (one.sequence, *one.states)]
         return any(np.may_share_memory(output, array) for array in emitted)
 
     @cached_property
     def made_of_emitted(self) -> Outputs:
         """What the layer makes of what its walks emitted, in rounding numbers."""
-        walked = [taken.walked for taken in self.walks]
-        exact = [Walked(Rounded.exact(one.sequence, self.precision), one.states) for one in walked]
+        exact = [Walked(Rounded.exact(one.sequence, self.precision), one.states) for one in self.left]
         return self.layer.outputs(self.call, exact)
 
     @cached_property
@@ -213,8 +219,10 @@ class NodeCheck:
         return dataclasses.replace(walk, x=x, states=states).run(every_step=True)
 
     def as_fed(self, x: Array) -> Array:
-        """A recurrent layer's input as its cell sees it, in float64."""
-        return cast(x, self.dtype if self.fed_by_user[0] else "float64", np.float64)
+        """What Keras handed to the layer as it sees it, in float64: rounded to the precision that it computes in."""
+        for precision in self.casts:
+            x = cast(x, precision, np.float64)
+        return x if x.dtype.kind in "iub" else x.astype(np.float64, copy=False)
 
 
 def same(x: Array, y: Array) -> bool:
