@@ -20,9 +20,9 @@ on to a result.
 
 from __future__ import annotations
 
-from rnnverify.rounding.matrices import Matrix
+from rnnverify.rounding.matrices import Matrix, exact_matrices
 from rnnverify.rounding.numbers import Rounded, Unsure
 from rnnverify.rounding.operands import LIMIT
 from rnnverify.rounding.precision import PRECISIONS, Precision
 
-__all__ = ["LIMIT", "PRECISIONS", "Matrix", "Precision", "Rounded", "Unsure"]
+__all__ = ["LIMIT", "PRECISIONS", "Matrix", "Precision", "Rounded", "Unsure", "exact_matrices"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,14 +12,14 @@ from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.precision import Precision
 
 SQUARES_FROM, SQUARES_TO = 1e-200, 1e300  # sums of squares from which nothing that counts is lost to float64's range
-FLOOR = 1e-15  # what may have been lost to underflow in the float32 squares, relatively
+FAINT = 1e-18  # products of two squares that are larger than this are numbers of float32
 
 
 class Columns(NamedTuple):
     """What an inner product needs to know of the columns of a matrix (n, M)."""
 
     lengths: Array  # (M,)
-    squares: Array  # (n, M), over the square of `scale`: float32 is precise enough for a variance
+    squares: Array  # (n, M), over the square of `scale`; float32 is precise enough for a variance, see `squares_of`
     scale: float
     unread: Array | None  # the lengths of what may be read as zero
 
@@ -51,11 +52,22 @@ def columns_of(w: Any) -> Columns:
 
 
 def squares_of(x: Array, lengths: Array) -> tuple[Array, float]:
-    """The squares of x over that of a scale, so that they fit into float32, and that scale: the largest finite length."""
+    """The squares of x over that of a scale, and that scale: the largest finite length.
+
+    They are float32, or float64 where x holds numbers so unlike that those of the small ones would be lost: beside a large
+    number whose weight is zero they are all that counts.
+    """
     scale = float(lengths.max(where=lengths < np.inf, initial=np.finfo(np.float64).smallest_normal))
-    squares = np.square(x / scale, dtype=np.float32)
-    squares += FLOOR
+    scaled = x / scale
+    squares = np.square(scaled, dtype=np.float32)
+    if squares.min(initial=1) < FAINT and np.any((squares < FAINT) & (x != 0)):
+        squares = np.square(scaled)
     return squares, scale
+
+
+def exact_matrices(weights: Sequence[Array], precision: Precision) -> list[Any]:
+    """The weights, of which the matrices know what a product with them needs of their columns."""
+    return [Matrix(weight, precision) if weight.ndim == 2 else weight for weight in weights]
 
 
 def norm(x: Array, axis: int) -> Any:

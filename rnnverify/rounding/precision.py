@@ -24,6 +24,7 @@ class Precision:
     largest: float = LARGEST  # beyond it there is only infinity
     unread: float = 0.0  # numbers below it may be read as zero, even where they are fed in
     operands: float = 0.0  # how far the operands of an inner product are rounded before it, relatively (TF32)
+    ordered: bool = False  # whether the terms of inner products may be in an order of their own: see `orders`
 
 
 # Flushing subnormal results to zero, as TensorFlow does, makes an error of up to the smallest normal number; its silu gives

@@ -11,13 +11,15 @@ import numpy as np
 
 from rnnverify.layers.arrays import Array, equal_parts
 from rnnverify.rounding.history import merged
-from rnnverify.rounding.matrices import FLOOR, Columns, Matrix, columns_of, norm, squares_of
+from rnnverify.rounding.matrices import FAINT, Columns, Matrix, columns_of, norm, squares_of
 from rnnverify.rounding.moves import rearranged
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.operands import parts
+from rnnverify.rounding.orders import squares_of_partial_sums
 from rnnverify.rounding.precision import LARGEST, SURELY_WITHIN, Precision, growth
 from rnnverify.rounding.storage import known
 
+COUNTS = 1e-6  # the share of a variance that need not be added to it
 SMALLEST_SCALE = 1e-300  # of inner products that are all zero: something to divide by
 ALIKE = 1e6  # up to so many times the scale of the inner products, float32 has the squares of what is added to them
 
@@ -27,9 +29,10 @@ class InnerProducts(NamedTuple):
 
     value: Array  # (..., M)
     lengths: Array  # of x, (..., 1)
-    squares: Array  # of x, over the square of its scale, (..., n), float32
+    squares: Array  # of x, over the square of its scale, (..., n)
     columns: Columns  # of w
     scale: float  # no finite value is larger
+    terms: tuple[Array, Array] | None = None  # x and w, where the order of their products matters
 
     @property
     def n(self) -> int:
@@ -38,7 +41,10 @@ class InnerProducts(NamedTuple):
 
     def block(self, part: slice) -> InnerProducts:
         """Those with some of the columns."""
-        return InnerProducts(self.value[..., part], self.lengths, self.squares, self.columns.block(part), self.scale)
+        terms = None if self.terms is None else (self.terms[0], self.terms[1][:, part])
+        return InnerProducts(
+            self.value[..., part], self.lengths, self.squares, self.columns.block(part), self.scale, terms
+        )
 
     def worst(self, p: Precision) -> float:
         """How far they are off at worst, in |x| |w|."""
@@ -118,9 +124,9 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
 
     Inner products of n terms, summed in any order, are off by at most g(n) |x|.|w| <= g(n) ||x|| ||w||, which needs no
     second product. The variance is that of the partial sums' roundings where the terms p come in an order that has nothing
-    to do with their values: of the k-th partial sum E s_k^2 = (k/n)^2 z^2 + k (n-k) / n^2 ||p||^2, summed over k; z^2 more
-    for a bias that is added, ||p||^2 more for the products' own roundings. What is added to them after that is added in any
-    order, too: no partial sum is larger than the sizes of all terms together; of two terms there is one, the sum itself.
+    to do with their values: of the k-th partial sum E s_k^2 = (k/n)^2 z^2 + k (n-k) / n^2 ||p||^2, summed over k (where the
+    terms have an order of their own, what `orders` finds); z^2 more for a bias that is added, ||p||^2 more for the products'
+    own roundings. What is added to them after that is added in any order, too: no partial sum is larger than the sizes of all terms together; of two terms there is one, the sum itself.
     """
     p, additions = x.precision, len(x.history.terms) - 1
     u = p.unit
@@ -130,14 +136,20 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     lost = (sum(2 * one.n * (1 + growth(one.n, u)) for one in x.products) + additions) * p.smallest
     flushed = (sum(2 * one.n for one in x.products) + additions) * p.smallest**2
     rows, columns = [], []
-    squares: Any = np.float32(0)  # the variance in u^2 scale^2 / 3
+    narrow = all(one.squares.dtype == np.float32 and (one.scale / scale) ** 2 > FAINT for one in x.products)
+    kind = np.float32 if narrow else np.float64
+    squares: Any = kind(0)  # the variance in u^2 scale^2 / 3
     sizes = [np.abs(one.value) for one in x.products]  # arrays of their own: blocks of columns are slow to go over
     for one, size in zip(x.products, sizes, strict=True):
         rows.append(one.lengths * (one.worst(p) * (1 + grown)))
         columns.append(one.columns.lengths)
-        each = one.n / 6 + 1 + 2 * (p.operands / u) ** 2
-        own = (one.squares * np.float32(each * (one.scale / scale) ** 2)) @ one.columns.squares
-        own += squared(size, math.sqrt(one.n / 3 + 1) / scale)
+        drawn = one.terms is None  # the order, as if by lot: else see `orders`
+        each = (one.n / 6 if drawn else 0) + 1 + 2 * (p.operands / u) ** 2
+        own = (one.squares * kind(each * (one.scale / scale) ** 2)) @ one.columns.squares
+        own += squared(size, math.sqrt((one.n / 3 if drawn else 0) + 1) / scale, own.dtype)
+        if one.terms is not None:
+            x_terms, w_terms = one.terms
+            own += squares_of_partial_sums(x_terms / scale, w_terms)
         own += squares
         squares = own
     rows.append(np.full_like(rows[0], lost * (1 + grown)))
@@ -145,19 +157,22 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     bound: Array = np.concatenate(rows, axis=-1) @ np.stack(columns)
     if additions:
         partial = np.abs(x.value) if additions == 1 else reduce(np.add, [*sizes, *map(np.abs, x.plain)])
-        squares += squared(partial, math.sqrt(additions) / scale)
+        squares += squared(partial, math.sqrt(additions) / scale, squares.dtype)
         partial *= grown
         bound += partial
     unit = u * scale * (u * scale) / 3
-    variance = np.multiply(squares, unit, dtype=np.float64)
-    if flushed > FLOOR * FLOOR * unit:
+    if 0 < unit < np.inf:
+        variance = np.multiply(squares, unit, dtype=np.float64)
+    else:  # beyond what float64 holds of squares
+        variance = np.where(squares > 0, np.fmax(unit, np.where(np.isinf(squares), np.inf, 0)), 0)
+    if not flushed <= COUNTS * unit * float(squares.min(initial=np.inf)):
         variance += flushed
     return bound, variance
 
 
-def squared(x: Array, factor: float) -> Array:
-    """The square of x times a factor, in float32."""
-    made = np.empty(x.shape, np.float32)
+def squared(x: Array, factor: float, kind: np.dtype[Any]) -> Array:
+    """The square of x times a factor."""
+    made = np.empty(x.shape, kind)
     np.multiply(x, factor, out=made, casting="same_kind")
     made *= made
     return made
@@ -170,7 +185,7 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     columns = w.columns if isinstance(w, Matrix) else columns_of(w)
     squares, scale = squares_of(xv, lengths)
     value = xv @ wv
-    products = InnerProducts(value, lengths, squares, columns, scale * columns.scale)
+    products = InnerProducts(value, lengths, squares, columns, scale * columns.scale, (xv, wv) if p.ordered else None)
     made = Sum(value, (products,), (), p, (x, w))
     inexact = isinstance(x, Rounded) and x.inexact
     overflows = not lengths.max(initial=0) * columns.lengths.max(initial=0) < SURELY_WITHIN * p.largest

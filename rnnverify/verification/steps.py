@@ -8,8 +8,8 @@ accumulates, whatever the recurrence does with errors.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -23,11 +23,12 @@ from rnnverify.layers.steps import steps
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import HOLDS, LARGEST, rounded
-from rnnverify.rounding import Matrix, Precision, Rounded
+from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.threads import in_order
 from rnnverify.verification.precision import precision_of
+from rnnverify.verification.second_look import of_call, of_steps
 from rnnverify.verification.taken import Taken, stretches_of
-from rnnverify.verification.tally import Tally
+from rnnverify.verification.tally import Rows, SecondLook, Tally
 
 # How many numbers of the widest intermediate array are worked on at once: they should stay in the processor's cache.
 STRETCH = 1 << 18
@@ -45,16 +46,11 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
     given = {**{Ref(name): x for name, x in observed.inputs.items()}, **observed.emitted}
     masks: dict[Ref, Array | None] = {}
     found: dict[str, Checked] = {}
-    claims = {ref: [array] for ref, array in observed.emitted.items()}
-    for ref, prediction in zip(observed.outputs, observed.predictions, strict=True):
-        # What the model returned is checked too, where it is not what was seen inside.
-        if ref in claims and not np.array_equal(prediction, claims[ref][0], equal_nan=True):
-            claims[ref].append(prediction)
     for node in observed.nodes:
         walked = observed.walks.get(node.name, ())
         check = NodeCheck(node, graph, given, masks, walked, precision_of(node.config, observed.tf32))
         tally = Tally(node.name, LARGEST[graph.precisions[node.name]])
-        outputs = [claims[ref] for ref in sorted(claims) if ref.node == node.name]
+        outputs = [observed.emitted[ref] for ref in sorted(observed.emitted) if ref.node == node.name]
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
             for comparison in check.comparisons(outputs):
                 tally.add(*comparison)
@@ -70,6 +66,8 @@ class Comparison(NamedTuple):
     expected: Any
     start: int | None = None  # the timestep that the first one given here is; None where there is no time
     walk: int | None = None  # which walk through time it belongs to: a Bidirectional has two
+    tensor: Hashable = None  # which output of the layer, or which state on which walk
+    again: SecondLook | None = None
 
 
 Comparisons = Iterator[Comparison]
@@ -123,52 +121,61 @@ class NodeCheck:
             made.append(Masked(x, mask if mask is None or part == slice(None) else mask[:, part]))
         return made
 
-    def comparisons(self, outputs: Sequence[Sequence[Array]]) -> Comparisons:
-        """Everything to compare: for each output, what Keras emitted (once or twice) beside what was expected."""
+    def comparisons(self, outputs: Sequence[Array]) -> Comparisons:
+        """Everything to compare: for each output, what Keras emitted beside what was expected."""
         yield from self.of_walks(outputs) if self.walks else self.of_one_call(outputs)
 
-    def of_one_call(self, outputs: Sequence[Sequence[Array]]) -> Comparisons:
+    def of_one_call(self, outputs: Sequence[Array]) -> Comparisons:
         """One application of the layer; stretch by stretch where it treats every timestep alike."""
 
         def replayed(part: slice) -> tuple[slice, Outputs]:
             return part, self.layer(self.call._replace(inputs=self.inputs(part)))
 
         for part, results in in_order(replayed, self.stretches(outputs)):
-            for index, (claims, made) in enumerate(zip(outputs, results, strict=True)):
-                for claim in claims:
-                    start = part.start or 0 if self.layer.has_time(index, claim.shape[1:]) else None
-                    yield Comparison(claim if part == slice(None) else claim[:, part], made.values, start)
+            for index, (claim, made) in enumerate(zip(outputs, results, strict=True)):
+                start = part.start or 0 if self.layer.has_time(index, claim.shape[1:]) else None
+                again = partial(self.call_again, part, index)
+                yield Comparison(
+                    claim if part == slice(None) else claim[:, part], made.values, start, None, index, again
+                )
                 self.note_mask(index, made.mask)
+
+    def call_again(self, part: slice, index: int, over: Array) -> tuple[Rows, Rounded]:
+        inputs = [self.as_fed(x if part == slice(None) else x[:, part]) for x, _ in self.call.inputs]
+        return of_call(self.layer, self.call, inputs, index, self.precision, over)
 
     def note_mask(self, index: int, mask: Array | None) -> None:
         ref = Ref(self.node.name, index)
         before = self.masks.get(ref)
         self.masks[ref] = mask if before is None or mask is None else np.concatenate([before, mask], axis=1)
 
-    def stretches(self, outputs: Sequence[Sequence[Array]]) -> list[slice]:
+    def stretches(self, outputs: Sequence[Array]) -> list[slice]:
         """Parts of the time axis, each small enough; all at once for layers that mix timesteps."""
         values = [x.values for x in self.call.inputs]
-        widest = max(array.size // max(len(array), 1) for array in [*values, outputs[0][0]])
+        widest = max(array.size // max(len(array), 1) for array in [*values, outputs[0]])
         samples, timesteps = len(values[0]), values[0].shape[1] if values[0].ndim > 1 else 1
-        if not self.layer.pointwise or outputs[0][0].ndim < 3 or samples * widest <= STRETCH:
+        if not self.layer.pointwise or outputs[0].ndim < 3 or samples * widest <= STRETCH:
             return [slice(None)]
         return stretches_of(timesteps, max(1, STRETCH * timesteps // (samples * widest)))
 
-    def of_walks(self, outputs: Sequence[Sequence[Array]]) -> Comparisons:
+    def of_walks(self, outputs: Sequence[Array]) -> Comparisons:
         """Every step of its walks, the states after the last, then what the layer itself put out."""
         for index, taken in enumerate(self.walks):
             for part, made in self.steps(taken):
-                for emitted, expected in zip(taken.sequences, made, strict=False):
-                    yield Comparison(emitted[:, part], expected, part.start, index)
+                for state, (emitted, expected) in enumerate(zip(taken.sequences, made, strict=False)):
+                    again = partial(self.steps_again, taken, part, state) if by_step(taken.walk) else None
+                    yield Comparison(emitted[:, part], expected, part.start, index, ("walk", index, state), again)
         emitted = self.layer.outputs(self.call, self.left)
-        for index, (claims, made_of_emitted) in enumerate(zip(outputs, emitted, strict=True)):
+        for index, (claim, made_of_emitted) in enumerate(zip(outputs, emitted, strict=True)):
             self.masks[Ref(self.node.name, index)] = made_of_emitted.mask
-            start = 0 if self.layer.has_time(index, claims[0].shape[1:]) else None
-            for claim in claims:
-                if not self.handed_on(made_of_emitted.values):  # two directions merged, say
-                    yield Comparison(claim, self.made_of_emitted[index].values, start)
-                elif not same(claim, made_of_emitted.values):  # it did not do what was seen of its walk: is it right?
-                    yield Comparison(claim, self.free[index].values, start)
+            start = 0 if self.layer.has_time(index, claim.shape[1:]) else None
+            if not self.handed_on(made_of_emitted.values):  # two directions merged, say
+                yield Comparison(claim, self.made_of_emitted[index].values, start, tensor=index)
+            elif not same(claim, made_of_emitted.values):  # it did not do what was seen of its walk: is it right?
+                yield Comparison(claim, self.free[index].values, start, tensor=index)
+
+    def steps_again(self, taken: Taken, part: slice, state: int, over: Array) -> tuple[Rows, Rounded]:
+        return of_steps(taken, self.as_fed(taken.walk.x[:, part]), part, state, self.precision, over)
 
     @cached_property
     def left(self) -> list[Walked]:
@@ -198,7 +205,7 @@ class NodeCheck:
     def steps(self, taken: Taken) -> Iterator[tuple[slice, States]]:
         """Stretch by stretch of time: what its steps should have put out, state by state."""
         walk = taken.walk
-        if type(walk).run is not Walk.run:  # it goes a way of its own, as a mistake may, where no step stands by itself
+        if not by_step(walk):
             yield slice(0, walk.x.shape[1]), (self.run(walk).sequence,)
             return
         samples, timesteps = taken.sequence.shape[:2]
@@ -225,14 +232,14 @@ class NodeCheck:
         return x if x.dtype.kind in "iub" else x.astype(np.float64, copy=False)
 
 
+def by_step(walk: Walk) -> bool:
+    """Whether every step stands by itself: on a way of its own, which a mistake may go, none does."""
+    return type(walk).run is Walk.run
+
+
 def same(x: Array, y: Array) -> bool:
     """Whether two arrays are equal, without another of their size."""
     if x.shape != y.shape:
         return False
     parts = stretches_of(x.shape[1], max(1, STRETCH * x.shape[1] // max(x.size, 1)))
     return all(np.array_equal(x[:, part], y[:, part], equal_nan=True) for part in parts)
-
-
-def exact_matrices(weights: Sequence[Array], precision: Precision) -> list[Any]:
-    """The weights, of which the matrices know what a product with them needs of their columns."""
-    return [Matrix(weight, precision) if weight.ndim == 2 else weight for weight in weights]

@@ -1,10 +1,11 @@
-"""What Keras emitted beside what was expected of it: how far off, and where first beyond the limit."""
+"""What Keras emitted beside what was expected of it: how far off, where first beyond the limit, and what could be seen."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,26 @@ from rnnverify.rounding import LIMIT, Rounded
 
 # A standard deviation below this has a variance that underflows, in float64 where we compute it.
 FAINTEST = 1e-150
+# The relative changes whose visibility is counted, by the names that they have in a report.
+CHANGES: Mapping[str, float] = {"1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}
+
+Rows = tuple[Array, ...]  # the samples, and where there is time the timesteps, of some rows
+# Given how many times its limit each element is off, where the order of a sum may excuse it: those rows, looked at again.
+SecondLook = Callable[[Array], tuple[Rows, Rounded]]
+
+
+class Seen(NamedTuple):
+    """Of how many elements how many could have shown a change."""
+
+    elements: int
+    changes: tuple[int, ...]  # in the order of CHANGES
+
+    def and_of(self, other: Seen) -> Seen:
+        both = (one + two for one, two in zip(self.changes, other.changes, strict=True))
+        return Seen(self.elements + other.elements, tuple(both))
+
+
+NOTHING = Seen(0, (0,) * len(CHANGES))
 
 
 @dataclass
@@ -27,8 +48,33 @@ class Tally:
     worst_deviation: float = 0.0  # the largest residual in standard deviations
     first: Divergence | None = None
     walk: int | None = None  # in which walk through time that is
+    seen: dict[Hashable, Seen] = field(default_factory=dict)  # of each tensor that was compared
 
-    def add(self, keras: Array, expected: Any, start: int | None = None, walk: int | None = None) -> None:
+    @property
+    def resolution(self) -> dict[str, float]:
+        """The share of the elements in which each of CHANGES would have been a mismatch."""
+        whole = NOTHING
+        for one in self.seen.values():
+            whole = whole.and_of(one)
+        return {
+            name: count / whole.elements if whole.elements else 0.0
+            for name, count in zip(CHANGES, whole.changes, strict=True)
+        }
+
+    @property
+    def untested(self) -> tuple[Hashable, ...]:
+        """The tensors of which no element could have shown even the largest of CHANGES."""
+        return tuple(tensor for tensor, seen in self.seen.items() if not seen.changes[-1])
+
+    def add(
+        self,
+        keras: Array,
+        expected: Any,
+        start: int | None = None,
+        walk: int | None = None,
+        tensor: Hashable = None,
+        again: SecondLook | None = None,
+    ) -> None:
         """Compare what Keras emitted with what was expected of it.
 
         Args:
@@ -36,6 +82,9 @@ class Tally:
             expected: the same as Rounded numbers, or as a plain array where nothing rounds.
             start: the timestep that the first one given here is; None where there is no time.
             walk: which walk through time they belong to.
+            tensor: of which tensor of the layer they are a part.
+            again: looks again at rows of which some element is beyond its limit, but not beyond what rounding can do at
+                worst: the sizes of the sums' own partial sums may excuse it.
         """
         keras = np.asarray(keras, dtype=np.float64)
         value, bound, variance = taken_apart(expected)
@@ -45,6 +94,7 @@ class Tally:
         allowed = np.minimum(LIMIT * deviation, bound)
         with np.errstate(invalid="ignore", over="ignore"):
             residual = np.abs(keras - value)
+            unknown: Any = False
             if not np.isfinite(residual).all():
                 residual = self.beyond_numbers(keras, value, bound, residual)
                 # Keras's own range may have ended on the way. What becomes of NaN is no matter then: some of TensorFlow's
@@ -54,11 +104,15 @@ class Tally:
                 residual = np.where(unknown, 0, residual)
                 allowed = np.where(np.isfinite(allowed), allowed, 0)
             wrong = ~(residual <= allowed)
+            if again is not None and wrong.any() and (residual[wrong] <= bound[wrong]).any():
+                allowed, deviation = looked_at_again(again, residual, allowed, bound, deviation)
+                wrong = ~(residual <= allowed)
             if allowed.min(initial=1.0) > 0:
                 ratio = residual / allowed
             else:
                 ratio = np.divide(residual, allowed, out=np.where(residual > 0, inf, 0.0), where=allowed > 0)
             deviations = np.fmax.reduce(residual / deviation, axis=None, initial=0)
+            self.seen[tensor] = self.seen.get(tensor, NOTHING).and_of(seen_in(value, allowed, unknown, self.largest))
         self.worst_deviation = max(self.worst_deviation, float(deviations))
         self.max_residual = max(self.max_residual, float(residual.max(initial=0)))
         self.worst_ratio = max(self.worst_ratio, float(ratio.max(initial=0)))
@@ -93,6 +147,34 @@ class Tally:
             allowed=float(allowed[index]),
             certain=bool(residual[index] > bound[index]),
         )
+
+
+def looked_at_again(
+    again: SecondLook, residual: Array, allowed: Array, bound: Array, deviation: Array
+) -> tuple[Array, Array]:
+    """Limits and deviations after a second look, which only widens them.
+
+    It may stop at the rows that are worst. Where those are excused the rest is, as far as it is off no more than they are.
+    """
+    over = np.where((residual > allowed) & (residual <= bound), residual / np.maximum(allowed, FAINTEST), 0)
+    rows, made = again(over)
+    allowed, deviation = allowed.copy(), deviation.copy()
+    wider = np.maximum(deviation[rows], np.sqrt(made.variance))
+    deviation[rows] = wider
+    allowed[rows] = np.minimum(LIMIT * wider, bound[rows])
+    if (residual[rows] <= allowed[rows]).all():
+        rest = over > 0
+        rest[rows] = False
+        allowed = np.where(rest, np.maximum(allowed, residual), allowed)
+    return allowed, deviation
+
+
+def seen_in(value: Array, allowed: Array, unknown: Any, largest: float) -> Seen:
+    """In how many elements a relative change of each size would have been beyond the limit."""
+    size = np.abs(value)
+    if unknown is not False or not size.max(initial=0) <= largest:  # of an infinity no change is seen
+        size = np.where(unknown | ~(size <= largest), 0, size)
+    return Seen(value.size, tuple(int(np.count_nonzero(change * size > allowed)) for change in CHANGES.values()))
 
 
 def taken_apart(expected: Any) -> tuple[Array, Array, Array]:

@@ -1,0 +1,71 @@
+"""How far rounding alone takes a model's outputs: the free-running replay in rounding numbers.
+
+The check of single steps (steps.py) cannot judge outputs that come from another run than the one that was observed: a model
+that was compiled otherwise, or somebody else's implementation. Two right runs differ by what their roundings became on the
+way, which a recurrence damps or amplifies; the replay in rounding numbers goes the same way, and its standard deviations
+say by how much. Where they exceed the values the outputs say nothing any more, and the report says so. Worst-case bounds
+would not do: they grow by a factor at every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rnnverify.layers.arrays import Array
+from rnnverify.layers.graph import Graph
+from rnnverify.layers.layer import Call, Masked
+from rnnverify.observation import Node, Observation, Ref
+from rnnverify.observation.precision import UNIT_ROUNDOFF
+from rnnverify.rounding import Precision, Rounded, exact_matrices
+from rnnverify.verification.precision import precision_of
+
+
+def expected_end_to_end(observed: Observation, graph: Graph) -> Mapping[Ref, Masked]:
+    """Every tensor of the model as Rounded numbers, from nothing but its inputs and weights."""
+    done = {Ref(name): Masked(x) for name, x in observed.inputs.items()}
+    with np.errstate(all="ignore"):  # an overflow is Keras's too
+        for node in observed.nodes:
+            precision = precision_of(node.config, observed.tf32)
+            call = call_of(node, graph, done, precision)
+            for index, output in enumerate(graph.layers[node.name](call)):
+                done[Ref(node.name, index)] = output
+    return done
+
+
+def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Precision) -> Call:
+    """What a node is given in such a run. The states that it starts from are about to be carried through time."""
+    layer = graph.layers[node.name]
+    inputs = [done[ref]._replace(values=handed(node, graph, ref, done[ref].values, precision)) for ref in node.inputs]
+    shapes = [x.values.shape[1:] for x in inputs]
+    states = [handed(node, graph, ref, done[ref].values, precision) for ref in node.initial_state]
+    if layer.takes_initial_state and not states:
+        zeros = [np.zeros((len(inputs[0].values), *shape)) for shape in layer.state_shapes(shapes)]
+        states = [Rounded.exact(state, precision) for state in zeros]
+    return Call(
+        inputs=inputs,
+        weights=exact_matrices(graph.weights(node, shapes, np.float64), precision),
+        initial_state=[state.carried() for state in states],
+        masked=node.masked,
+    )
+
+
+def handed(node: Node, graph: Graph, ref: Ref, x: Any, precision: Precision) -> Any:
+    """A tensor as a node sees it: in its precision, rounded where Keras rounds it.
+
+    What is off may be rounded to a neighbour of what is not: by one rounding of each.
+    """
+    values: Array = x.value if isinstance(x, Rounded) else x
+    if values.dtype.kind in "iub":
+        return values
+    seen = graph.handed(node, ref, values, np.float64)
+    if not isinstance(x, Rounded):
+        return Rounded.exact(seen, precision)
+    bound, variance = x.bound, x.variance
+    if seen is not values:
+        unit = max(UNIT_ROUNDOFF[dtype] for dtype in graph.casts[node.name])
+        rounding = unit * np.abs(seen)
+        bound, variance = bound + 2 * rounding, variance + 2 / 3 * rounding * rounding
+    return Rounded(seen, bound, variance, precision, x.history)

@@ -1,0 +1,76 @@
+"""Rows beyond their limit, looked at again with the sizes that their sums' own partial sums take: see `rounding.orders`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnverify.layers.arrays import Array
+from rnnverify.layers.layer import Call, Layer, Masked
+from rnnverify.layers.steps import steps
+from rnnverify.rounding import Matrix, Precision, Rounded
+from rnnverify.verification.taken import Taken
+from rnnverify.verification.tally import Rows
+
+WORK = 1 << 24  # products that are looked at: a few seconds' worth
+
+
+def of_steps(taken: Taken, x: Array, part: slice, state: int, precision: Precision, over: Array) -> tuple[Rows, Rounded]:
+    """Steps of a walk: a state after some of them.
+
+    Args:
+        taken: the walk.
+        x: its input as the cell sees it, in that part of the time, (N, t, ...).
+        part: that part.
+        state: which of its states.
+        precision: what the layer computes in.
+        over: how many times its limit each element of it is off, (N, t, ...).
+    """
+    ordered = dataclasses.replace(precision, ordered=True)
+    walk = dataclasses.replace(taken.walk, weights=in_order_of_their_own(taken.walk.weights, ordered))
+    rows = worst_rows(over, 2, walk.weights)
+    before: Any = [Rounded.exact(one[rows][:, np.newaxis], ordered) for one in taken.before(part)]
+    given: Any = Rounded.exact(x[rows][:, np.newaxis], ordered)
+    made: Any = steps(walk.cell, given, before)[state]
+    return rows, made[:, 0]
+
+
+def of_call(
+    layer: Layer, call: Call, inputs: Sequence[Array], output: int, precision: Precision, over: Array
+) -> tuple[Rows, Rounded]:
+    """One application of a layer: some samples of an output, or timesteps of it where each is treated by itself.
+
+    Args:
+        layer: the layer.
+        call: what it is given.
+        inputs: the same inputs as it sees them, (N, ...), in a part of the time if `over` is of a part.
+        output: which of its outputs.
+        precision: what the layer computes in.
+        over: how many times its limit each element of it is off.
+    """
+    ordered = dataclasses.replace(precision, ordered=True)
+    weights = in_order_of_their_own(call.weights, ordered)
+    timed = layer.pointwise and over.ndim > 2
+    rows = worst_rows(over, 2 if timed else 1, weights)
+    parts = [x[rows][:, np.newaxis] if timed else x[rows] for x in inputs]
+    given: Any = [x if x.dtype.kind in "iub" else Rounded.exact(x, ordered) for x in parts]
+    made: Any = layer(Call([Masked(x) for x in given], weights))[output].values
+    if not isinstance(made, Rounded):
+        made = Rounded.exact(made, ordered)
+    return rows, made[:, 0] if timed else made
+
+
+def worst_rows(over: Array, axes: int, weights: Sequence[Any]) -> Rows:
+    """The rows (N,) or (N, t) of which some element is off, the worst first, and not too many."""
+    worst = over.max(axis=tuple(range(axes, over.ndim)))
+    most = max(1, WORK // max(1, sum(weight.size for weight in map(np.asarray, weights))))
+    order = np.argsort(-worst, axis=None, kind="stable")[: min(most, np.count_nonzero(worst))]
+    return np.unravel_index(order, worst.shape)
+
+
+def in_order_of_their_own(weights: Sequence[Any], ordered: Precision) -> list[Any]:
+    """The weights in a precision that asks for the order of sums."""
+    return [Matrix(one.value, ordered, one.columns) if isinstance(one, Matrix) else one for one in weights]
