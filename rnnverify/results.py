@@ -79,7 +79,7 @@ class OutputResult:
     shape: tuple[int, ...]  # (N,) or (N, T)
     max_abs_error: float  # of the free-running replay against the prediction
     mean_abs_error: float
-    expected_error: float  # how large rounding alone makes it: see `expected_error`
+    expected_error: float  # how large rounding alone makes it, about: see `verification.outputs`
     at: Place  # of the largest error
     keras: float  # both values there
     replay: float
@@ -97,6 +97,9 @@ class LayerResult:
     output_shape: tuple[int, ...]  # of its first output, the samples included
     max_residual: float
     worst_ratio: float  # the largest residual over its limit; up to 1 passes
+    resolution: Mapping[
+        str, float
+    ]  # the share of its elements in which a relative change of so much had been a mismatch
     passed: bool
     suspects: tuple[Suspect, ...] = ()  # of the first unit that is wrong: the weights that its residuals point at
 
@@ -123,16 +126,20 @@ class Verification(Shown):
     parting: Parting | None
     tolerance: Tolerance
     notes: tuple[str, ...]  # what Keras does that the user may not expect
+    untested: tuple[str, ...]  # tensors of which no element could have shown a change of 10%
     environment: Mapping[str, str]
     seconds: Mapping[str, float]
 
     @property
     def passed(self) -> bool:
-        return all(output.passed for output in self.outputs) and all(layer.passed for layer in self.layers)
+        return self.verdict == "match"
 
     @property
     def verdict(self) -> str:
-        return "match" if self.passed else "mismatch"
+        """mismatch where anything is beyond its limit; else untested where something could not have been; else match."""
+        if not (all(output.passed for output in self.outputs) and all(layer.passed for layer in self.layers)):
+            return "mismatch"
+        return "untested" if self.untested else "match"
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,7 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """match, mismatch or error."""
+        """match, mismatch, untested or error."""
         return "error" if self.result is None else self.result.verdict
 
 
@@ -165,9 +172,9 @@ class CheckResult(Shown):
 
     @property
     def verdict(self) -> str:
-        """mismatch if any is one, else error if any could not be run, else match."""
+        """mismatch if any is one, else untested if any is, else error if any could not be run, else match."""
         found = {outcome.verdict for outcome in self.outcomes}
-        return next((verdict for verdict in ("mismatch", "error") if verdict in found), "match")
+        return next((verdict for verdict in ("mismatch", "untested", "error") if verdict in found), "match")
 
 
 @dataclass(frozen=True)
@@ -177,6 +184,7 @@ class Summary:
     points: int
     matches: int
     mismatches: int
+    untested: int
     errors: int
     worst_ratio: float  # the largest residual over its limit, of all points
     worst: tuple[Record, ...]  # mismatches first, then the largest ratios

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rnnverify.results import Outcome
 
 FORMATS = ["table", "json", "junit", "github"]
-EXIT_CODES = {"match": 0, "mismatch": 1, "error": 2}
+EXIT_CODES = {"match": 0, "mismatch": 1, "untested": 1, "error": 2}
 
 
 @click.command()
@@ -26,7 +26,7 @@ def check(ctx: click.Context, options: Options, paths: tuple[str, ...], form: st
     """The CI check: verify every spec under the paths, a line each, and a summary.
 
     A spec that cannot be run counts as an error and does not hide the others. The exit code is 1 where a verdict is
-    mismatch, else 2 where there was an error, else 0.
+    mismatch or untested, else 2 where there was an error, else 0.
 
     \b
     Examples:

@@ -52,7 +52,7 @@ class Group(click.Group):
 @click.group(
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 every verdict is match; 1 some verdict is mismatch; 2 the request is wrong.",
+    epilog="Exit codes: 0 every verdict is match; 1 some verdict is mismatch or untested; 2 the request is wrong.",
 )
 @click.version_option(__version__, prog_name="rnnverify")
 def main() -> None:

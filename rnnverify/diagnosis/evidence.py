@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.layer import Call, Layer, Masked
 from rnnverify.layers.cell import States
+from rnnverify.layers.layer import Call, Layer, Masked
 from rnnverify.layers.steps import folded, gates_of_steps
 from rnnverify.layers.walk import Walk
 

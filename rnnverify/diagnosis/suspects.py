@@ -19,7 +19,7 @@ import numpy as np
 from rnnverify.diagnosis.evidence import Evidence, elements_for
 from rnnverify.layers.arrays import Array
 from rnnverify.results import Suspect
-from rnnverify.rounding import LIMIT, Precision, Rounded
+from rnnverify.rounding import Precision, Rounded
 
 NUDGE = 1e-6  # by how much a weight is larger in its copy: the derivative is good to about 1e-9 of itself
 AT_ONCE = 1 << 20  # how many pre-activations are computed at once
@@ -94,7 +94,7 @@ def explained_by(evidence: Evidence, places: Sequence[Place], precision: Precisi
         y, influence = in_deviations(evidence, places, precision)
         if not len(y):
             return False
-        if np.abs(y).max() <= LIMIT:
+        if np.abs(y).max() <= precision.limit:
             return True
         if len(y) >= ENOUGH * len(places):
             change = np.linalg.lstsq(influence, y, rcond=None)[0]

@@ -17,7 +17,8 @@ WORST = 5
 def summary_of(records: Sequence[Record], grid: Grid) -> Summary:
     """Sum up the records of a grid's points."""
     count = {
-        verdict: sum(record["verdict"] == verdict for record in records) for verdict in ("match", "mismatch", "error")
+        verdict: sum(record["verdict"] == verdict for record in records)
+        for verdict in ("match", "mismatch", "untested", "error")
     }
     worst = sorted(records, key=badness, reverse=True)[:WORST]
     ratios = [ratio_of(record) for record in records if record["verdict"] != "error"]
@@ -25,6 +26,7 @@ def summary_of(records: Sequence[Record], grid: Grid) -> Summary:
         points=len(records),
         matches=count["match"],
         mismatches=count["mismatch"],
+        untested=count["untested"],
         errors=count["error"],
         worst_ratio=max(ratios, default=0.0),
         worst=tuple(worst),
@@ -33,7 +35,7 @@ def summary_of(records: Sequence[Record], grid: Grid) -> Summary:
 
 
 def badness(record: Record) -> tuple[int, float]:
-    return ("match", "error", "mismatch").index(record["verdict"]), ratio_of(record)
+    return ("match", "error", "untested", "mismatch").index(record["verdict"]), ratio_of(record)
 
 
 def command_for(point: Point, grid: Grid) -> str:

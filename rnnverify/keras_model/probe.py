@@ -34,10 +34,11 @@ def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -
     """
     half = len(states) // 2
     if hasattr(layer, "forward_layer"):
-        x, *states = (layer.dtype_policy.convert_input(tensor, layer.autocast, layer.input_dtype) for tensor in (x, *states))
-        parts = [(layer.forward_layer, states[:half]), (layer.backward_layer, states[half:])]
+        as_handed = layer.dtype_policy.convert_input
+        x, *states = (as_handed(tensor, layer.autocast, layer.input_dtype) for tensor in (x, *states))
+        parts = [(layer.forward_layer, [*states[:half]]), (layer.backward_layer, [*states[half:]])]
     else:
-        parts = [(layer, states)] if isinstance(layer, keras.layers.RNN) else []
+        parts = [(layer, [*states])] if isinstance(layer, keras.layers.RNN) else []
     walks = []
     for index, (original, start) in enumerate(parts):
         first = keras.tree.flatten(original.get_initial_state(1))
@@ -112,10 +113,7 @@ class Watcher:
         return Seen(
             [next(arrays) for _ in range(self.outputs)],
             {ref: next(arrays) for ref in self.refs},
-            {
-                name: tuple(walked(next(arrays), widths) for widths in of_one)
-                for name, of_one in self.widths.items()
-            },
+            {name: tuple(walked(next(arrays), widths) for widths in of_one) for name, of_one in self.widths.items()},
         )
 
 

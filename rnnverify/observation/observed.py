@@ -44,7 +44,9 @@ class Walked:
     """
 
     sequence: Array  # (N, T, M): what every step put out
-    states: tuple[Array, ...] = ()  # after the last step, (N, M) each; where every state is known they follow from these
+    states: tuple[
+        Array, ...
+    ] = ()  # after the last step, (N, M) each; where every state is known they follow from these
     others: tuple[Array, ...] = ()  # the states beside h at every step, (N, T, M) each, put out as h is
 
 

@@ -16,7 +16,7 @@ def github_commands(outcomes: Sequence[Outcome]) -> str:
         if not outcome.passed:
             line = re.match(re.escape(outcome.spec) + r":(\d+):", outcome.error or "")
             where = f"file={escaped(outcome.spec, ',:')}" + (f",line={line[1]}" if line else "")
-            title = "rnnverify mismatch" if outcome.verdict == "mismatch" else "rnnverify error"
+            title = f"rnnverify {outcome.verdict}"
             commands.append(f"::error {where},title={title}::{escaped(outcome.error or gist(outcome))}")
     return "\n".join([*commands, summary_line(outcomes).plain])
 

@@ -14,9 +14,10 @@ CONTROL = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # 
 
 
 def junit_xml(outcomes: Sequence[Outcome]) -> str:
-    """A test suite with a test case for each spec: a mismatch is a failure, a spec that cannot be run an error."""
+    """A test suite with a test case for each spec: a spec that cannot be run is an error, else what is no match a failure."""
     counts = Counter(outcome.verdict for outcome in outcomes)
-    totals = {"tests": str(len(outcomes)), "failures": str(counts["mismatch"]), "errors": str(counts["error"])}
+    failures = counts["mismatch"] + counts["untested"]
+    totals = {"tests": str(len(outcomes)), "failures": str(failures), "errors": str(counts["error"])}
     root = ElementTree.Element("testsuites", totals)
     suite = ElementTree.SubElement(root, "testsuite", {"name": "rnnverify", **totals})
     for outcome in outcomes:
@@ -25,8 +26,9 @@ def junit_xml(outcomes: Sequence[Outcome]) -> str:
             suite, "testcase", {"classname": "rnnverify", "name": clean(outcome.spec), "time": f"{seconds:.3f}"}
         )
         if not outcome.passed:
-            kind = "failure" if outcome.verdict == "mismatch" else "error"
-            problem = ElementTree.SubElement(case, kind, {"message": clean(gist(outcome))})
+            kind = "error" if outcome.verdict == "error" else "failure"
+            apart = {"type": "untested"} if outcome.verdict == "untested" else {}
+            problem = ElementTree.SubElement(case, kind, {"message": clean(gist(outcome)), **apart})
             problem.text = clean(outcome.error or gist(outcome))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode")

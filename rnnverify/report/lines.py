@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from rnnverify.report.table import reason_for_mismatch, worst_first
+from rnnverify.report.table import STYLES, reason_of, worst_first
 from rnnverify.results import Outcome
-
-STYLES = {"match": "green", "mismatch": "bold red", "error": "bold magenta"}
 
 
 def outcome_line(outcome: Outcome, width: int) -> Text:
@@ -27,7 +25,7 @@ def gist(outcome: Outcome) -> str:
         first = first.removeprefix(f"{outcome.spec}:").strip()
         return f"{first} (and {len(rest)} more)" if rest else first
     if not outcome.result.passed:
-        return reason_for_mismatch(outcome.result)
+        return reason_of(outcome.result)
     worst = worst_first(outcome.result)[0]
     return f"max |error| {worst.max_abs_error:.2g}, expected {worst.expected_error:.2g}"
 
@@ -36,6 +34,10 @@ def summary_line(outcomes: Sequence[Outcome]) -> Text:
     counts = Counter(outcome.verdict for outcome in outcomes)
     style = "bold green" if counts["match"] == len(outcomes) else "bold red"
     specs = "1 spec" if len(outcomes) == 1 else f"{len(outcomes)} specs"
-    return Text(
-        f"{specs}: {counts['match']} match, {counts['mismatch']} mismatch, {counts['error']} error", style=style
-    )
+    return Text(f"{specs}: {counted(counts)}", style=style)
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """How many of each verdict; untested ones are mentioned where there are any."""
+    untested = f" {counts['untested']} untested," if counts["untested"] else ""
+    return f"{counts['match']} match, {counts['mismatch']} mismatch,{untested} {counts['error']} error"

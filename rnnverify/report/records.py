@@ -58,6 +58,7 @@ def record(result: Verification) -> dict[str, Any]:
         "outputs": [output_record(output) for output in result.outputs],
         "layers": [layer_record(layer) for layer in result.layers],
         "first_divergence": divergence_record(result.first_divergence),
+        "untested": list(result.untested),
         "amplification": result.amplification,
         "blind_spots": None,
         "diagnosis": None,
@@ -77,6 +78,7 @@ def layer_record(layer: LayerResult) -> dict[str, Any]:
         "weights": {name: list(shape) for name, shape in layer.weights.items()},
         "max_residual": layer.max_residual,
         "worst_ratio": layer.worst_ratio,
+        "resolution": dict(layer.resolution),
         "passed": layer.passed,
     }
 

@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from rnnverify.report.lines import counted
 from rnnverify.report.records import error_of, ratio_of
 from rnnverify.report.table import new_table
 from rnnverify.results import Record, Summary, SweepResult
@@ -43,7 +44,7 @@ def worst_table(summary: Summary, axes: Sequence[str]) -> Table:
             record["verdict"],
             *(("", "") if record["verdict"] == "error" else (f"{ratio_of(record):.2g}", f"{error_of(record):.2g}")),
             Text(remark(record)),
-            style={"mismatch": "red", "error": "yellow"}.get(record["verdict"]),
+            style={"mismatch": "red", "untested": "yellow", "error": "magenta"}.get(record["verdict"]),
         )
     return table
 
@@ -54,14 +55,19 @@ def remark(record: Record) -> str:
     if first:
         when = "" if first["timestep"] is None else f", timestep {first['timestep']}"
         return f"{first['layer']}{when}, sample {first['sample']}, unit {first['unit']}"
+    if record.get("untested"):
+        return f"no change of 10% could have been seen in {', '.join(record['untested'])}"
     return str(record.get("message", ""))[:200]
 
 
 def summary_text(summary: Summary) -> Text:
-    counts = (
-        f"{summary.points} points: {summary.matches} match, {summary.mismatches} mismatch, {summary.errors} error;"
-        f" the worst at {summary.worst_ratio:.2g} of its limit"
-    )
+    found = {
+        "match": summary.matches,
+        "mismatch": summary.mismatches,
+        "untested": summary.untested,
+        "error": summary.errors,
+    }
+    counts = f"{summary.points} points: {counted(found)}; the worst at {summary.worst_ratio:.2g} of its limit"
     return Text(counts, style="bold green" if summary.passed else "bold red")
 
 

@@ -12,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnverify.report.parameters import derivation
-from rnnverify.results import Divergence, OutputResult, Suspect, Verification
+from rnnverify.results import Divergence, LayerResult, OutputResult, Suspect, Verification
+
+STYLES = {"match": "bold green", "mismatch": "bold red", "untested": "bold yellow", "error": "bold magenta"}
 
 MOST_ROWS = 20
 
@@ -41,6 +43,8 @@ def render(result: Verification, verbose: bool = False) -> Iterator[RenderableTy
     for note in result.notes:
         yield Text(f"note: {note}", style="yellow")
     if verbose:
+        for layer in result.layers:
+            yield Text(resolution(layer), style="dim")
         for layer in result.layers:
             for suspect in layer.suspects:
                 yield Text(f"suspicious: {suspicion(layer.layer, suspect)}", style="yellow")
@@ -114,13 +118,17 @@ def worst_first(result: Verification) -> list[OutputResult]:
 
 def verdict_line(result: Verification) -> Text:
     """One line: the verdict and what it rests on."""
-    if result.passed:
-        return Text.assemble(("match", "bold green"), f": {reason_for_match(result)}")
-    return Text.assemble(("mismatch", "bold red"), f": {reason_for_mismatch(result)}")
+    return Text.assemble((result.verdict, STYLES[result.verdict]), f": {reason_of(result)}")
+
+
+def reason_of(result: Verification) -> str:
+    """What the verdict rests on."""
+    reasons = {"match": reason_for_match, "mismatch": reason_for_mismatch, "untested": reason_for_untested}
+    return reasons[result.verdict](result)
 
 
 def reason_for_match(result: Verification) -> str:
-    worst = max(layer.worst_ratio for layer in result.layers)
+    worst = max((layer.worst_ratio for layer in result.layers), default=0.0)
     demand = tolerance_text(result)
     further = f"; within {demand} too" if demand else ""
     return f"every step is right within rounding, the worst at {worst:.2g} of its limit{further}"
@@ -137,6 +145,14 @@ def reason_for_mismatch(result: Verification) -> str:
     )
 
 
+def reason_for_untested(result: Verification) -> str:
+    """What could not have shown a fault, and what to change."""
+    return (
+        f"no element of {', '.join(result.untested)} could have shown a change of 10%: they are zero, or rounding alone may"
+        f" move them farther ({result.dtype}); give the model other data or weights, or a finer dtype"
+    )
+
+
 def place_of(first: Divergence) -> str:
     when = "" if first.timestep is None else f", timestep {first.timestep}"
     gate = "" if first.gate is None else f", {first.gate} gate"
@@ -145,6 +161,12 @@ def place_of(first: Divergence) -> str:
         f" replay {first.replay:.9g}, a difference of {first.residual:.3g} where rounding gives at most {first.allowed:.3g}"
         f"{'; no order of summation can excuse it' if first.certain else ''}"
     )
+
+
+def resolution(layer: LayerResult) -> str:
+    """How small a fault could have been seen: `lstm: a relative change of 0.001 in 0.97, ... of the elements`."""
+    shares = [f"of {float(size):g} in {share:.3g}" for size, share in layer.resolution.items()]
+    return f"{layer.layer}: a relative change {', '.join(shares)} of the elements would be a mismatch"
 
 
 def suspicion(layer: str, suspect: Suspect) -> str:
@@ -165,4 +187,4 @@ def tolerance_text(result: Verification) -> str:
 
 def quiet_line(result: Verification) -> Text:
     """The verdict, and where it is not match what is wrong."""
-    return Text(f"{result.verdict}  {result.spec}" + ("" if result.passed else f"  {reason_for_mismatch(result)}"))
+    return Text(f"{result.verdict}  {result.spec}" + ("" if result.passed else f"  {reason_of(result)}"))

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from rnnverify.rounding.matrices import Matrix, exact_matrices
 from rnnverify.rounding.numbers import Rounded, Unsure
-from rnnverify.rounding.operands import LIMIT
-from rnnverify.rounding.precision import PRECISIONS, Precision
+from rnnverify.rounding.precision import LIMIT, PRECISIONS, Precision
 
 __all__ = ["LIMIT", "PRECISIONS", "Matrix", "Precision", "Rounded", "Unsure", "exact_matrices"]

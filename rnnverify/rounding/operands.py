@@ -13,11 +13,6 @@ from rnnverify.rounding.history import BLANK, History
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.precision import Precision
 
-# How many standard deviations a number may be off before that is no rounding any more. Over 10,002 random right models
-# (benchmarks/results/soundness.txt) the largest residual was 7.1; 12 leaves room for more, and what it costs in sharpness is
-# less than a factor of two.
-LIMIT = 12.0
-
 
 def precision_of(operands: Sequence[Any]) -> Precision:
     """Of one operand or two, of which one is rounded."""
@@ -42,5 +37,5 @@ def parts(x: Any, p: Precision) -> tuple[Any, Any, Any]:
 
 def farthest(x: Rounded) -> Array:
     """How far x may be off where all is right."""
-    far: Array = np.minimum(LIMIT * np.sqrt(x.variance), x.bound)
+    far: Array = np.minimum(x.precision.limit * np.sqrt(x.variance), x.bound)
     return far

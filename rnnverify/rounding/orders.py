@@ -63,7 +63,8 @@ def added(parts: Array) -> Array:
     """The squares of the partial sums of each part, and of those of the parts' totals, which are then added in order."""
     sums = np.cumsum(parts, axis=0)
     totals = np.cumsum(sums[-1], axis=0)
-    return np.einsum("klm,klm->m", sums, sums) + np.einsum("lm,lm->m", totals, totals)
+    made: Array = np.einsum("klm,klm->m", sums, sums) + np.einsum("lm,lm->m", totals, totals)
+    return made
 
 
 def in_lanes(blocks: Array, lanes: int) -> Array:
@@ -74,8 +75,6 @@ def in_lanes(blocks: Array, lanes: int) -> Array:
     sums = np.cumsum(padded.reshape(short, lanes, count, width), axis=0)
     within = np.cumsum(sums[-1], axis=0)
     totals = np.cumsum(within[-1], axis=0)
-    return (
-        np.einsum("kabm,kabm->m", sums, sums)
-        + np.einsum("abm,abm->m", within, within)
-        + np.einsum("bm,bm->m", totals, totals)
-    )
+    made: Array = np.einsum("kabm,kabm->m", sums, sums) + np.einsum("abm,abm->m", within, within)
+    made += np.einsum("bm,bm->m", totals, totals)
+    return made

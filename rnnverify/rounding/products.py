@@ -126,7 +126,9 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     second product. The variance is that of the partial sums' roundings where the terms p come in an order that has nothing
     to do with their values: of the k-th partial sum E s_k^2 = (k/n)^2 z^2 + k (n-k) / n^2 ||p||^2, summed over k (where the
     terms have an order of their own, what `orders` finds); z^2 more for a bias that is added, ||p||^2 more for the products'
-    own roundings. What is added to them after that is added in any order, too: no partial sum is larger than the sizes of all terms together; of two terms there is one, the sum itself.
+    own roundings. What is added to them after that is added in any order, too: no partial sum is larger than the sizes of
+    all terms together; of two terms there is one, the sum itself. Where inner products are added up in a wider precision the
+    roundings on the way are those of that one, and one rounding of the result is left.
     """
     p, additions = x.precision, len(x.history.terms) - 1
     u = p.unit
@@ -143,13 +145,14 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     for one, size in zip(x.products, sizes, strict=True):
         rows.append(one.lengths * (one.worst(p) * (1 + grown)))
         columns.append(one.columns.lengths)
-        drawn = one.terms is None  # the order, as if by lot: else see `orders`
-        each = (one.n / 6 if drawn else 0) + 1 + 2 * (p.operands / u) ** 2
+        inside = p.wider**2
+        drawn = inside * one.n if one.terms is None else 0.0  # the order, as if by lot: else see `orders`
+        each = drawn / 6 + inside + 2 * (p.operands / u) ** 2
         own = (one.squares * kind(each * (one.scale / scale) ** 2)) @ one.columns.squares
-        own += squared(size, math.sqrt((one.n / 3 if drawn else 0) + 1) / scale, own.dtype)
+        own += squared(size, math.sqrt(drawn / 3 + 1) / scale, own.dtype)
         if one.terms is not None:
             x_terms, w_terms = one.terms
-            own += squares_of_partial_sums(x_terms / scale, w_terms)
+            own = own + inside * squares_of_partial_sums(x_terms / scale, w_terms)
         own += squares
         squares = own
     rows.append(np.full_like(rows[0], lost * (1 + grown)))

@@ -10,6 +10,7 @@ would not do: they grow by a factor at every step.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,18 @@ from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.verification.precision import precision_of
 
 
-def expected_end_to_end(observed: Observation, graph: Graph) -> Mapping[Ref, Masked]:
-    """Every tensor of the model as Rounded numbers, from nothing but its inputs and weights."""
+def expected_end_to_end(observed: Observation, graph: Graph, ordered: bool = False) -> Mapping[Ref, Masked]:
+    """Every tensor of the model as Rounded numbers, from nothing but its inputs and weights.
+
+    Args:
+        observed: of which the inputs and nodes are used.
+        graph: the replays of those nodes.
+        ordered: whether the terms of inner products may be in an order of their own: see `rounding.orders`.
+    """
     done = {Ref(name): Masked(x) for name, x in observed.inputs.items()}
     with np.errstate(all="ignore"):  # an overflow is Keras's too
         for node in observed.nodes:
-            precision = precision_of(node.config, observed.tf32)
+            precision = replace(precision_of(node.config, observed.tf32), ordered=ordered)
             call = call_of(node, graph, done, precision)
             for index, output in enumerate(graph.layers[node.name](call)):
                 done[Ref(node.name, index)] = output

@@ -18,7 +18,9 @@ from rnnverify.verification.tally import Rows
 WORK = 1 << 24  # products that are looked at: a few seconds' worth
 
 
-def of_steps(taken: Taken, x: Array, part: slice, state: int, precision: Precision, over: Array) -> tuple[Rows, Rounded]:
+def of_steps(
+    taken: Taken, x: Array, part: slice, state: int, precision: Precision, over: Array
+) -> tuple[Rows, Rounded]:
     """Steps of a walk: a state after some of them.
 
     Args:

@@ -8,7 +8,7 @@ accumulates, whatever the recurrence does with errors.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from math import prod
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from rnnverify.threads import in_order
 from rnnverify.verification.precision import precision_of
 from rnnverify.verification.second_look import of_call, of_steps
 from rnnverify.verification.taken import Taken, stretches_of
-from rnnverify.verification.tally import Rows, SecondLook, Tally
+from rnnverify.verification.tally import Rows, SecondLook, Tally, Tensor
 
 # How many numbers of the widest intermediate array are worked on at once: they should stay in the processor's cache.
 STRETCH = 1 << 18
@@ -66,7 +66,7 @@ class Comparison(NamedTuple):
     expected: Any
     start: int | None = None  # the timestep that the first one given here is; None where there is no time
     walk: int | None = None  # which walk through time it belongs to: a Bidirectional has two
-    tensor: Hashable = None  # which output of the layer, or which state on which walk
+    tensor: Tensor = (None, 0)
     again: SecondLook | None = None
 
 
@@ -136,7 +136,7 @@ class NodeCheck:
                 start = part.start or 0 if self.layer.has_time(index, claim.shape[1:]) else None
                 again = partial(self.call_again, part, index)
                 yield Comparison(
-                    claim if part == slice(None) else claim[:, part], made.values, start, None, index, again
+                    claim if part == slice(None) else claim[:, part], made.values, start, None, (None, index), again
                 )
                 self.note_mask(index, made.mask)
 
@@ -162,17 +162,17 @@ class NodeCheck:
         """Every step of its walks, the states after the last, then what the layer itself put out."""
         for index, taken in enumerate(self.walks):
             for part, made in self.steps(taken):
-                for state, (emitted, expected) in enumerate(zip(taken.sequences, made, strict=False)):
+                for state, (sequence, expected) in enumerate(zip(taken.sequences, made, strict=False)):
                     again = partial(self.steps_again, taken, part, state) if by_step(taken.walk) else None
-                    yield Comparison(emitted[:, part], expected, part.start, index, ("walk", index, state), again)
+                    yield Comparison(sequence[:, part], expected, part.start, index, (index, state), again)
         emitted = self.layer.outputs(self.call, self.left)
         for index, (claim, made_of_emitted) in enumerate(zip(outputs, emitted, strict=True)):
             self.masks[Ref(self.node.name, index)] = made_of_emitted.mask
             start = 0 if self.layer.has_time(index, claim.shape[1:]) else None
             if not self.handed_on(made_of_emitted.values):  # two directions merged, say
-                yield Comparison(claim, self.made_of_emitted[index].values, start, tensor=index)
+                yield Comparison(claim, self.made_of_emitted[index].values, start, tensor=(None, index))
             elif not same(claim, made_of_emitted.values):  # it did not do what was seen of its walk: is it right?
-                yield Comparison(claim, self.free[index].values, start, tensor=index)
+                yield Comparison(claim, self.free[index].values, start, tensor=(None, index))
 
     def steps_again(self, taken: Taken, part: slice, state: int, over: Array) -> tuple[Rows, Rounded]:
         return of_steps(taken, self.as_fed(taken.walk.x[:, part]), part, state, self.precision, over)

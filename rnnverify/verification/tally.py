@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ FAINTEST = 1e-150
 # The relative changes whose visibility is counted, by the names that they have in a report.
 CHANGES: Mapping[str, float] = {"1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}
 
+Tensor = tuple[int | None, int]  # of a layer: a walk through time and which of its states, or None and which output
 Rows = tuple[Array, ...]  # the samples, and where there is time the timesteps, of some rows
 # Given how many times its limit each element is off, where the order of a sum may excuse it: those rows, looked at again.
 SecondLook = Callable[[Array], tuple[Rows, Rounded]]
@@ -48,7 +49,7 @@ class Tally:
     worst_deviation: float = 0.0  # the largest residual in standard deviations
     first: Divergence | None = None
     walk: int | None = None  # in which walk through time that is
-    seen: dict[Hashable, Seen] = field(default_factory=dict)  # of each tensor that was compared
+    seen: dict[Tensor, Seen] = field(default_factory=dict)  # of each tensor that was compared
 
     @property
     def resolution(self) -> dict[str, float]:
@@ -62,7 +63,7 @@ class Tally:
         }
 
     @property
-    def untested(self) -> tuple[Hashable, ...]:
+    def untested(self) -> tuple[Tensor, ...]:
         """The tensors of which no element could have shown even the largest of CHANGES."""
         return tuple(tensor for tensor, seen in self.seen.items() if not seen.changes[-1])
 
@@ -72,9 +73,9 @@ class Tally:
         expected: Any,
         start: int | None = None,
         walk: int | None = None,
-        tensor: Hashable = None,
+        tensor: Tensor = (None, 0),
         again: SecondLook | None = None,
-    ) -> None:
+    ) -> Array:
         """Compare what Keras emitted with what was expected of it.
 
         Args:
@@ -85,13 +86,17 @@ class Tally:
             tensor: of which tensor of the layer they are a part.
             again: looks again at rows of which some element is beyond its limit, but not beyond what rounding can do at
                 worst: the sizes of the sums' own partial sums may excuse it.
+
+        Returns:
+            Which elements are within their limits.
         """
         keras = np.asarray(keras, dtype=np.float64)
         value, bound, variance = taken_apart(expected)
         if keras.shape != value.shape:  # never subtract: shapes that differ may still broadcast
             value, bound, variance = np.full(keras.shape, np.nan), np.zeros(keras.shape), np.zeros(keras.shape)
         deviation = np.sqrt(variance) + FAINTEST
-        allowed = np.minimum(LIMIT * deviation, bound)
+        limit = expected.precision.limit if isinstance(expected, Rounded) else LIMIT
+        allowed = np.minimum(limit * deviation, bound)
         with np.errstate(invalid="ignore", over="ignore"):
             residual = np.abs(keras - value)
             unknown: Any = False
@@ -119,6 +124,8 @@ class Tally:
         if wrong.any() and self.first is None:
             self.walk = walk
             self.first = self.place(keras, value, residual, allowed, bound, np.where(wrong, ratio, -1.0), start)
+        within: Array = ~wrong
+        return within
 
     def beyond_numbers(self, keras: Array, value: Array, bound: Array, residual: Array) -> Array:
         """Residuals where some are not finite: the same NaN or infinity is none, another an infinite one."""
@@ -161,7 +168,7 @@ def looked_at_again(
     allowed, deviation = allowed.copy(), deviation.copy()
     wider = np.maximum(deviation[rows], np.sqrt(made.variance))
     deviation[rows] = wider
-    allowed[rows] = np.minimum(LIMIT * wider, bound[rows])
+    allowed[rows] = np.minimum(made.precision.limit * wider, bound[rows])
     if (residual[rows] <= allowed[rows]).all():
         rest = over > 0
         rest[rows] = False

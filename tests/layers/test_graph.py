@@ -12,6 +12,7 @@ import pytest
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Node, Ref
+from rnnverify.observation.precision import rounded
 from tests.layers.against_keras import OPTIONS, Array
 
 X = Ref("x")
@@ -134,10 +135,18 @@ def test_an_input_is_rounded_to_the_precision_of_the_layer_and_so_is_a_weight(dt
     assert run(weight, x=[[1.0]])[Ref("a")] == [[seen]]
 
 
-def test_what_a_layer_gave_is_not_rounded_for_the_next_one() -> None:
-    # Keras's first layer would have rounded it: how far that may be off is what the bounds are for
-    found = run(linear("a", X, [[1.0]], dtype="float64"), linear("b", Ref("a"), [[1.0]], dtype="float16"), x=[[FINE]])
-    assert found[Ref("b")] == [[FINE]]
+def test_what_a_layer_gave_is_rounded_where_the_next_one_cannot_hold_it() -> None:
+    # 1/3 of FINE is no number of either precision: that Keras's first layer rounds it is what the bounds are for
+    for first, second, rounds in (
+        ("float32", "float16", True),
+        ("bfloat16", "float16", True),
+        ("float16", "float32", False),
+    ):
+        third = linear("a", X, [[1 / 3]], dtype=first)
+        given = run(third, linear("b", Ref("a"), [[1.0]], dtype=second), x=[[1.0]])
+        expected = rounded(given[Ref("a")], second) if rounds else given[Ref("a")]
+        assert np.array_equal(given[Ref("b")], expected)
+        assert rounds == (not np.array_equal(given[Ref("b")], given[Ref("a")]))
 
 
 def test_token_ids_are_never_rounded() -> None:

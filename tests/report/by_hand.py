@@ -30,6 +30,7 @@ LSTM = LayerResult(
     output_shape=(2, 6, 3),
     max_residual=1.5e-8,
     worst_ratio=0.25,
+    resolution={"1e-3": 0.5, "1e-2": 0.75, "1e-1": 1.0},
     passed=True,
 )
 DENSE = LayerResult(
@@ -40,6 +41,7 @@ DENSE = LayerResult(
     output_shape=(2, 6, 2),
     max_residual=3e-8,
     worst_ratio=0.5,
+    resolution={"1e-3": 1.0, "1e-2": 1.0, "1e-1": 1.0},
     passed=True,
 )
 SMALL = OutputResult(
@@ -65,6 +67,7 @@ RIGHT = Verification(
     parting=None,
     tolerance=Tolerance(),
     notes=(),
+    untested=(),
     environment={"keras": "3.9.0", "numpy": "2.0.0"},
     seconds={"build": 0.25, "predict": 0.125, "replay": 0.0625},
 )
@@ -139,6 +142,7 @@ SUMMARY = Summary(
     points=4,
     matches=2,
     mismatches=1,
+    untested=0,
     errors=1,
     worst_ratio=40.0,
     worst=(POINTS[2], POINTS[3], POINTS[1], POINTS[0]),

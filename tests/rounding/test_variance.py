@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from rnnverify.layers.activations import ACTIVATIONS
-from rnnverify.rounding import LIMIT, PRECISIONS, Rounded
+from rnnverify.rounding import LIMIT, PRECISIONS, Precision, Rounded
 
 SAMPLES = 2000
+
+
+def without_wider_sums(dtype: Any) -> Precision:
+    """A precision in which every partial sum is rounded: NumPy's arithmetic below."""
+    return replace(PRECISIONS[np.dtype(dtype).name], summed=None)
 
 
 def shuffled(products: Any, rng: np.random.Generator) -> Any:
@@ -39,11 +46,23 @@ def test_inner_products_in_real_arithmetic_are_off_by_about_their_standard_devia
     w = rng.normal(0.3 if biased else 0, 1, terms).astype(dtype)
     other = order(x * w, rng)
     assert other.dtype == dtype
-    ours = Rounded.exact(x, PRECISIONS[np.dtype(dtype).name]) @ w.astype(np.float64)[:, np.newaxis]
+    ours = Rounded.exact(x, without_wider_sums(dtype)) @ w.astype(np.float64)[:, np.newaxis]
     deviation = np.sqrt(ours.variance[:, 0])
     residuals = (other.astype(np.float64) - ours.value[:, 0]) / deviation
     assert 0.15 < np.sqrt(np.mean(residuals**2)) < 1.3
     assert np.max(np.abs(residuals)) < 8
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("terms", [1, 8, 300, 5000])
+def test_in_half_precision_sums_are_rounded_once(dtype: Any, terms: int) -> None:
+    rng = np.random.default_rng(terms)
+    x, w = rng.normal(0.5, 1, (SAMPLES, terms)).astype(dtype), rng.normal(0.3, 1, terms).astype(dtype)
+    other = np.add.accumulate(x.astype(np.float32) * w.astype(np.float32), axis=-1)[:, -1].astype(dtype)
+    ours = Rounded.exact(x, PRECISIONS[np.dtype(dtype).name]) @ w.astype(np.float64)[:, np.newaxis]
+    residuals = (other.astype(np.float64) - ours.value[:, 0]) / np.sqrt(ours.variance[:, 0])
+    assert 0.5 < np.sqrt(np.mean(residuals**2)) < 1.3
+    assert np.max(np.abs(residuals)) < 2
 
 
 @pytest.mark.parametrize("order", [shuffled, pairwise])
@@ -58,7 +77,7 @@ def test_pre_activations_in_real_arithmetic_are_off_by_about_their_standard_devi
     kernel, recurrent, bias = (
         rng.normal(0.2 if biased else 0, scale, n).astype(dtype) for scale, n in ((share, 6), (0.2, 40), (1, 1))
     )
-    ours = Rounded.exact(x, PRECISIONS[np.dtype(dtype).name]) @ kernel.astype(np.float64)[:, np.newaxis]
+    ours = Rounded.exact(x, without_wider_sums(dtype)) @ kernel.astype(np.float64)[:, np.newaxis]
     ours = ours + bias.astype(np.float64)
     ours = ours + Rounded.exact(h, ours.precision) @ recurrent.astype(np.float64)[:, np.newaxis]
     a, b = order(x * kernel, rng), order(h * recurrent, rng)
@@ -84,7 +103,7 @@ FORMULAS = {
 def test_formulas_in_real_arithmetic_are_off_by_about_their_standard_deviation(name: str, dtype: Any) -> None:
     rng = np.random.default_rng(1)
     x, y = (rng.normal(0, 1, SAMPLES).astype(dtype) for _ in range(2))
-    precision = PRECISIONS[np.dtype(dtype).name]
+    precision = without_wider_sums(dtype)
     ours = FORMULAS[name](Rounded.exact(x, precision), Rounded.exact(y, precision))
     other = FORMULAS[name](x, y)
     assert other.dtype == dtype

@@ -52,7 +52,7 @@ def test_bfloat16_numbers_beyond_float16_s_range_are_infinite_in_it(keras: Any) 
     model = keras.Model(given, L.Activation("relu", dtype="float16")(L.Dense(2, dtype="bfloat16")(given)))
     model.set_weights([np.full((D, 2), 1e5), np.zeros(2)])
     result = verify(model, np.ones((1, D), np.float32))
-    assert result.passed
+    assert result.verdict == "untested"  # of an infinity no change can be seen
     assert result.outputs[0].keras == result.outputs[0].replay == np.inf
 
 

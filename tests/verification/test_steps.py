@@ -194,8 +194,7 @@ def test_where_keras_s_range_ends_on_the_way_it_is_not_blamed(cell: str, activat
     observed = Session(LAYERS).observe(spec_from_mapping({"N": 3, "T": 9, "D": 2, "layers": layers, **keys}))
     (walk,) = observed.walks[observed.nodes[0].name]
     assert not np.isfinite(walk.sequence).all()
-    assert judge(observed).result.passed
-    assert judge(observed).result.passed
+    assert judge(observed).result.verdict != "mismatch"
 
 
 def test_a_nan_counts_as_the_replay_s_own_unless_keras_s_range_had_ended() -> None:

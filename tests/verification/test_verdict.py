@@ -17,7 +17,8 @@ from rnnverify.observation import Node, Observation, Ref, Tolerance
 from rnnverify.observation.precision import LARGEST
 from rnnverify.results import Verification
 from rnnverify.spec import spec_from_mapping
-from rnnverify.verification.verdict import absolute_error, expected_error, judge, overflowed
+from rnnverify.verification.outputs import absolute_error, expected_error, overflowed
+from rnnverify.verification.verdict import judge
 
 STACK = {"N": 3, "T": 7, "D": 2, "M": 5, "K": 4, "layers": [
     {"LSTM": {"units": "M", "return_sequences": True}},
