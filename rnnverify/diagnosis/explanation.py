@@ -24,7 +24,9 @@ def explained(judged: Judged) -> Verification:
     if first is None:
         return result
     layers = (replace(layer, suspects=found.get(layer.layer, ((), None))[0]) for layer in result.layers)
-    return replace(result, layers=tuple(layers), first_divergence=replace(first, gate=found[first.layer][1]))
+    return replace(
+        result, layers=tuple(layers), first_divergence=replace(first, gate=found.get(first.layer, ((), None))[1])
+    )
 
 
 def suspicion(checked: Checked) -> tuple[tuple[Suspect, ...], str | None]:

@@ -24,26 +24,28 @@ from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.verification.precision import precision_of
 
 
-def expected_end_to_end(observed: Observation, graph: Graph, ordered: bool = False) -> Mapping[Ref, Masked]:
+def expected_end_to_end(observed: Observation, graph: Graph, regular: bool = False) -> Mapping[Ref, Masked]:
     """Every tensor of the model as Rounded numbers, from nothing but its inputs and weights.
 
     Args:
         observed: of which the inputs and nodes are used.
         graph: the replays of those nodes.
-        ordered: whether the terms of inner products may be in an order of their own: see `rounding.orders`.
+        regular: whether roundings may have a direction, rather than be as if drawn by lot: the terms of inner products may
+            be in an order of their own (see `rounding.orders`), and every step may err to the same side, as where data
+            repeat, so that the errors of a state add up through time.
     """
     done = {Ref(name): Masked(x) for name, x in observed.inputs.items()}
     with np.errstate(all="ignore"):  # an overflow is Keras's too
         for node in observed.nodes:
-            precision = replace(precision_of(node.config, observed.tf32), ordered=ordered)
-            call = call_of(node, graph, done, precision)
+            precision = replace(precision_of(node.config, observed.tf32), ordered=regular)
+            call = call_of(node, graph, done, precision, regular)
             for index, output in enumerate(graph.layers[node.name](call)):
                 done[Ref(node.name, index)] = output
     return done
 
 
-def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Precision) -> Call:
-    """What a node is given in such a run. The states that it starts from are about to be carried through time."""
+def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Precision, regular: bool) -> Call:
+    """What a node is given in such a run."""
     layer = graph.layers[node.name]
     inputs = [done[ref]._replace(values=handed(node, graph, ref, done[ref].values, precision)) for ref in node.inputs]
     shapes = [x.values.shape[1:] for x in inputs]
@@ -54,7 +56,7 @@ def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Pre
     return Call(
         inputs=inputs,
         weights=exact_matrices(graph.weights(node, shapes, np.float64), precision),
-        initial_state=[state.carried() for state in states],
+        initial_state=[state.carried() for state in states] if regular else states,
         masked=node.masked,
     )
 

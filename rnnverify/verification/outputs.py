@@ -79,11 +79,11 @@ def same_as_observed(observed: Observation, ref: Ref, prediction: Array) -> bool
 
 
 def end_again(observed: Observation, graph: Graph, ref: Ref, over: Array) -> tuple[Rows, Rounded]:
-    """Samples of an output that are off, with the sizes that the sums' own partial sums take: see `second_look`."""
+    """Samples of an output that are off, looked at again: roundings that have a direction may explain it."""
     rows = worst_rows(over, 1, [weight for node in observed.nodes for weight in node.weights.values()])
     (samples,) = rows
     inputs = {name: x[samples] for name, x in observed.inputs.items()}
-    made: Any = expected_end_to_end(replace(observed, inputs=inputs), graph, ordered=True)[ref].values
+    made: Any = expected_end_to_end(replace(observed, inputs=inputs), graph, regular=True)[ref].values
     return rows, made
 
 

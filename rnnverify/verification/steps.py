@@ -27,11 +27,9 @@ from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.threads import in_order
 from rnnverify.verification.precision import precision_of
 from rnnverify.verification.second_look import of_call, of_steps
-from rnnverify.verification.taken import Taken, stretches_of
+from rnnverify.verification.systematic import distinct, thinned
+from rnnverify.verification.taken import STRETCH, Taken, same, stretches_of
 from rnnverify.verification.tally import Rows, SecondLook, Tally, Tensor
-
-# How many numbers of the widest intermediate array are worked on at once: they should stay in the processor's cache.
-STRETCH = 1 << 18
 
 
 class Checked(NamedTuple):
@@ -54,6 +52,7 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
             for comparison in check.comparisons(outputs):
                 tally.add(*comparison)
+            check.look_at_sides(tally)
         masks.update(check.masks)
         found[node.name] = Checked(check, tally)
     return found
@@ -65,9 +64,9 @@ class Comparison(NamedTuple):
     keras: Array
     expected: Any
     start: int | None = None  # the timestep that the first one given here is; None where there is no time
-    walk: int | None = None  # which walk through time it belongs to: a Bidirectional has two
     tensor: Tensor = (None, 0)
     again: SecondLook | None = None
+    thin: int | None = None
 
 
 Comparisons = Iterator[Comparison]
@@ -136,7 +135,7 @@ class NodeCheck:
                 start = part.start or 0 if self.layer.has_time(index, claim.shape[1:]) else None
                 again = partial(self.call_again, part, index)
                 yield Comparison(
-                    claim if part == slice(None) else claim[:, part], made.values, start, None, (None, index), again
+                    claim if part == slice(None) else claim[:, part], made.values, start, (None, index), again
                 )
                 self.note_mask(index, made.mask)
 
@@ -163,8 +162,9 @@ class NodeCheck:
         for index, taken in enumerate(self.walks):
             for part, made in self.steps(taken):
                 for state, (sequence, expected) in enumerate(zip(taken.sequences, made, strict=False)):
-                    again = partial(self.steps_again, taken, part, state) if by_step(taken.walk) else None
-                    yield Comparison(sequence[:, part], expected, part.start, index, (index, state), again)
+                    again = partial(self.steps_again, taken, part, state) if taken.by_step else None
+                    thin = thinned(sequence) if taken.by_step else None
+                    yield Comparison(sequence[:, part], expected, part.start, (index, state), again, thin)
         emitted = self.layer.outputs(self.call, self.left)
         for index, (claim, made_of_emitted) in enumerate(zip(outputs, emitted, strict=True)):
             self.masks[Ref(self.node.name, index)] = made_of_emitted.mask
@@ -173,6 +173,15 @@ class NodeCheck:
                 yield Comparison(claim, self.made_of_emitted[index].values, start, tensor=(None, index))
             elif not same(claim, made_of_emitted.values):  # it did not do what was seen of its walk: is it right?
                 yield Comparison(claim, self.free[index].values, start, tensor=(None, index))
+
+    def look_at_sides(self, tally: Tally) -> None:
+        """Whether the steps of some unit all err to the same side."""
+        for (walk, state), found in tally.sides.items():
+            assert walk is not None
+            taken = self.walks[walk]
+            side = None if tally.first is not None else found.side(partial(distinct, taken, self.as_fed, found.thin))
+            if side is not None:
+                tally.err_to_one_side((walk, state), side, taken.sequence.shape[1])
 
     def steps_again(self, taken: Taken, part: slice, state: int, over: Array) -> tuple[Rows, Rounded]:
         return of_steps(taken, self.as_fed(taken.walk.x[:, part]), part, state, self.precision, over)
@@ -205,7 +214,7 @@ class NodeCheck:
     def steps(self, taken: Taken) -> Iterator[tuple[slice, States]]:
         """Stretch by stretch of time: what its steps should have put out, state by state."""
         walk = taken.walk
-        if not by_step(walk):
+        if not taken.by_step:
             yield slice(0, walk.x.shape[1]), (self.run(walk).sequence,)
             return
         samples, timesteps = taken.sequence.shape[:2]
@@ -230,16 +239,3 @@ class NodeCheck:
         for precision in self.casts:
             x = cast(x, precision, np.float64)
         return x if x.dtype.kind in "iub" else x.astype(np.float64, copy=False)
-
-
-def by_step(walk: Walk) -> bool:
-    """Whether every step stands by itself: on a way of its own, which a mistake may go, none does."""
-    return type(walk).run is Walk.run
-
-
-def same(x: Array, y: Array) -> bool:
-    """Whether two arrays are equal, without another of their size."""
-    if x.shape != y.shape:
-        return False
-    parts = stretches_of(x.shape[1], max(1, STRETCH * x.shape[1] // max(x.size, 1)))
-    return all(np.array_equal(x[:, part], y[:, part], equal_nan=True) for part in parts)

@@ -12,6 +12,7 @@ import numpy as np
 from rnnverify.layers.arrays import Array
 from rnnverify.results import Divergence
 from rnnverify.rounding import LIMIT, Rounded
+from rnnverify.verification.systematic import Side, Systematic
 
 # A standard deviation below this has a variance that underflows, in float64 where we compute it.
 FAINTEST = 1e-150
@@ -50,6 +51,7 @@ class Tally:
     first: Divergence | None = None
     walk: int | None = None  # in which walk through time that is
     seen: dict[Tensor, Seen] = field(default_factory=dict)  # of each tensor that was compared
+    sides: dict[Tensor, Systematic] = field(default_factory=dict)  # of each state of a walk
 
     @property
     def resolution(self) -> dict[str, float]:
@@ -72,9 +74,9 @@ class Tally:
         keras: Array,
         expected: Any,
         start: int | None = None,
-        walk: int | None = None,
         tensor: Tensor = (None, 0),
         again: SecondLook | None = None,
+        thin: int | None = None,
     ) -> Array:
         """Compare what Keras emitted with what was expected of it.
 
@@ -82,10 +84,10 @@ class Tally:
             keras: (N, ..., units); where there is time, its axis is the second.
             expected: the same as Rounded numbers, or as a plain array where nothing rounds.
             start: the timestep that the first one given here is; None where there is no time.
-            walk: which walk through time they belong to.
             tensor: of which tensor of the layer they are a part.
             again: looks again at rows of which some element is beyond its limit, but not beyond what rounding can do at
                 worst: the sizes of the sums' own partial sums may excuse it.
+            thin: every how many timesteps one is looked at for errors to the same side; None where that is not asked.
 
         Returns:
             Which elements are within their limits.
@@ -121,11 +123,32 @@ class Tally:
         self.worst_deviation = max(self.worst_deviation, float(deviations))
         self.max_residual = max(self.max_residual, float(residual.max(initial=0)))
         self.worst_ratio = max(self.worst_ratio, float(ratio.max(initial=0)))
-        if wrong.any() and self.first is None:
-            self.walk = walk
-            self.first = self.place(keras, value, residual, allowed, bound, np.where(wrong, ratio, -1.0), start)
+        if thin is not None:
+            self.sides.setdefault(tensor, Systematic(thin, limit)).add(keras, value, variance)
+        if wrong.any():
+            place = self.place(keras, value, residual, allowed, bound, np.where(wrong, ratio, -1.0), start)
+            if self.first is None or (self.walk == tensor[0] is not None and earlier(place, self.first)):
+                self.walk, self.first = tensor[0], place
         within: Array = ~wrong
         return within
+
+    def err_to_one_side(self, tensor: Tensor, side: Side, timesteps: int) -> None:
+        """No step is beyond its limit, but those of a unit are off by too much together."""
+        self.walk = tensor[0]
+        self.max_residual = max(self.max_residual, side.mean)
+        self.worst_ratio = max(self.worst_ratio, side.mean / side.allowed)
+        self.first = Divergence(
+            layer=self.node,
+            timestep=timesteps - 1,
+            sample=side.sample,
+            unit=side.unit,
+            gate=None,
+            keras=side.keras,
+            replay=side.replay,
+            residual=side.mean,
+            allowed=side.allowed,
+            certain=False,
+        )
 
     def beyond_numbers(self, keras: Array, value: Array, bound: Array, residual: Array) -> Array:
         """Residuals where some are not finite: the same NaN or infinity is none, another an infinite one."""
@@ -154,6 +177,11 @@ class Tally:
             allowed=float(allowed[index]),
             certain=bool(residual[index] > bound[index]),
         )
+
+
+def earlier(one: Divergence, other: Divergence) -> bool:
+    """Whether one is at an earlier timestep: the states of a step are looked at one after the other."""
+    return one.timestep is not None and other.timestep is not None and one.timestep < other.timestep
 
 
 def looked_at_again(

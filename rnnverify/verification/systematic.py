@@ -1,0 +1,109 @@
+"""Steps that all err to the same side: each of them within its limit, and together a fault that grows through time.
+
+For one unit of a state: its residuals in standard deviations, q, and its values in standard deviations, g. If every step
+multiplied it by 1 + e, the sum of q g over the square root of the sum of g^2 would be that of a normal variable, off by e
+times that root. Over the square root of how many steps there are, it is the systematic part of q. Roundings have one, too,
+for libraries' functions err to one side over whole ranges: up to 2.3 (benchmarks/aggregated.py). Where data repeat roundings
+do, too, and nothing can be said: so a unit is only judged by steps that are distinct in all their gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from rnnverify.layers.arrays import Array
+from rnnverify.layers.steps import gates_of_steps
+from rnnverify.verification.taken import Taken
+
+MOST = 4096  # steps that are looked at of a unit, spread over all samples and timesteps
+FEWEST = 300  # distinct ones, without which nothing is said
+ROUNDING = 3.2  # standard deviations by which rounding may err to the same side
+
+
+class Side(NamedTuple):
+    """A unit of which every step errs to the same side."""
+
+    sample: int
+    unit: int
+    mean: float  # by how much, in its own units, a step is off
+    allowed: float  # and by how much rounding may be
+    keras: float  # and what the last step made of it
+    replay: float
+
+
+@dataclass
+class Systematic:
+    """The sums for every unit of a state."""
+
+    thin: int  # every how many timesteps one is looked at
+    limit: float  # standard deviations of one step
+    steps: int = 0
+    products: Array | float = 0.0  # sum of q g
+    squares: Array | float = 0.0  # sum of g^2
+    variances: Array | float = 0.0  # sum of the steps' variances
+    samples: int = 0
+    last: tuple[Array, Array] | None = None  # what Keras made, and the replay, in the last step of the last sample
+
+    def add(self, keras: Array, value: Array, variance: Array) -> None:
+        """More steps, (N, t, ..., units) each. Masked ones do not round, and are not counted."""
+        keras, value, variance = (part[:, :: self.thin] for part in (keras, value, variance))
+        axes = tuple(range(value.ndim - 1))
+        weight = np.divide(value, variance, out=np.zeros_like(value), where=variance > 0)
+        self.products += np.sum((keras - value) * weight, axis=axes)
+        self.squares += np.sum(value * weight, axis=axes)
+        self.variances += np.sum(variance, axis=axes)
+        self.steps += int(np.count_nonzero(variance[..., 0] > 0))
+        self.samples = len(keras)
+        self.last = keras[(-1,) * (keras.ndim - 1)], value[(-1,) * (value.ndim - 1)]
+
+    def side(self, distinct: Callable[[int], int]) -> Side | None:
+        """The unit that errs most to one side, if that is no rounding.
+
+        Args:
+            distinct: how many of a unit's steps are distinct in all their gates.
+        """
+        if self.steps < FEWEST or self.last is None:
+            return None
+        with np.errstate(all="ignore"):
+            score = np.abs(self.products) / np.sqrt(self.squares * self.steps)
+        score = np.where(np.isfinite(score), score, 0)
+        unit = int(np.argmax(score))
+        if score[unit] <= self.allowed(self.steps):
+            return None
+        different = distinct(unit)
+        if different < FEWEST or score[unit] <= self.allowed(different):
+            return None
+        deviation = float(np.sqrt(np.asarray(self.variances)[unit] / self.steps))
+        keras, replay = self.last
+        return Side(
+            self.samples - 1,
+            unit,
+            float(score[unit]) * deviation,
+            self.allowed(different) * deviation,
+            float(keras[unit]),
+            float(replay[unit]),
+        )
+
+    def allowed(self, steps: int) -> float:
+        """The largest systematic part that is rounding."""
+        return ROUNDING + self.limit / float(np.sqrt(steps))
+
+
+def thinned(sequence: Array) -> int:
+    """Every how many timesteps of a sequence (N, T, ...) one is looked at."""
+    samples, timesteps = sequence.shape[:2]
+    return max(1, samples * timesteps // MOST)
+
+
+def distinct(taken: Taken, as_fed: Callable[[Array], Array], thin: int, unit: int) -> int:
+    """In how many of the steps that are looked at a unit's gates are distinct, of the gate where these are fewest."""
+    walk, whole = taken.walk, slice(0, taken.sequence.shape[1])
+    plain = replace(walk, weights=[np.asarray(weight) for weight in walk.weights])
+    x, h = as_fed(walk.x[:, ::thin]), taken.before(whole)[0][:, ::thin]
+    gates = gates_of_steps(plain.cell, x, h)
+    kind = np.float32 if taken.sequence.dtype != np.float64 else np.float64
+    return int(min(np.unique(gate[..., unit].astype(kind)).size for gate in gates))
