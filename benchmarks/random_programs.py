@@ -50,12 +50,13 @@ class Program:
         return f"L.{kind}({', '.join(given)})"
 
     def call(self, layer: str, *of: str, states: list[str] | None = None, outputs: int = 1) -> list[str]:
-        """Call a layer on tensors; the names of what it gives."""
-        line = len(self.lines)
-        names = [f"y{line}"] if outputs == 1 else [f"y{line}_{index}" for index in range(outputs)]
+        """Call a layer on tensors; the names of what it gives, of which the first is, or begins with, the layer's own."""
+        name = f"y{len(self.lines)}"
+        names = [name] if outputs == 1 else [f"{name}_{index}" for index in range(outputs)]
+        named = f"{layer[:-1]}{'' if layer.endswith('()') else ', '}name={name!r})"
         start = f", initial_state=[{', '.join(states)}]" if states else ""
         given = of[0] if len(of) == 1 else f"[{', '.join(of)}]"
-        self.lines.append(f"{', '.join(names)} = {layer}({given}{start})")
+        self.lines.append(f"{', '.join(names)} = {named}({given}{start})")
         return names
 
     def recurrent(
@@ -102,7 +103,7 @@ class Program:
 
     def dense(self) -> None:
         """Wide Dense layers."""
-        x = self.given(self.pick(self.size(1024), 64, 256, 1024))
+        x = self.given(self.pick(self.size(1024), 256, 512, 1024))
         for _ in range(self.rng.integers(1, 4)):
             x = self.between(
                 self.call(self.layer("Dense", self.size(256), activation=self.pick("linear", "relu")), x)[0]
@@ -142,12 +143,13 @@ class Program:
         self.outputs = [self.head(self.call(self.layer("Concatenate"), *y)[0], sequences)]
 
     def encoder_decoder(self, longest: int) -> None:
-        """A decoder that starts from the encoder's states."""
+        """A decoder that starts from the encoder's states, or from an input."""
         units = self.size(60)
         _, *states = self.recurrent(self.start(self.size(longest), self.size(60)), units, sequences=True, returned=True)
-        y = self.recurrent(
-            self.start(self.size(longest), self.size(60)), units, True, states=states if len(states) > 1 else states * 2
-        )
+        if self.flag(0.2):
+            states = [self.call(self.layer("Dense", units, activation="tanh"), states[0])[0], self.given(units)]
+        x = self.start(self.size(longest), self.size(60))
+        y = self.recurrent(x, units, sequences=True, states=states if len(states) > 1 else states * 2)
         self.outputs = [self.head(y[0], sequence=True)]
 
     @property
@@ -161,7 +163,7 @@ def random_program(rng: np.random.Generator, longest: int) -> Program:
     policy = PRECISIONS[rng.integers(len(PRECISIONS))]
     mixing = float(rng.choice([0.0, 0.0, 0.6]))
     program = Program(rng, policy, mixing)
-    kind = program.pick("dense", "stack", "stack", "stack", "branches", "encoder_decoder")
+    kind = program.pick("dense", "dense", "stack", "stack", "stack", "branches", "encoder_decoder")
     if kind == "dense":
         program.dense()
     else:
