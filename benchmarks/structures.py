@@ -21,6 +21,17 @@ def haar(n: int) -> Array:
     return np.vstack([np.kron(half, [1, 1]), np.kron(np.eye(n // 2), [1, -1])]) / np.sqrt(2)
 
 
+def wavelets(rows: int, columns: int) -> Array:
+    made = haar(1 << (rows - 1).bit_length())
+    return made[:rows, np.arange(columns) % len(made)] * np.sqrt(rows)
+
+
+def orthogonal(rng: Rng, rows: int, columns: int) -> Array:
+    """Orthogonal columns, or rows where there are fewer of them."""
+    q = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))[0]
+    return (q if rows >= columns else q.T) * np.sqrt(rows)
+
+
 def signs(rows: int) -> Array:
     return np.where(np.arange(rows)[:, np.newaxis] % 2, -1.0, 1.0)
 
@@ -46,9 +57,9 @@ WEIGHTS: dict[str, Callable[[Rng, int, int], Array]] = {
     "cancelling": lambda rng, m, n: np.resize(np.vstack([v := rng.standard_normal(((m + 1) // 2, n)), -v]), (m, n)),
     "alternating": lambda rng, m, n: signs(m) * np.abs(rng.standard_normal((1, n)) + np.zeros((m, n))),
     "alternating normal": lambda rng, m, n: signs(m) * np.abs(rng.standard_normal((m, n))),
-    "orthogonal": lambda rng, m, n: np.linalg.qr(rng.standard_normal((max(m, n),) * 2))[0][:m, :n] * np.sqrt(m),
+    "orthogonal": orthogonal,
     "DCT-II": lambda rng, m, n: waves(m, n, 0.5),
-    "Haar": lambda rng, m, n: haar(1 << (max(m, n) - 1).bit_length())[:m, :n] * np.sqrt(m),
+    "Haar": lambda rng, m, n: wavelets(m, n),
     "sine": lambda rng, m, n: np.sin(rng.uniform(0, 3) * np.arange(m * n) / n).reshape(m, n),
     "sparse": lambda rng, m, n: rng.standard_normal((m, n)) * (rng.random((m, n)) < 0.05),
     "integer": lambda rng, m, n: rng.integers(-3, 4, (m, n)),
