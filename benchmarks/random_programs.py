@@ -64,7 +64,7 @@ class Program:
     ) -> list[str]:
         """A recurrent layer, now and then in both directions; with the states that it gives where they are asked for."""
         kind = self.pick(*RECURRENT)
-        options: dict[str, Any] = {"return_sequences": sequences, "return_state": returned}
+        options: dict[str, Any] = {"return_sequences": sequences, **({"return_state": True} if returned else {})}
         if kind == "GRU":
             options["reset_after"] = self.flag()
         if self.flag(0.15):
@@ -76,6 +76,8 @@ class Program:
             made = self.layer("Bidirectional", inner, merge_mode=merge)
             y = self.call(made, x, outputs=1 + 2 * of_one * returned if merge else 2)
             return y if merge else self.call(self.layer("Concatenate"), *y)
+        if self.flag(0.1):
+            options["go_backwards"] = True
         return self.call(
             self.layer(kind, units, **options), x, states=states and states[:of_one], outputs=1 + of_one * returned
         )
