@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 from rnnverify.errors import SpecError
@@ -51,11 +52,18 @@ def called_in_turn(
         outputs = keras.tree.flatten(made)
         for index, tensor in enumerate(outputs):
             tensors[Ref(node.name, index)] = tensor
-        nodes.append(replace(node, masked=handed_a_mask(outputs[0])))
+        nodes.append(replace(node, masked=handed_a_mask(outputs[0], [*inputs, *states])))
     return tensors, tuple(nodes)
 
 
-def handed_a_mask(output: Any) -> bool:
-    """Whether Keras handed a mask to the call that made this tensor: it writes down every call with its arguments."""
+def handed_a_mask(output: Any, given: Sequence[Any]) -> bool:
+    """Whether Keras handed a mask to the call that made this tensor.
+
+    It writes down every call with its arguments, but where it has rounded one of them to the layer's precision: then they are
+    those of before. There it hands on the mask that its only argument has.
+    """
     history = output._keras_history
-    return history.operation._inbound_nodes[history.node_index].arguments.kwargs.get("mask") is not None
+    arguments = history.operation._inbound_nodes[history.node_index].arguments.kwargs
+    if "mask" in arguments or len(given) > 1 or "mask" not in signature(history.operation.call).parameters:
+        return arguments.get("mask") is not None
+    return getattr(given[0], "_keras_mask", None) is not None

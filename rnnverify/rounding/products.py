@@ -49,7 +49,7 @@ class InnerProducts(NamedTuple):
     def worst(self, p: Precision) -> float:
         """How far they are off at worst, in |x| |w|."""
         summed, d = growth(self.n, p.unit), p.operands
-        return summed + (2 * d + d * d) * (1 + summed)
+        return summed + (2 * d + d * d) * (1 + summed) if d else summed  # infinite where there are too many, and no NaN
 
 
 class Sum(Rounded):

@@ -106,4 +106,4 @@ def distinct(taken: Taken, as_fed: Callable[[Array], Array], thin: int, unit: in
     x, h = as_fed(walk.x[:, ::thin]), taken.before(whole)[0][:, ::thin]
     gates = gates_of_steps(plain.cell, x, h)
     kind = np.float32 if taken.sequence.dtype != np.float64 else np.float64
-    return int(min(np.unique(gate[..., unit].astype(kind)).size for gate in gates))
+    return min(int(np.unique(gate[..., unit].astype(kind)).size) for gate in gates)
