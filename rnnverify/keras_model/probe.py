@@ -32,7 +32,7 @@ def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -
 
     They are those of a second layer around the same cell, and so with the same weights.
     """
-    half = len(states) // 2
+    half, mask = len(states) // 2, None if states else getattr(x, "_keras_mask", None)  # no implied one beside states
     if hasattr(layer, "forward_layer"):
         as_handed = layer.dtype_policy.convert_input
         x, *states = (as_handed(tensor, layer.autocast, layer.input_dtype) for tensor in (x, *states))
@@ -44,7 +44,7 @@ def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -
         first = keras.tree.flatten(original.get_initial_state(1))
         widths = tuple(prod(state.shape[1:]) for state in first)
         sibling = emitting_all(keras, original, widths, f"walk_{index}_of_{name.replace(':', '_')}")
-        emitted = sibling(x, **({"initial_state": list(start)} if start else {}))
+        emitted = sibling(x, mask=mask, **({"initial_state": list(start)} if start else {}))
         walks.append(Watched(emitted, widths))
     return walks
 

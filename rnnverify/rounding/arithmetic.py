@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from rnnverify.layers.arrays import Array
 from rnnverify.rounding.history import merged
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.operands import farthest, history_of, parts
 from rnnverify.rounding.precision import LARGEST, OWN_ROUNDING, SURELY_WITHIN, UNIFORM, Precision, growth
 from rnnverify.rounding.products import Sum, sum_of
-from rnnverify.rounding.storage import known, not_negative, stored, without_nan
+from rnnverify.rounding.storage import known, not_negative, stored
 
 MOST_POSTPONED = 64.0  # a division that is done later is by less than that
 
@@ -38,10 +36,7 @@ def add(p: Precision, x: Any, y: Any) -> Rounded:
         noise *= noise
         noise *= 1 / 3
         variance = variance + noise
-    made = stored(value, bound, variance, p, (x, y), terms=terms, lasts=True)
-    if not made.history.lasting:
-        return made
-    return added_up(made, [np.sqrt(one.variance) for one in (x, y) if history_of(one).lasting])
+    return stored(value, bound, variance, p, (x, y), terms=terms)
 
 
 def plus(x: Any, y: Any) -> Any:
@@ -82,26 +77,7 @@ def multiply(p: Precision, x: Any, y: Any) -> Rounded:
         bound, variance = (np.where(overflows, np.inf, error) for error in (bound, variance))
     reach = max(one.history.reach for one in (x, y) if isinstance(one, Rounded))
     factors = (xv, yv) if reach > p.largest / MOST_POSTPONED else ()
-    made = stored(value, bound, variance, p, (x, y), factors=factors, lasts=True)
-    if not made.history.lasting:
-        return made
-    pairs = ((x, yv), (y, xv))
-    return added_up(made, [np.abs(factor) * np.sqrt(one.variance) for one, factor in pairs if history_of(one).lasting])
-
-
-def added_up(made: Rounded, carried: Sequence[Array]) -> Rounded:
-    """A result in which the errors of numbers carried through time (their deviations) add up with the new one.
-
-    The errors of its steps may be the same at every step, where the data are, so that independence must not be assumed.
-    """
-    variance = made.variance
-    for deviation in carried:
-        new = not_negative(variance - deviation * deviation)
-        np.sqrt(new, out=new)
-        new += deviation
-        new *= new
-        variance = without_nan(new)
-    return made.off_by(made.bound, variance)
+    return stored(value, bound, variance, p, (x, y), factors=factors)
 
 
 def is_power_of_two(x: Any) -> bool:

@@ -76,8 +76,7 @@ def where(condition: Any, x: Any, y: Any) -> Rounded:
         variance = np.where(condition.likely, gap * gap + np.maximum(xs, ys), np.where(chosen, xs, ys))
     else:
         chosen, bound, variance = condition, np.where(condition, xb, yb), np.where(condition, xs, ys)
-    mask = not isinstance(condition, Unsure)  # under which a state stays what it is; a function chooses by comparing
-    return known(np.where(chosen, xv, yv), bound, variance, p, (x, y), lasts=mask)
+    return known(np.where(chosen, xv, yv), bound, variance, p, (x, y))
 
 
 def largest(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:

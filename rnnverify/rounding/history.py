@@ -12,14 +12,13 @@ from rnnverify.layers.arrays import Array
 
 
 class History(NamedTuple):
-    """How an array of numbers came about. There is one for every result: a tuple is made thrice as fast as a dataclass."""
+    """How an array of numbers came about. There is one for every result: a tuple is made three times as fast as a dataclass."""
 
     terms: tuple[Array, ...] = ()  # of a sum: what was added, see `add`
     factors: tuple[Array, ...] = ()  # of a product: what was multiplied, where some of it is large
     reach: float = math.inf  # no value is larger
     beyond: bool = False  # whether some numbers may be beyond the other side's range, so that it has infinity there
     postponed: float = 1.0  # a division that may be done later, see `divide`
-    lasting: bool = False  # whether it is carried through time, so that the errors of its steps add up: see `added_up`
 
     def moved(self, function: Callable[[Array], Array], shape: tuple[int, ...]) -> History:
         """Of the same numbers, of that shape, after a function has moved them: what they were made of moves with them."""
@@ -38,7 +37,6 @@ def merged(
     operands: Iterable[Any],
     reach: float = math.inf,
     beyond: bool = False,
-    lasts: bool = False,
     moved: bool = False,
     terms: tuple[Array, ...] = (),
     factors: tuple[Array, ...] = (),
@@ -47,7 +45,6 @@ def merged(
     """The history of a result, from those of its operands: the one rule, for every operation.
 
     `beyond` is passed on by every operation: what became of an infinity cannot be told from the numbers any more.
-    `lasting` is passed on by what a state goes through between one step and the next: sums, products and masks.
     `reach` is passed on where numbers are only moved; a plain array among them may hold any number.
     `terms`, `factors` and `postponed` say how the result itself was made, and are the operation's own.
 
@@ -55,21 +52,17 @@ def merged(
         operands: Rounded numbers, and plain ones.
         reach: of the results, where the operation knows it.
         beyond: whether the operation itself may have left the range.
-        lasts: whether a state that goes through the operation is the state still.
         moved: whether the operation only puts its operands' elements in other places.
         terms: what it added.
         factors: what it multiplied.
         postponed: by how much it divided, if the other side may do that later.
     """
-    lasting = False
     if moved:
         reach = 0.0
     for x in operands:
         before = getattr(x, "history", BLANK)  # what is not Rounded has none
         if before.beyond:
             beyond = True
-        if lasts and before.lasting:
-            lasting = True
         if moved and before.reach > reach:
             reach = before.reach
-    return History(terms, factors, reach, beyond, postponed, lasting)
+    return History(terms, factors, reach, beyond, postponed)

@@ -69,10 +69,6 @@ class Rounded(NDArrayOperatorsMixin):
         """Whether the other side's range may have ended on the way to some of the numbers."""
         return self.history.beyond
 
-    def carried(self) -> Rounded:
-        """The same numbers, about to be carried through time."""
-        return Rounded(self.value, self.bound, self.variance, self.precision, self.history._replace(lasting=True))
-
     def off_by(self, bound: Array, variance: Array) -> Rounded:
         """The same numbers with other errors."""
         return Rounded(self.value, bound, variance, self.precision, self.history)

@@ -72,7 +72,7 @@ class Sum(Rounded):
         # Bound and variance are not known yet, see __getattr__.
         self.value, self.precision = value, precision
         self.products, self.plain = products, plain
-        self.history = merged(  # nothing here lasts: what is carried through time is off, and is added in the plain way
+        self.history = merged(
             of,
             terms=(*(product.value for product in products), *plain),
             reach=sum(product.scale for product in products) + sum(largest(term) for term in plain),

@@ -26,10 +26,9 @@ def known(
     of: Iterable[Any],
     *,
     beyond: bool = False,
-    lasts: bool = False,
 ) -> Rounded:
     """A result whose bound and variance may have become NaN, as 0 times infinity: nothing is known then."""
-    history = merged(of, beyond=beyond, lasts=lasts)
+    history = merged(of, beyond=beyond)
     return Rounded(value, without_nan(bound), without_nan(variance), p, history)
 
 
@@ -42,7 +41,6 @@ def stored(
     worst: float = 1.0,
     typical: float = UNIFORM,
     *,
-    lasts: bool = False,
     terms: tuple[Array, ...] = (),
     factors: tuple[Array, ...] = (),
     postponed: float = 1.0,
@@ -57,7 +55,7 @@ def stored(
         of: the operands.
         worst: how many u that rounding is at most.
         typical: its standard deviation, in u.
-        lasts, terms, factors, postponed: what of its history is the operation's own, see `merged`.
+        terms, factors, postponed: what of its history is the operation's own, see `merged`.
     """
     noise = np.abs(value)
     farther = 1 + worst * p.unit  # the other side rounds its own result, which may be as much larger as the bound says
@@ -77,7 +75,7 @@ def stored(
     noise *= farther
     noise += p.smallest
     beyond = bool(reach > SURELY_WITHIN * p.largest)
-    history = merged(of, reach, beyond, lasts, False, terms, factors, postponed)
+    history = merged(of, reach, beyond, False, terms, factors, postponed)
     return Rounded(value, without_nan(noise), square, p, history)
 
 

@@ -30,21 +30,35 @@ def expected_end_to_end(observed: Observation, graph: Graph, regular: bool = Fal
     Args:
         observed: of which the inputs and nodes are used.
         graph: the replays of those nodes.
-        regular: whether roundings may have a direction, rather than be as if drawn by lot: the terms of inner products may
-            be in an order of their own (see `rounding.orders`), and every step may err to the same side, as where data
-            repeat, so that the errors of a state add up through time.
+        regular: whether roundings may have a direction, rather than be as if drawn by lot. The terms of inner products may
+            be in an order of their own, see `rounding.orders`. And every step, or every unit, may err alike, as where data
+            or weights repeat: errors that are the same add up where others average out, which takes them no more than the
+            square root of their number times as far.
     """
     done = {Ref(name): Masked(x) for name, x in observed.inputs.items()}
     with np.errstate(all="ignore"):  # an overflow is Keras's too
         for node in observed.nodes:
             precision = replace(precision_of(node.config, observed.tf32), ordered=regular)
-            call = call_of(node, graph, done, precision, regular)
+            call = call_of(node, graph, done, precision)
             for index, output in enumerate(graph.layers[node.name](call)):
                 done[Ref(node.name, index)] = output
-    return done
+    return {ref: alike(output, steps_of(observed)) for ref, output in done.items()} if regular else done
 
 
-def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Precision, regular: bool) -> Call:
+def steps_of(observed: Observation) -> int:
+    """How many timesteps there are, at most."""
+    return max((x.shape[1] for x in observed.inputs.values() if x.ndim > 1), default=1)
+
+
+def alike(output: Masked, count: int) -> Masked:
+    """What may be made by so many errors that are all alike, rather than drawn by lot."""
+    x: Any = output.values
+    if isinstance(x, Rounded):
+        x = x.off_by(x.bound, x.variance * count)
+    return output._replace(values=x)
+
+
+def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Precision) -> Call:
     """What a node is given in such a run."""
     layer = graph.layers[node.name]
     inputs = [done[ref]._replace(values=handed(node, graph, ref, done[ref].values, precision)) for ref in node.inputs]
@@ -56,7 +70,7 @@ def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Pre
     return Call(
         inputs=inputs,
         weights=exact_matrices(graph.weights(node, shapes, np.float64), precision),
-        initial_state=[state.carried() for state in states] if regular else states,
+        initial_state=states,
         masked=node.masked,
     )
 

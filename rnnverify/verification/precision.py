@@ -11,12 +11,19 @@ from rnnverify.rounding import PRECISIONS, Precision
 
 
 def precision_of(config: Mapping[str, Any], tf32: bool) -> Precision:
-    """What a layer computes in: the coarsest precision in it."""
+    """What a layer computes in: where there is another layer in it, in another precision, what is coarsest of both."""
     found = [
         dataclasses.replace(PRECISIONS[dtype], operands=2.0**-11) if tf32 and dtype == "float32" else PRECISIONS[dtype]
         for dtype in dtypes_in(config)
     ]
-    return max(found, key=lambda precision: precision.unit)
+    coarsest = max(found, key=lambda precision: precision.unit)
+    return dataclasses.replace(
+        coarsest,
+        smallest=max(precision.smallest for precision in found),
+        largest=min(precision.largest for precision in found),
+        unread=max(precision.unread for precision in found),
+        limit=max(precision.limit for precision in found),
+    )
 
 
 def unit_roundoff(config: Mapping[str, Any]) -> float:

@@ -106,4 +106,5 @@ def distinct(taken: Taken, as_fed: Callable[[Array], Array], thin: int, unit: in
     x, h = as_fed(walk.x[:, ::thin]), taken.before(whole)[0][:, ::thin]
     gates = gates_of_steps(plain.cell, x, h)
     kind = np.float32 if taken.sequence.dtype != np.float64 else np.float64
-    return min(int(np.unique(gate[..., unit].astype(kind)).size) for gate in gates)
+    fewest: int = min(np.unique(gate[..., unit].astype(kind)).size for gate in gates)
+    return fewest

@@ -79,16 +79,6 @@ def test_a_quotient_by_a_constant_may_be_a_product_with_its_rounded_reciprocal()
     is_about(rounded(3) / rounded(6), 0.5, 0.5 / 8 + 1 / 64, 0.5**2 * SQUARE + LOST)
 
 
-def test_what_is_carried_through_time_adds_its_error_up_with_the_new_one() -> None:
-    carried = rounded(2, 0.5, 0.04).carried()
-    fresh = 9 * SQUARE + LOST + 0.01
-    is_about(carried + rounded(1, 0.2, 0.01), 3, 0.7 * 9 / 8 + 3 / 8 + 1 / 64, (0.2 + fresh**0.5) ** 2)
-    fresh = 1.5**2 * SQUARE + LOST
-    is_about(carried * rounded(0.75), 1.5, 0.5 * 0.75 * 9 / 8 + 1.5 / 8 + 1 / 64, (0.2 * 0.75 + fresh**0.5) ** 2)
-    assert (carried + 1).history.lasting
-    assert (carried * rounded(0.75)).history.lasting
-
-
 def test_zero_times_the_unknown_is_unknown_and_no_nan() -> None:
     assert bound_of(np.multiply, rounded(0), rounded(1, INF)) == INF
     assert bound_of(np.multiply, rounded(1e200), rounded(0)) > 0

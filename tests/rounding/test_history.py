@@ -29,17 +29,8 @@ def test_a_result_is_beyond_the_range_if_any_operand_is_or_the_operation_may_hav
         ((np.ones(2), beyond, 3), False, True),
         ((beyond, within), True, True),
     ):
-        for kind in ({}, {"moved": True}, {"lasts": True}):
+        for kind in ({}, {"moved": True}):
             assert merged(operands, beyond=own, **kind).beyond is expected
-
-
-def test_what_is_carried_through_time_lasts_through_what_a_state_goes_through_alone() -> None:
-    fresh, carried = with_history(), with_history(lasting=True)
-    for operands in ((carried, fresh), (fresh, carried), (2.0, carried)):
-        assert merged(operands, lasts=True).lasting
-        assert not merged(operands).lasting
-        assert not merged(operands, moved=True).lasting
-    assert not merged((fresh, fresh), lasts=True).lasting
 
 
 def test_numbers_that_are_only_moved_reach_as_far_as_the_largest_of_them() -> None:
@@ -64,7 +55,7 @@ def test_of_a_part_of_the_numbers_all_is_known_that_was_known_of_the_whole() -> 
     first, second = total[1].history.terms
     assert (first.tolist(), second.tolist()) == ([3, 4], [10, 20])
     assert [factor.tolist() for factor in product[1].history.factors] == [[3, 4], [0.75, 5]]
-    marked = with_history(reach=3.0, beyond=True, postponed=6.0, lasting=True)
+    marked = with_history(reach=3.0, beyond=True, postponed=6.0)
     assert marked[:1].history == marked.reshape(1, 2).history == marked.history
 
 
@@ -72,10 +63,7 @@ def test_a_history_never_changes() -> None:
     x = rounded(1.0)
     with pytest.raises(AttributeError):
         x.history.beyond = True  # type: ignore[misc]
-    carried = x.carried()
-    assert carried.history.lasting
-    assert not x.history.lasting
-    assert not rounded(1.0).history.lasting  # the blank one is everybody's
+    assert rounded(1.0).history == BLANK  # everybody's
 
 
 def test_no_value_is_beyond_its_reach() -> None:

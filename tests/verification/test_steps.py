@@ -20,7 +20,7 @@ from rnnverify.observation import Observation
 from rnnverify.results import Verification
 from rnnverify.rounding import PRECISIONS, Rounded
 from rnnverify.spec import spec_from_mapping
-from rnnverify.verification import steps
+from rnnverify.verification import steps, taken
 from rnnverify.verification.tally import Tally
 from rnnverify.verification.verdict import judge
 
@@ -162,7 +162,8 @@ def test_the_check_in_stretches_of_time_finds_the_same(
 def test_the_check_s_own_memory_does_not_grow_with_the_number_of_timesteps(
     cell: str, masked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "STRETCH", 1 << 12)
+    for module in (steps, taken):
+        monkeypatch.setattr(module, "STRETCH", 1 << 12)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # how much several threads hold at once is a matter of chance
     session = Session(LAYERS)  # one trace for both numbers of timesteps
 
