@@ -96,7 +96,8 @@ class Systematic:
 def thinned(sequence: Array) -> int:
     """Every how many timesteps of a sequence (N, T, ...) one is looked at."""
     samples, timesteps = sequence.shape[:2]
-    return max(1, samples * timesteps // MOST)
+    every: int = max(1, samples * timesteps // MOST)
+    return every
 
 
 def distinct(taken: Taken, as_fed: Callable[[Array], Array], thin: int, unit: int) -> int:
