@@ -14,7 +14,7 @@ import numpy as np
 
 from rnnverify import suite
 from rnnverify.diagnosis.explanation import explained
-from rnnverify.errors import RequestError
+from rnnverify.errors import DataError, RequestError
 from rnnverify.grids.grid import load_grid
 from rnnverify.grids.sweep import Progress
 from rnnverify.grids.sweep import sweep as sweep_grid
@@ -183,12 +183,20 @@ def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = N
         A float64 array, or a list of arrays where the model or layer has several outputs.
 
     Raises:
-        RequestError: the model cannot be replayed, or the inputs do not fit it.
+        RequestError: the model cannot be replayed, or the inputs, the mask or the states do not fit it.
     """
     inputs = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
     states = (
         [] if initial_state is None else initial_state if isinstance(initial_state, list | tuple) else [initial_state]
     )
+    for name, array in {"x": inputs, "initial_state": states}.items():
+        if any(part.dtype.kind == "f" and not np.isfinite(part).all() for part in map(np.asarray, array)):
+            raise DataError(f"expected finite numbers in {name}, got NaN or infinity")
+    if mask is not None and (len(inputs) > 1 or np.shape(mask) != inputs[0].shape[:2]):
+        raise DataError(
+            f"expected a mask (N, T) for one input, of shape {inputs[0].shape[:2]}; got one of shape {np.shape(mask)} for"
+            f" {len(inputs)} input{'s' if len(inputs) > 1 else ''}"
+        )
     names, nodes, outputs = describe_model(model_or_layer, inputs, [np.asarray(state) for state in states])
     fed = dict(zip(names, [*inputs, *map(np.asarray, states)], strict=True))
     masks = {} if mask is None else {names[0]: np.asarray(mask, dtype=bool)}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnnverify.errors import RequestError
+from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.config_graph import InboundNode
 from rnnverify.keras_model.probe import Trace, Watcher, predict, walks_of
 from rnnverify.keras_model.refusals import first_line
@@ -64,10 +64,13 @@ class Built:
             x: for each input an array, (N, *shape).
 
         Raises:
-            RequestError: Keras cannot predict on these inputs.
+            RequestError: Keras cannot predict on these inputs; they or the weights are not all finite numbers.
         """
         floatx, own = self.keras.config.floatx(), self.model if self.model is not None else self.watcher.model
         x = {name: cast(cast(array, floatx), own.compute_dtype) for name, array in x.items()}
+        check_finite({f"the input {name!r}": array for name, array in x.items()})
+        check_ids(x, self.vocabularies())
+        self.check_weights()
         samples, watched = len(next(iter(x.values()))), arguments(x)
         started = time.perf_counter()
         try:
@@ -95,6 +98,16 @@ class Built:
             environment=environment,
             seconds={**seconds, "predict": elapsed},
         )
+
+    def check_weights(self) -> None:
+        """Refuse weights that are no numbers.
+
+        Raises:
+            DataError: some are NaN or infinite; the layer and the weight are named.
+        """
+        for name, layer in self.layers.items():
+            weights = weights_of(layer)
+            check_finite({f"the weight {weight!r} of layer {name!r}": array for weight, array in weights.items()})
 
     @cached_property
     def watcher(self) -> Watcher:
@@ -129,6 +142,32 @@ class Built:
             )
             for node in self.nodes
         )
+
+
+def check_finite(arrays: Mapping[str, Array]) -> None:
+    """Of what is no number nothing can be computed, and nothing tested.
+
+    Raises:
+        DataError: one of them holds NaN or infinity; it is named.
+    """
+    for name, array in arrays.items():
+        wrong = array.size - int(np.count_nonzero(np.isfinite(array)))
+        if wrong:
+            raise DataError(
+                f"expected finite numbers in {name}, got {wrong} of {array.size} that are NaN or infinite in {array.dtype}"
+            )
+
+
+def check_ids(inputs: Mapping[str, Array], vocabularies: Mapping[str, int]) -> None:
+    """Keras's own refusal of a token id beyond the vocabulary does not say much.
+
+    Raises:
+        DataError: an input that an Embedding reads holds one.
+    """
+    for name, size in vocabularies.items():
+        ids = inputs.get(name)
+        if ids is not None and ids.size and ids.max() >= size:
+            raise DataError(f"expected token ids below {size} in the input {name!r}, got {ids.max()}")
 
 
 def is_embedding(layer: Any) -> bool:

@@ -47,13 +47,13 @@ def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
                 operations[node.name] = class_name
             else:
                 nodes[node.name] = node
-    for node in nodes.values():
-        for ref in (*node.inputs, *node.initial_state):
-            if ref.node in operations:
-                raise UnsupportedError(
-                    f"layer {node.layer!r} reads {ref.node!r}, a Keras operation ({operations[ref.node]}) outside any"
-                    f" layer, which has no replay"
-                )
+    read_by = {ref: f"layer {node.layer!r}" for node in nodes.values() for ref in (*node.inputs, *node.initial_state)}
+    for ref, reader in {**read_by, **dict.fromkeys(output_refs(config["output_layers"]), "the model's output")}.items():
+        if ref.node in operations:
+            raise UnsupportedError(
+                f"{reader} reads {ref.node!r}, a Keras operation ({operations[ref.node]}) outside any layer, which has no"
+                " replay; end the model before it, or use a layer that does the same"
+            )
     if explicit := masks - operations.keys():
         raise UnsupportedError(f"a mask given explicitly, by {sorted(explicit)[0]!r}, is not implemented by the replay")
     order = TopologicalSorter(

@@ -96,10 +96,9 @@ def described_input(layer: Any, read_by: Sequence[Any], spec: Spec | None) -> In
     if spec is not None:
         free_timesteps = [spec.T if axis == 0 and size is None else size for axis, size in enumerate(shape)]
         if None in free_timesteps:
-            letter = "T" if shape[0] is None else "a fixed size"
             raise SpecError(
-                f"{spec.path}: the input {layer.name!r} of the model has shape {shape};"
-                f" it needs {letter}, which is not set"
+                f"{spec.path}: expected a model of which only N and T are open; its input {layer.name!r} has shape"
+                f" (N, {', '.join('open' if size is None else str(size) for size in shape)}): build it with the other sizes"
             )
         shape = tuple(free_timesteps)
     return Input(layer.name, tuple(shape), "ids" if any(map(is_embedding, read_by)) else "features")
@@ -120,19 +119,55 @@ def taken_apart(keras: Any, model: Any, inputs: Sequence[Array], states: Sequenc
     elif states:
         raise RequestError("expected a single recurrent layer beside initial_state, got a model")
     built = built_of_model(keras, model)
+    if not built.nodes:
+        raise DataError(
+            f"expected a model with at least one layer, {model.name!r} has none: there is nothing to verify"
+        )
     if len(inputs) + len(states) != len(built.inputs):
         raise DataError(f"expected {len(built.inputs)} inputs for the model {model.name!r}, got {len(inputs)}")
     for given, array in zip(built.inputs, [*inputs, *states], strict=True):
         fits = [want in (None, have) for want, have in zip(given.shape, array.shape[1:], strict=False)]
         if array.ndim != len(given.shape) + 1 or not all(fits):
             raise DataError(
-                f"expected the input {given.name!r} as (N, *{given.shape}), got an array of shape {array.shape}"
+                f"expected the input {given.name!r} as (N, {', '.join('any' if n is None else str(n) for n in given.shape)}),"
+                f" got an array of shape {array.shape}"
             )
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"expected numbers for the input {given.name!r}, got an array of {array.dtype}")
+        if not array.size:
+            raise DataError(
+                f"expected at least one sample and timestep for {given.name!r}, got the shape {array.shape}"
+            )
+    counts = {given.name: len(array) for given, array in zip(built.inputs, [*inputs, *states], strict=True)}
+    if len(set(counts.values())) > 1:
+        each = ", ".join(f"{count} for {name!r}" for name, count in counts.items())
+        raise DataError(f"expected the same number of samples for every input, got {each}")
     return built
 
 
+def check_states(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequence[Array]) -> None:
+    """Keras takes states of other shapes, or too few of them, without a word.
+
+    Raises:
+        DataError: these are not the layer's.
+    """
+    parts = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
+    if not states or not all(hasattr(part, "get_initial_state") for part in parts):
+        return
+    samples = len(inputs[0])
+    wanted = [tuple(one.shape) for part in parts for one in keras.tree.flatten(part.get_initial_state(samples))]
+    got = [tuple(state.shape) for state in states]
+    if got != wanted:
+        raise DataError(f"expected initial_state for the layer {layer.name!r} in the shapes {wanted}, got {got}")
+
+
 def model_of_layer(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Any:
-    """A model that is one layer."""
+    """A model that is one layer.
+
+    Raises:
+        RequestError: the layer cannot be called on arrays of these shapes.
+    """
+    check_states(keras, layer, inputs, states)
     given, start = ([keras.Input(a.shape[1:], dtype=a.dtype.name) for a in arrays] for arrays in (inputs, states))
     try:
         y = layer(given if len(given) > 1 else given[0], **({"initial_state": start} if start else {}))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnnverify.errors import RequestError
+from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.build import built_of_spec, with_open_time
 from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.inputs import draw_inputs
@@ -133,7 +133,14 @@ def observe_model(model: Any, x: Any) -> Observation:
     Raises:
         RequestError: the model is not built, or the inputs do not fit it.
     """
+    if isinstance(x, Mapping):
+        raise DataError(
+            f"expected the inputs as a list in the order of model.inputs, got a dict of {', '.join(map(str, x))}"
+        )
     arrays = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
+    arrays = [
+        array.astype(np.float32) if array.dtype.name == "bfloat16" else array for array in arrays
+    ]  # no NumPy number
     with quiet():
         keras = load_keras()
         built = taken_apart(keras, model, arrays, [])
@@ -152,6 +159,7 @@ def describe_model(
     """
     with quiet():
         built = taken_apart(load_keras(), model, inputs, states)
+        built.check_weights()
         return [given.name for given in built.inputs], built.described_nodes(), built.outputs
 
 

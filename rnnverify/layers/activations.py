@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -141,8 +141,12 @@ def activation(name: Any) -> ActivationFunction:
     Raises:
         UnsupportedError: the name is unknown, or the config holds a function of the user's own.
     """
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise UnsupportedError(
-            f"the activation {name!r} is not implemented by the replay; those that are: {', '.join(sorted(ACTIVATIONS))}"
-        )
-    return ACTIVATIONS[name]
+    if isinstance(name, str) and name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    if isinstance(name, Mapping):  # as Keras writes a function or a layer of whomsoever
+        inner = name.get("config")
+        name = inner if isinstance(inner, str) else name.get("registered_name") or name.get("class_name")
+    shown = repr(name) if isinstance(name, str) and "lambda" not in name else "given as a function"
+    raise UnsupportedError(
+        f"the activation {shown} is not implemented by the replay; those that are: {', '.join(sorted(ACTIVATIONS))}"
+    )

@@ -36,6 +36,6 @@ class Embedding(Layer):
         return {"embeddings": (self.input_dim, self.output_dim)}
 
     def __call__(self, call: Call) -> Outputs:
-        ids, _ = call.x
+        ids = np.asarray(call.x.values)  # floats are cut off to whole numbers, as Keras does; no rounding is carried on
         (embeddings,) = call.weights
         return (Masked(embeddings[ids.astype(np.int64)], ids != 0 if self.mask_zero else None),)

@@ -83,10 +83,10 @@ class Layer:
             if name in cls.fixed:
                 if value != cls.fixed[name]:
                     raise UnsupportedError(
-                        f"{title}: {name}={value!r} is not implemented by the replay, only {name}={cls.fixed[name]!r} is"
+                        f"{title}: {name}={short(value)} is not implemented by the replay, only {name}={cls.fixed[name]!r} is"
                     )
             elif name not in {*used, *cls.inert_arguments(), *COMMON}:
-                raise UnsupportedError(f"{title}: the option {name!r} (here {value!r}) is unknown to the replay")
+                raise UnsupportedError(f"{title}: the option {name!r} (here {short(value)}) is unknown to the replay")
         if missing := sorted(set(used) - config.keys()):
             raise UnsupportedError(f"{title}: its config lacks {', '.join(missing)}")
         return cls.of({name: config[name] for name in used})
@@ -232,6 +232,12 @@ class Layer:
 
 # Fields of every layer: a label, a training switch, and the policy, which is applied where weights are read.
 COMMON = frozenset({"name", "trainable", "dtype"})
+
+
+def short(value: Any) -> str:
+    """A value of a config, which may be a whole config itself."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def choices_of(kind: Any) -> tuple[Any, ...] | None:
