@@ -53,13 +53,19 @@ def dtypes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
     """What a layer computes in, then the layer inside it, from the outside in: each casts what it is given.
 
     Raises:
-        UnsupportedError: a policy is not implemented, or the two directions of a Bidirectional have different ones.
+        UnsupportedError: a policy is not implemented, the two directions of a Bidirectional have different ones, or a
+            TimeDistributed has another than the layer inside it.
     """
     own = (compute_dtype(config["dtype"]),)
     inner = [config[key]["config"] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
     if not inner:
         return own
     first, *others = map(dtypes_in, inner)
+    if not others and first != own and config.get("backward_layer") is None:
+        raise UnsupportedError(
+            f"{config.get('name')}: it computes in {own[0]} and the layer inside in {first[-1]}: Keras then casts neither its"
+            " inputs nor its weights as it does elsewhere, which is not implemented; give both the same dtype"
+        )
     if any(other != first for other in others):
         raise UnsupportedError(
             f"{config.get('name')}: layer computes in {first[-1]} and backward_layer in {others[0][-1]}, which is not"

@@ -36,7 +36,12 @@ def add(p: Precision, x: Any, y: Any) -> Rounded:
         noise *= noise
         noise *= 1 / 3
         variance = variance + noise
-    return stored(value, bound, variance, p, (x, y), terms=terms)
+    sums = history_of(x).sums + history_of(y).sums
+    if p.fused and sums:  # every partial sum may have the rest in it
+        size = np.abs(xv) + np.abs(yv)
+        bound = bound + growth(sums, p.unit) * size
+        variance = variance + sums / 3 * np.square(p.unit * size)
+    return stored(value, bound, variance, p, (x, y), terms=terms, sums=sums)
 
 
 def plus(x: Any, y: Any) -> Any:

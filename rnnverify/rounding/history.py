@@ -19,6 +19,7 @@ class History(NamedTuple):
     reach: float = math.inf  # no value is larger
     beyond: bool = False  # whether some numbers may be beyond the other side's range, so that it has infinity there
     postponed: float = 1.0  # a division that may be done later, see `divide`
+    sums: int = 0  # how many products each of its inner products adds up
 
     def moved(self, function: Callable[[Array], Array], shape: tuple[int, ...]) -> History:
         """Of the same numbers, of that shape, after a function has moved them: what they were made of moves with them."""
@@ -41,12 +42,13 @@ def merged(
     terms: tuple[Array, ...] = (),
     factors: tuple[Array, ...] = (),
     postponed: float = 1.0,
+    sums: int = 0,
 ) -> History:
     """The history of a result, from those of its operands: the one rule, for every operation.
 
     `beyond` is passed on by every operation: what became of an infinity cannot be told from the numbers any more.
     `reach` is passed on where numbers are only moved; a plain array among them may hold any number.
-    `terms`, `factors` and `postponed` say how the result itself was made, and are the operation's own.
+    `terms`, `factors`, `postponed` and `sums` say how the result itself was made, and are the operation's own.
 
     Args:
         operands: Rounded numbers, and plain ones.
@@ -56,6 +58,7 @@ def merged(
         terms: what it added.
         factors: what it multiplied.
         postponed: by how much it divided, if the other side may do that later.
+        sums: how many products it added up.
     """
     if moved:
         reach = 0.0
@@ -65,4 +68,4 @@ def merged(
             beyond = True
         if moved and before.reach > reach:
             reach = before.reach
-    return History(terms, factors, reach, beyond, postponed)
+    return History(terms, factors, reach, beyond, postponed, sums)

@@ -33,6 +33,7 @@ class Precision:
     )
     limit: float = LIMIT  # how many standard deviations are rounding
     ordered: bool = False  # whether the terms of inner products may be in an order of their own: see `orders`
+    fused: bool = False  # whether what is added to an inner product may be what its sum begins with, as under XLA
 
     @property
     def wider(self) -> float:

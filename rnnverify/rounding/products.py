@@ -75,6 +75,7 @@ class Sum(Rounded):
         self.history = merged(
             of,
             terms=(*(product.value for product in products), *plain),
+            sums=sum(product.n for product in products),
             reach=sum(product.scale for product in products) + sum(largest(term) for term in plain),
         )
 
@@ -127,10 +128,13 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     to do with their values: of the k-th partial sum E s_k^2 = (k/n)^2 z^2 + k (n-k) / n^2 ||p||^2, summed over k (where the
     terms have an order of their own, what `orders` finds); z^2 more for a bias that is added, ||p||^2 more for the products'
     own roundings. What is added to them after that is added in any order, too: no partial sum is larger than the sizes of
-    all terms together; of two terms there is one, the sum itself. Where inner products are added up in a wider precision the
+    all terms together; of two terms there is one, the sum itself. (If it is what a sum begins with, it is in each of the
+    partial sums: see `Precision.fused`.) Where inner products are added up in a wider precision the
     roundings on the way are those of that one, and one rounding of the result is left.
     """
     p, additions = x.precision, len(x.history.terms) - 1
+    if p.fused and additions:
+        additions += sum(one.n for one in x.products)  # every partial sum has it in it
     u = p.unit
     grown = growth(additions, u)
     scale = min(max(SMALLEST_SCALE, *(one.scale for one in x.products)), LARGEST)
@@ -205,7 +209,7 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     if overflows:  # a partial sum may end in infinity
         beyond = lengths * columns.lengths > p.largest
         bound, variance = (np.where(beyond, np.inf, error) for error in (bound, variance))
-    return known(value, bound, variance, p, (x, w), beyond=overflows)
+    return known(value, bound, variance, p, (x, w), beyond=overflows, sums=products.n)
 
 
 def split(x: Rounded, count: int, axis: int = 0) -> list[Rounded]:

@@ -26,9 +26,10 @@ def known(
     of: Iterable[Any],
     *,
     beyond: bool = False,
+    sums: int = 0,
 ) -> Rounded:
     """A result whose bound and variance may have become NaN, as 0 times infinity: nothing is known then."""
-    history = merged(of, beyond=beyond)
+    history = merged(of, beyond=beyond, sums=sums)
     return Rounded(value, without_nan(bound), without_nan(variance), p, history)
 
 
@@ -44,6 +45,7 @@ def stored(
     terms: tuple[Array, ...] = (),
     factors: tuple[Array, ...] = (),
     postponed: float = 1.0,
+    sums: int = 0,
 ) -> Rounded:
     """A result as the other side stores it: its error so far, and a rounding on top.
 
@@ -55,7 +57,7 @@ def stored(
         of: the operands.
         worst: how many u that rounding is at most.
         typical: its standard deviation, in u.
-        terms, factors, postponed: what of its history is the operation's own, see `merged`.
+        terms, factors, postponed, sums: what of its history is the operation's own, see `merged`.
     """
     noise = np.abs(value)
     farther = 1 + worst * p.unit  # the other side rounds its own result, which may be as much larger as the bound says
@@ -75,7 +77,7 @@ def stored(
     noise *= farther
     noise += p.smallest
     beyond = bool(reach > SURELY_WITHIN * p.largest)
-    history = merged(of, reach, beyond, False, terms, factors, postponed)
+    history = merged(of, reach, beyond, False, terms, factors, postponed, sums)
     return Rounded(value, without_nan(noise), square, p, history)
 
 

@@ -31,14 +31,14 @@ def expected_end_to_end(observed: Observation, graph: Graph, regular: bool = Fal
         observed: of which the inputs and nodes are used.
         graph: the replays of those nodes.
         regular: whether roundings may have a direction, rather than be as if drawn by lot. The terms of inner products may
-            be in an order of their own, see `rounding.orders`. And every step, or every unit, may err alike, as where data
-            or weights repeat: errors that are the same add up where others average out, which takes them no more than the
-            square root of their number times as far.
+            be in an order of their own, see `rounding.orders`, and begin with the bias, as compilers have it. And every step,
+            or every unit, may err alike, as where data or weights repeat: errors that are the same add up where others
+            average out, which takes them no more than the square root of their number times as far.
     """
     done = {Ref(name): Masked(x) for name, x in observed.inputs.items()}
     with np.errstate(all="ignore"):  # an overflow is Keras's too
         for node in observed.nodes:
-            precision = replace(precision_of(node.config, observed.tf32), ordered=regular)
+            precision = replace(precision_of(node.config, observed.tf32), ordered=regular, fused=regular)
             call = call_of(node, graph, done, precision)
             for index, output in enumerate(graph.layers[node.name](call)):
                 done[Ref(node.name, index)] = output

@@ -59,7 +59,8 @@ def compare_outputs(
         if rounded:
             end = rounded[ref].values
             tally = Tally(ref.node, largest)
-            within = tally.add(keras, end, 0 if timed else None, again=partial(end_again, observed, graph, ref))
+            again = partial(end_again, observed, graph, ref)
+            within = tally.add(keras, end, 0 if timed else None, again=again, widens=True)
             if ref in apart:
                 compared.tallies[name] = tally
             elif steps_right:  # some other output is judged end to end

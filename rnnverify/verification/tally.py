@@ -77,6 +77,7 @@ class Tally:
         tensor: Tensor = (None, 0),
         again: SecondLook | None = None,
         thin: int | None = None,
+        widens: bool = False,
     ) -> Array:
         """Compare what Keras emitted with what was expected of it.
 
@@ -87,6 +88,7 @@ class Tally:
             tensor: of which tensor of the layer they are a part.
             again: looks again at rows of which some element is beyond its limit, but not beyond what rounding can do at
                 worst: the sizes of the sums' own partial sums may excuse it.
+            widens: whether that second look is at another way to compute it, which has another worst case.
             thin: every how many timesteps one is looked at for errors to the same side; None where that is not asked.
 
         Returns:
@@ -111,8 +113,9 @@ class Tally:
                 residual = np.where(unknown, 0, residual)
                 allowed = np.where(np.isfinite(allowed), allowed, 0)
             wrong = ~(residual <= allowed)
-            if again is not None and wrong.any() and (residual[wrong] <= bound[wrong]).any():
-                allowed, deviation = looked_at_again(again, residual, allowed, bound, deviation)
+            if again is not None and (wrong if widens else wrong & (residual <= bound)).any():
+                over = np.where(wrong & (widens | (residual <= bound)), residual / np.maximum(allowed, FAINTEST), 0)
+                bound, allowed, deviation = looked_at_again(again, over, residual, allowed, bound, deviation)
                 wrong = ~(residual <= allowed)
             if allowed.min(initial=1.0) > 0:
                 ratio = residual / allowed
@@ -185,15 +188,18 @@ def earlier(one: Divergence, other: Divergence) -> bool:
 
 
 def looked_at_again(
-    again: SecondLook, residual: Array, allowed: Array, bound: Array, deviation: Array
-) -> tuple[Array, Array]:
-    """Limits and deviations after a second look, which only widens them.
+    again: SecondLook, over: Array, residual: Array, allowed: Array, bound: Array, deviation: Array
+) -> tuple[Array, Array, Array]:
+    """Bounds, limits and deviations after a second look, which only widens them.
 
     It may stop at the rows that are worst. Where those are excused the rest is, as far as it is off no more than they are.
     """
-    over = np.where((residual > allowed) & (residual <= bound), residual / np.maximum(allowed, FAINTEST), 0)
+    over = np.where(np.isfinite(over), over, 0)
+    if not over.any():
+        return bound, allowed, deviation
     rows, made = again(over)
-    allowed, deviation = allowed.copy(), deviation.copy()
+    bound, allowed, deviation = bound.copy(), allowed.copy(), deviation.copy()
+    bound[rows] = np.maximum(bound[rows], made.bound)
     wider = np.maximum(deviation[rows], np.sqrt(made.variance))
     deviation[rows] = wider
     allowed[rows] = np.minimum(made.precision.limit * wider, bound[rows])
@@ -201,7 +207,7 @@ def looked_at_again(
         rest = over > 0
         rest[rows] = False
         allowed = np.where(rest, np.maximum(allowed, residual), allowed)
-    return allowed, deviation
+    return bound, allowed, deviation
 
 
 def seen_in(value: Array, allowed: Array, unknown: Any, largest: float) -> Seen:

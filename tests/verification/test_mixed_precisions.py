@@ -27,8 +27,6 @@ BEHIND: dict[str, Callable[[Any, str, Any], Any]] = {
     "inside Bidirectional": lambda L, dtype, x: L.Bidirectional(L.LSTM(4, dtype=dtype, **RNN))(x),
     "Bidirectional": lambda L, dtype, x: L.Bidirectional(L.GRU(4, return_sequences=True), dtype=dtype)(x),
     "Bidirectional sum": lambda L, dtype, x: L.Bidirectional(L.GRU(4), merge_mode="sum", dtype=dtype)(x),
-    "inside TimeDistributed": lambda L, dtype, x: L.TimeDistributed(L.Dense(4, dtype=dtype))(x),
-    "TimeDistributed": lambda L, dtype, x: L.TimeDistributed(L.Dense(4), dtype=dtype)(x),
     "initial state": lambda L, dtype, x: L.GRU(4, dtype=dtype, **RNN)(x, initial_state=L.Dense(4)(L.Flatten()(x))),
 }
 
@@ -61,4 +59,16 @@ def test_directions_of_different_precisions_are_refused(keras: Any) -> None:
     forward, backward = L.LSTM(4, dtype="float16"), L.LSTM(4, go_backwards=True)
     model = keras.Model(given, L.Bidirectional(forward, backward_layer=backward)(given))
     with pytest.raises(UnsupportedError, match="computes in float16 and backward_layer in float32"):
+        verify(model, np.ones((1, T, D), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"), [("float16", "float32"), ("float32", "bfloat16"), ("mixed_float16", "float32")]
+)
+def test_a_time_distributed_of_another_precision_than_the_layer_inside_is_refused(
+    keras: Any, outer: str, inner: str
+) -> None:
+    L, given = keras.layers, keras.Input((T, D))
+    model = keras.Model(given, L.TimeDistributed(L.Dense(4, dtype=inner), dtype=outer)(given))
+    with pytest.raises(UnsupportedError, match="and the layer inside in .*give both the same dtype"):
         verify(model, np.ones((1, T, D), np.float32))
