@@ -23,7 +23,8 @@ from rnnverify.rounding import Precision, Rounded
 
 NUDGE = 1e-6  # by how much a weight is larger in its copy: the derivative is good to about 1e-9 of itself
 AT_ONCE = 1 << 20  # how many pre-activations are computed at once
-NAMED = 3  # suspects that are named
+TRIED = 12  # weights that are tried, those first that explain most to first order
+NAMED = 3  # suspects that are named: no more weights may explain it
 EXPLAINED = 0.95  # what a gate's weights must explain together, if the gate is to be named,
 APART = 10.0  # and how many times more all others must leave unexplained
 SEEN = 1e-3  # and at least, for the influences are linear and the fault need not be
@@ -58,15 +59,18 @@ def suspects(
     named = gate_of(evidence, gates, influence, share, y)
     if named is not None:
         own = [place for place in places if evidence.gates[place[1][-1]] == named]
-        if not explained_by(evidence, own, precision):
+        if explained_by(evidence, own, precision) is None:
             named = None
     found = []
-    for k in np.argsort(-share, kind="stable"):
+    for k in np.argsort(-share, kind="stable")[:TRIED]:
         which, (*row, gate) = places[k]
-        if named in (None, evidence.gates[gate]):
+        off = explained_by(evidence, [places[k]], precision)
+        if off is not None and named in (None, evidence.gates[gate]):
             index = (*row, gate * units + unit)
-            found.append(Suspect(names[which], index, evidence.gates[gate], float(change[k]), float(share[k])))
-    return tuple(found[:NAMED]), named
+            left = residuals_with(evidence, places[k], off[0], precision)
+            found.append(Suspect(names[which], index, evidence.gates[gate], off[0], 1 - float(left @ left / (y @ y))))
+    # Where many would explain it there is too little to tell them apart by; a few are alike, such as a GRU's two biases.
+    return tuple(found if len(found) <= NAMED else ()), named
 
 
 def in_deviations(evidence: Evidence, places: Sequence[Place], precision: Precision) -> tuple[Array, Array]:
@@ -82,20 +86,29 @@ def in_deviations(evidence: Evidence, places: Sequence[Place], precision: Precis
     return y[known], influence[known]
 
 
-def explained_by(evidence: Evidence, places: Sequence[Place], precision: Precision) -> bool:
-    """Whether with other weights at these places all that Keras made is within its rounding.
+def residuals_with(evidence: Evidence, place: Place, off: float, precision: Precision) -> Array:
+    """The residuals that are left where one weight is off by so much, in standard deviations."""
+    which, index = place
+    columns = [np.array(column) for column in evidence.columns]
+    columns[which][index] += off
+    return in_deviations(replace(evidence, columns=columns), [place], precision)[0]
 
-    They are those of one gate, and the other gates stay as they are; so if it is, those are right. The weights are corrected
-    again and again (Gauss-Newton): what a large fault does is not linear. Where there are too few elements to fit them all,
-    it must be one weight alone.
+
+def explained_by(evidence: Evidence, places: Sequence[Place], precision: Precision) -> list[float] | None:
+    """By how much the weights at these places are off, if that puts all that Keras made within its rounding; else None.
+
+    They are one weight, or those of one gate, and the others stay as they are; so if it is, those are right. The weights are
+    corrected again and again (Gauss-Newton): what a large fault does is not linear. Where there are too few elements to fit
+    them all, it must be one weight alone.
     """
     alone: int | None = None
+    off = np.zeros(len(places))
     for _ in range(CORRECTIONS):
         y, influence = in_deviations(evidence, places, precision)
         if not len(y):
-            return False
+            return None
         if np.abs(y).max() <= precision.limit:
-            return True
+            return off.tolist()
         if len(y) >= ENOUGH * len(places):
             change = np.linalg.lstsq(influence, y, rcond=None)[0]
         else:
@@ -107,8 +120,9 @@ def explained_by(evidence: Evidence, places: Sequence[Place], precision: Precisi
         columns = [np.array(column) for column in evidence.columns]
         for (which, index), amount in zip(places, change, strict=True):
             columns[which][index] += amount
+        off += change
         evidence = replace(evidence, columns=columns)
-    return False
+    return None
 
 
 def nudged(evidence: Evidence, places: Sequence[Place]) -> Array:

@@ -70,5 +70,5 @@ def test_a_time_distributed_of_another_precision_than_the_layer_inside_is_refuse
 ) -> None:
     L, given = keras.layers, keras.Input((T, D))
     model = keras.Model(given, L.TimeDistributed(L.Dense(4, dtype=inner), dtype=outer)(given))
-    with pytest.raises(UnsupportedError, match="and the layer inside in .*give both the same dtype"):
+    with pytest.raises(UnsupportedError, match=r"and the layer inside in .*give both the same dtype"):
         verify(model, np.ones((1, T, D), np.float32))
