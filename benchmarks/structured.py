@@ -88,7 +88,11 @@ def right_models(models: int, seed: int, longest: int, only: str | None, refused
             keras.utils.set_random_seed(architecture)
             made, trained = built(keras, program, way, train, samples)
             learned = {name: layer.get_weights() for name, layer in made.layers.items()}
-            dtypes = {dtype for layer in made.layers.values() for dtype in dtypes_in(layer.get_config())}
+            try:
+                dtypes = {dtype for layer in made.layers.values() for dtype in dtypes_in(layer.get_config())}
+            except RequestError as error:
+                refused[f"{way}: {str(error).partition(': ')[2][:150]}"] += 1
+                continue
             most = 3e4 if "float16" in dtypes else 1e15
             for draw in [one[1]] if one else range(1, DRAWS + 1):
                 rng, done = np.random.default_rng([seed, architecture, draw]), done + 1

@@ -129,8 +129,7 @@ def taken_apart(keras: Any, model: Any, inputs: Sequence[Array], states: Sequenc
         fits = [want in (None, have) for want, have in zip(given.shape, array.shape[1:], strict=False)]
         if array.ndim != len(given.shape) + 1 or not all(fits):
             raise DataError(
-                f"expected the input {given.name!r} as (N, {', '.join('any' if n is None else str(n) for n in given.shape)}),"
-                f" got an array of shape {array.shape}"
+                f"expected the input {given.name!r} as (N, *{given.shape}), got an array of shape {array.shape}"
             )
         if array.dtype.kind not in "fiub":
             raise DataError(f"expected numbers for the input {given.name!r}, got an array of {array.dtype}")

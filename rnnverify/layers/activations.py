@@ -135,6 +135,9 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
 MIXING: tuple[ActivationFunction, ...] = (softmax, log_softmax, sparsemax)
 
 
+LONG = 80  # characters of a config, from which on it says nothing to a reader
+
+
 def activation(name: Any) -> ActivationFunction:
     """Look up an activation by the name that stands in a layer's config.
 
@@ -143,10 +146,10 @@ def activation(name: Any) -> ActivationFunction:
     """
     if isinstance(name, str) and name in ACTIVATIONS:
         return ACTIVATIONS[name]
-    if isinstance(name, Mapping):  # as Keras writes a function or a layer of whomsoever
-        inner = name.get("config")
-        name = inner if isinstance(inner, str) else name.get("registered_name") or name.get("class_name")
-    shown = repr(name) if isinstance(name, str) and "lambda" not in name else "given as a function"
+    shown = repr(name)
+    if len(shown) > LONG:  # a layer's whole config, or the code of a function
+        class_name = name.get("class_name") if isinstance(name, Mapping) else None
+        shown = "given as a function" if class_name is None else f"given as a layer, {class_name},"
     raise UnsupportedError(
         f"the activation {shown} is not implemented by the replay; those that are: {', '.join(sorted(ACTIVATIONS))}"
     )
