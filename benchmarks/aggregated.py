@@ -1,4 +1,4 @@
-"""Could residuals summed over steps and samples join the verdict? What right models reach, and what a small fault reaches.
+"""Residuals summed over steps and samples (see `verification.systematic`): what right models reach, and a small fault.
 
     python -m benchmarks.aggregated 1500 --seed 11
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ GROUPS = (1, 5, 20, 80, 300, 2000, 1 << 60)
 
 
 def scores(observed: Observation) -> list[tuple[int, float, float]]:
-    """For each unit of each recurrent layer: elements, systematic part, and what FAULT would add to it."""
+    """For each unit of each state of each recurrent layer: elements, systematic part, and what FAULT would add to it."""
     graph = Graph(observed.nodes)
     given = {**{Ref(name): x for name, x in observed.inputs.items()}, **observed.emitted}
     found = []
@@ -37,8 +38,8 @@ def scores(observed: Observation) -> list[tuple[int, float, float]]:
         if not walks or node.masked:
             continue
         check = NodeCheck(node, graph, given, {}, walks, precision_of(node.config, observed.tf32))
-        for taken in check.walks:
-            parts = [(taken.sequence[:, part], made[0]) for part, made in check.steps(taken)]
+        for taken, state in ((one, state) for one in check.walks for state in range(len(one.sequences))):
+            parts: list[Any] = [(taken.sequences[state][:, part], made[state]) for part, made in check.steps(taken)]
             keras = np.concatenate([part.astype(np.float64) for part, _ in parts], axis=1)
             value = np.concatenate([made.value for _, made in parts], axis=1)
             deviation = np.sqrt(np.concatenate([made.variance for _, made in parts], axis=1))

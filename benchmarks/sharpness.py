@@ -44,7 +44,7 @@ def with_unit(observed: Observation, unit: int, change: float) -> Observation:
     name = observed.nodes[0].name
     sequence = observed.walks[name][0].sequence.astype(np.float64)
     sequence[..., unit] *= 1 + change
-    walk = Walked(sequence, observed.walks[name][0].states)
+    walk = Walked(sequence, others=observed.walks[name][0].others)
     emitted = {**observed.emitted, Ref(name): sequence}
     return replace(observed, walks={name: (walk,)}, emitted=emitted, predictions=(sequence,))
 
