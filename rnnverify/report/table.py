@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -149,7 +150,7 @@ def reason_for_untested(result: Verification) -> str:
     """What could not have shown a fault, and what to change."""
     return (
         f"no element of {', '.join(result.untested)} could have shown a change of 10%: they are zero, or rounding alone may"
-        f" move them farther ({result.dtype}); give the model other data or weights, or a finer dtype"
+        f" move them by more ({result.dtype}); give the model other data or weights, or a finer dtype"
     )
 
 
@@ -164,9 +165,15 @@ def place_of(first: Divergence) -> str:
 
 
 def resolution(layer: LayerResult) -> str:
-    """How small a fault could have been seen: `lstm: a relative change of 0.001 in 0.97, ... of the elements`."""
-    shares = [f"of {float(size):g} in {share:.3g}" for size, share in layer.resolution.items()]
-    return f"{layer.layer}: a relative change {', '.join(shares)} of the elements would be a mismatch"
+    """How small a fault could have been seen: `lstm: a relative change of 0.001 would show in 97% of the elements, of ...`."""
+    first, *others = [(f"{float(size):g}", percent(share)) for size, share in layer.resolution.items()]
+    further = "".join(f", of {size} in {share}" for size, share in others)
+    return f"{layer.layer}: a relative change of {first[0]} would show in {first[1]} of the elements{further}"
+
+
+def percent(share: float) -> str:
+    """Never more than there is: 100% are all of them."""
+    return f"{math.floor(1000 * share) / 10:g}%"
 
 
 def suspicion(layer: str, suspect: Suspect) -> str:

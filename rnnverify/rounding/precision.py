@@ -31,6 +31,7 @@ class Precision:
     summed: float | None = (
         None  # unit roundoff in which inner products are added up before they are stored; None: the same
     )
+    totals_too: bool = False  # whether sums over an axis, such as a softmax's, are added up in that as well
     limit: float = LIMIT  # how many standard deviations are rounding
     ordered: bool = False  # whether the terms of inner products may be in an order of their own: see `orders`
     fused: bool = False  # whether what is added to an inner product may be what its sum begins with, as under XLA
@@ -58,6 +59,7 @@ PRECISIONS: Mapping[str, Precision] = {
         largest=LARGEST_OF["bfloat16"],
         unread=2.0**-126,
         summed=2.0**-24,
+        totals_too=True,
         limit=LIMIT_IN_HALF_PRECISION,
     ),
 }

@@ -19,7 +19,8 @@ def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     worst = growth(n, p.unit)
     bound = (np.sum(x.bound, axis=axis, keepdims=keepdims) + n * p.smallest) * (1 + worst) + worst * size
     variance = np.sum(x.variance, axis=axis, keepdims=keepdims) + n * p.smallest**2
-    variance = variance + (p.unit**2 / 3) * ((n / 3 + 1) * (value * value) + (n / 6 + 1) * squares)
+    inside = n * p.wider**2 if p.totals_too else n
+    variance = variance + (p.unit**2 / 3) * ((inside / 3 + 1) * (value * value) + (inside / 6 + 1) * squares)
     return known(value, bound, variance, p, (x,))
 
 
