@@ -99,7 +99,7 @@ class LayerResult:
     worst_ratio: float  # the largest residual over its limit; up to 1 passes
     resolution: Mapping[
         str, float
-    ]  # the share of its elements in which a relative change of so much had been a mismatch
+    ]  # the share of its elements in which a relative change of so much would have been a mismatch
     passed: bool
     suspects: tuple[Suspect, ...] = ()  # of the first unit that is wrong: the weights that its residuals point at
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rnnverify.errors import RequestError
 from rnnverify.results import Outcome, Verification
 from rnnverify.spec import Spec, load_spec
+from rnnverify.spec.loading import is_grid
 from rnnverify.spec.overrides import Override
-from rnnverify.spec.source import LARGEST_FILE
+from rnnverify.spec.source import LARGEST_FILE, read_source
 
 SUFFIXES = (".yaml", ".yml")
-GRID = re.compile(rb"^grid[ \t]*:", re.MULTILINE)
 
 
 def find_specs(paths: Sequence[str]) -> list[str]:
@@ -29,7 +28,7 @@ def find_specs(paths: Sequence[str]) -> list[str]:
             raise RequestError(f"{path}: no such file or folder; give specs, or folders with specs")
         if os.path.isdir(path):
             files = (file for file in Path(path).rglob("*") if file.suffix in SUFFIXES and file.is_file())
-            found += sorted(str(file) for file in files if not is_grid(file))
+            found += sorted(str(file) for file in files if not holds_grid(file))
         else:
             found.append(path)
     if not found:
@@ -37,13 +36,15 @@ def find_specs(paths: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def is_grid(file: Path) -> bool:
-    """Whether a YAML file is a grid for `rnnverify sweep`, and not a spec."""
+def holds_grid(file: Path) -> bool:
+    """Whether a file is a grid for `rnnverify sweep`, and not a spec."""
     try:
         with file.open("rb") as content:
-            return GRID.search(content.read(LARGEST_FILE)) is not None
-    except OSError:
-        return False  # it is said why when it is read as a spec
+            if b"grid" not in content.read(LARGEST_FILE):  # most are not, and need not be parsed twice
+                return False
+        return is_grid(read_source(str(file)).value)
+    except (OSError, RequestError):
+        return False  # the reason is given when it is read as a spec
 
 
 def check(

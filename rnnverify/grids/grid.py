@@ -177,7 +177,7 @@ def spread(problems: Problems, path: Path, form: str, numbers: Any) -> list[Any]
         isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < 1e300 for n in numbers
     )
     if not real or len(numbers) not in count:
-        problems.add(path, f"expected {names}, finite numbers; got {shown(numbers)}")
+        problems.add(path, f"expected {names}, numbers below 1e300; got {shown(numbers)}")
         return []
     if form == "range":
         start, stop, step = (*numbers, 1)[:3]

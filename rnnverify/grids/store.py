@@ -88,20 +88,29 @@ def opened(folder: str, grid: Grid) -> Iterator[Store]:
         lock = os.open(store.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise RequestError(
-            f"--output {folder}: cannot be written: {error.strerror or error}; give a folder that can"
+            f"--output {folder}: cannot be written: {error.strerror or error}; give a folder you can write to"
         ) from None
     try:
         claim(lock, folder)
         compare(store, grid)
         store.file = os.open(store.folder / RESULTS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         read(store)
-        yield store
     except OSError as error:
+        close(store, lock)
         raise RequestError(f"--output {folder}: {error.strerror or error}") from None
+    except BaseException:
+        close(store, lock)
+        raise
+    try:
+        yield store  # what goes wrong from here on is not the folder's
     finally:
-        if store.file >= 0:
-            os.close(store.file)
-        os.close(lock)
+        close(store, lock)
+
+
+def close(store: Store, lock: int) -> None:
+    if store.file >= 0:
+        os.close(store.file)
+    os.close(lock)
 
 
 def claim(lock: int, folder: str) -> None:

@@ -53,7 +53,7 @@ def tasks_of(grid: Grid, points: Sequence[Point]) -> list[Task]:
 
 def work_of(grid: Grid, point: Point) -> int:
     """About how many products with a recurrent kernel a point takes, for each gate."""
-    sizes = {**grid.base, **point}
+    sizes = {**grid.base, **dict(grid.overrides), **point}
     return math.prod(sizes[letter] for letter in "NTMM" if isinstance(sizes.get(letter), int))
 
 

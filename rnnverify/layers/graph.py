@@ -77,7 +77,7 @@ class Graph:
     def handed(self, node: Node, ref: Ref, values: Array, dtype: type[np.floating[Any]]) -> Array:
         """A tensor of a free run as a node sees it: rounded, as Keras does, where it may hold more than the node does.
 
-        What a layer put out is not rounded to its own precision here, and neither is it by one that can hold all of it.
+        What a layer put out is not rounded to its own precision here, nor by a node whose precision can hold it.
         """
         held = self.precisions.get(ref.node, "float64")  # what the user fed in may be anything
         for precision in self.casts[node.name]:

@@ -88,7 +88,7 @@ def divergence_record(first: Divergence | None) -> dict[str, Any] | None:
 
 
 def ratio_of(record: Record) -> float:
-    """The largest residual of its limit over a point's layers; 0 for an error."""
+    """The largest ratio of a residual to its limit over a point's layers; 0 for an error."""
     return max((layer["worst_ratio"] for layer in record.get("layers", ())), default=0.0)
 
 

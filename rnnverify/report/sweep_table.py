@@ -80,9 +80,9 @@ def picture_of(records: Sequence[Record], axes: Mapping[str, Sequence[Any]]) -> 
     columns, rows = axes[across], axes[down]
     if len(columns) > MOST_ACROSS or len(rows) > MOST_DOWN:
         return
-    worst: dict[tuple[str, str], float] = {}
+    worst: dict[tuple[str, str], float] = {}  # by the whole values, of which the table shows the beginnings
     for record in records:
-        key = short(record["point"].get(down)), short(record["point"].get(across))
+        key = json.dumps(record["point"].get(down)), json.dumps(record["point"].get(across))
         error = error_of(record)
         if not math.isnan(error):
             worst[key] = max(worst.get(key, 0.0), error)
@@ -95,13 +95,15 @@ def picture_of(records: Sequence[Record], axes: Mapping[str, Sequence[Any]]) -> 
     for column in columns:
         table.add_column(short(column), justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(short(row), *(cell(worst.get((short(row), short(column))), low, high) for column in columns))
+        table.add_row(
+            short(row), *(cell(worst.get((json.dumps(row), json.dumps(column))), low, high) for column in columns)
+        )
     yield Text(f"max |error|, the worst over all else: {down} down, {across} across")
     yield table
 
 
 def cell(error: float | None, low: float, high: float) -> Text:
-    """An error as a number on a shade: the darker the larger, on a logarithmic scale over the picture."""
+    """An error as a number on a shade: the denser the larger, on a logarithmic scale over the picture."""
     if error is None:
         return Text("")
     share = 1.0 if error == math.inf else 0.0 if error <= 0 else (math.log10(error) - low) / max(high - low, 1e-9)

@@ -88,10 +88,12 @@ class Parser:
                 inner = self.parse(given[key], (*at, key), tuple(inside_of(LAYERS[class_name])))
                 if inner is None or inner.layer is None:
                     return None
-                if ours := inner.arguments.model_fields_set & inner.arguments.ours:
-                    self.problems.add(
-                        (*at, key, inner.class_name, *ours), f"expected this on {at[-1]}, not on the layer inside it"
-                    )
+                if ours := sorted(inner.arguments.model_fields_set & inner.arguments.ours):
+                    for name in ours:
+                        self.problems.add(
+                            (*at, key, inner.class_name, name),
+                            f"expected {name} on {at[-1]}, not on the layer inside it",
+                        )
                     return None
                 parsed[key] = NestedLayer(inner.class_name, inner.arguments, inner.layer)
         return parsed

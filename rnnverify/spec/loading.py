@@ -59,12 +59,17 @@ def base_of(source: Source) -> Source:
     Raises:
         SpecError: the grid names a file for it.
     """
-    if not isinstance(source.value, dict) or not {"base", "grid"} <= source.value.keys():
+    if not is_grid(source.value):
         return source
     base = source.value["base"]
     if isinstance(base, str):
         raise SpecError(f"{source.file}: a grid for `rnnverify sweep`; its spec is {located(source.file, base)}")
     return Source(source.file, base, {path[1:]: line for path, line in source.lines.items() if path[:1] == ("base",)})
+
+
+def is_grid(value: Any) -> bool:
+    """Whether a YAML document is a grid for `rnnverify sweep`, and no spec."""
+    return isinstance(value, Mapping) and {"base", "grid"} <= value.keys()
 
 
 def spec_from_mapping(mapping: Mapping[str, Any], name: str = "spec", overrides: Sequence[Override] = ()) -> Spec:

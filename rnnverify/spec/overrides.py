@@ -9,11 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from rnnverify.errors import RequestError
+from rnnverify.spec import data
 from rnnverify.spec.source import Path, Source, dotted, parse, printable
 
 Override = tuple[str, Any]  # a key such as layers.0.LSTM.units, and its value
 
-SHORTHANDS: dict[Path, str] = {("weights",): "bias", ("data", "file"): "path"}  # `weights: keras`, `{file: x.npy}`
+# Where a spec may have one value in place of a mapping: `weights: keras`, `data: {file: x.npy}`, `{text: [...]}`.
+SHORTHANDS: dict[Path, tuple[str, type]] = {
+    ("weights",): ("bias", str),
+    **{("data", kind): shorthand for kind, shorthand in data.SHORTHANDS.items()},
+}
 
 
 def parse_override(text: str) -> Override:
@@ -57,9 +62,11 @@ def place(container: Any, parts: Sequence[str], value: Any) -> Path:
             container[key] = value
             break
         inner = container.get(key) if isinstance(container, dict) else container[key]
-        if not isinstance(inner, dict | list):
-            shorthand = SHORTHANDS.get(path)
-            container[key] = {shorthand: inner} if shorthand and isinstance(inner, str) else {}
+        name, kind = SHORTHANDS.get(path, ("", object))
+        if name and isinstance(inner, kind):
+            container[key] = {name: inner}
+        elif not isinstance(inner, dict | list):
+            container[key] = {}
         container = container[key]
     return path
 

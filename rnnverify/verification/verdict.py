@@ -1,4 +1,4 @@
-"""The whole story on one screen: observe Keras, replay it, compare, decide.
+"""From an Observation to a verdict: replay, compare, decide.
 
 The verdict rests on every single step (steps.py). Beside it stands the comparison end to end, the free-running replay
 against what `predict` returned (outputs.py): the table's errors. A recurrence can amplify the rounding of right steps

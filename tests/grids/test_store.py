@@ -225,3 +225,9 @@ def test_an_infinite_ratio_is_a_text_in_the_file_and_a_number_when_read(tmp_path
     assert lines(tmp_path)[0]["layers"] == [{"worst_ratio": "Infinity"}]
     with opened(str(tmp_path), GRID) as store:
         assert store.in_order(GRID) == [infinite]
+
+
+def test_what_goes_wrong_in_a_sweep_is_not_blamed_on_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(BlockingIOError, match="no more processes"), opened(str(tmp_path), GRID):
+        raise BlockingIOError("no more processes")
+    filled(tmp_path)  # and it was left in order

@@ -114,3 +114,15 @@ def test_a_value_is_short_enough_for_a_column(value: Any, text: str) -> None:
 def test_the_summary_is_green_only_where_every_point_matches() -> None:
     assert summary_text(SUMMARY).style == "bold red"
     assert summary_text(replace(SUMMARY, matches=4, mismatches=0, errors=0)).style == "bold green"
+
+
+def test_values_that_begin_alike_have_cells_of_their_own() -> None:
+    files = tuple({"file": f"/data/experiments/long/{name}.npy"} for name in "ab")
+    axes: dict[str, tuple[Any, ...]] = {"data": files, "N": (1, 2)}
+    records = [
+        point("match", 0.1, error, data=file, N=N)
+        for file, error in zip(files, (1e-8, 1e-5), strict=True)
+        for N in (1, 2)
+    ]
+    text = picture(records, axes)
+    assert text.count("1.0e-08") == text.count("1.0e-05") == 2

@@ -111,3 +111,14 @@ def test_a_problem_with_what_an_override_made_has_no_line() -> None:
 def test_no_overrides_leave_a_document_as_it_is() -> None:
     source = Source("spec", {"N": 1})
     assert apply_overrides(source, []) is source
+
+
+def test_documents_stay_where_another_key_of_theirs_is_set() -> None:
+    given = {
+        "N": 2,
+        "T": 4,
+        "layers": [{"Embedding": {"input_dim": 9, "output_dim": 2}}],
+        "data": {"text": ["a b", "b"]},
+    }
+    changed = apply_overrides(Source("spec", given), [("data.text.vocabulary", 9)])
+    assert changed.value["data"] == {"text": {"documents": ["a b", "b"], "vocabulary": 9}}
