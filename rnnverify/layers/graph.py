@@ -13,7 +13,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, Shape
 from rnnverify.layers.registry import layer_of
 from rnnverify.observation import Node, Ref
-from rnnverify.observation.precision import HOLDS, dtypes_in, rounded
+from rnnverify.observation.precision import HOLDS, LARGEST, dtypes_in, rounded
 
 
 class Graph:
@@ -27,6 +27,7 @@ class Graph:
         self.nodes = tuple(nodes)
         self.declared: dict[str, Layer] = {}  # by the nodes' configs
         self.precisions: dict[str, str] = {}  # what each computes in
+        self.largest: dict[str, float] = {}  # the largest number that each can put out
         self.casts: dict[str, tuple[str, ...]] = {}  # what each rounds its inputs to, one after the other
         for node in nodes:
             layer = layer_of(node.class_name, node.config)
@@ -38,6 +39,7 @@ class Graph:
             self.declared[node.name] = layer
             inside = dtypes_in(node.config)
             self.precisions[node.name] = inside[-1]
+            self.largest[node.name] = min(LARGEST[dtype] for dtype in inside)
             self.casts[node.name] = inside if layer.autocast else ()
         self.layers = dict(self.declared)  # what is run: others may be put in their place, such as one with a mistake
 

@@ -84,9 +84,14 @@ HOLDS: Mapping[str, frozenset[str]] = {
 
 
 def rounded(values: npt.NDArray[Any], dtype: str) -> npt.NDArray[np.float64]:
-    """Round floats to a dtype and widen the result to float64, which holds it exactly."""
+    """Round floats to a dtype and widen the result to float64, which holds it exactly.
+
+    TensorFlow rounds float64 to half precision by way of float32, which is not the same halfway between two numbers.
+    """
     import numpy as np
 
+    if dtype in ("float16", "bfloat16"):
+        values = values.astype(np.float32)
     if dtype == "bfloat16":
         import ml_dtypes
 

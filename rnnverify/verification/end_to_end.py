@@ -86,9 +86,10 @@ def handed(node: Node, graph: Graph, ref: Ref, x: Any, precision: Precision) -> 
     seen = graph.handed(node, ref, values, np.float64)
     if not isinstance(x, Rounded):
         return Rounded.exact(seen, precision)
-    bound, variance = x.bound, x.variance
+    bound, variance, history = x.bound, x.variance, x.history
     if seen is not values:
+        history = history._replace(beyond=history.beyond or not np.isfinite(seen).all())
         unit = max(UNIT_ROUNDOFF[dtype] for dtype in graph.casts[node.name])
         rounding = unit * np.abs(seen)
         bound, variance = bound + 2 * rounding, variance + 2 / 3 * rounding * rounding
-    return Rounded(seen, bound, variance, precision, x.history)
+    return Rounded(seen, bound, variance, precision, history)

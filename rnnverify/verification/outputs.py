@@ -19,7 +19,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Masked
 from rnnverify.observation import Observation, Ref, Tolerance
-from rnnverify.observation.precision import LARGEST, UNIT_ROUNDOFF
+from rnnverify.observation.precision import UNIT_ROUNDOFF
 from rnnverify.results import OutputResult, Place
 from rnnverify.rounding import Rounded
 from rnnverify.verification.end_to_end import expected_end_to_end
@@ -52,7 +52,7 @@ def compare_outputs(
     compared = Compared([], {})
     for ref, prediction in returned:
         keras = prediction.astype(np.float64)
-        largest = LARGEST[graph.precisions[ref.node]] if ref.node in graph.layers else inf
+        largest = graph.largest.get(ref.node, inf)
         replay = overflowed(np.asarray(exact[ref].values, dtype=np.float64), largest)
         timed = ref.node in graph.layers and graph.layers[ref.node].has_time(ref.output, keras.shape[1:])
         name = label(graph, ref)

@@ -22,7 +22,7 @@ from rnnverify.layers.layer import Call, Masked, Outputs
 from rnnverify.layers.steps import steps
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Node, Observation, Ref, Walked
-from rnnverify.observation.precision import HOLDS, LARGEST, rounded
+from rnnverify.observation.precision import HOLDS, rounded
 from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.threads import in_order
 from rnnverify.verification.precision import precision_of
@@ -47,7 +47,7 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
     for node in observed.nodes:
         walked = observed.walks.get(node.name, ())
         check = NodeCheck(node, graph, given, masks, walked, precision_of(node.config, observed.tf32))
-        tally = Tally(node.name, LARGEST[graph.precisions[node.name]])
+        tally = Tally(node.name, graph.largest[node.name])
         outputs = [observed.emitted[ref] for ref in sorted(observed.emitted) if ref.node == node.name]
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
             for comparison in check.comparisons(outputs):
