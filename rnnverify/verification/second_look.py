@@ -15,7 +15,7 @@ from rnnverify.rounding import Matrix, Precision, Rounded
 from rnnverify.verification.taken import Taken
 from rnnverify.verification.tally import Rows
 
-WORK = 1 << 24  # products that are looked at: a few seconds' worth
+WORK = 1 << 22  # products that are looked at: a second or two
 
 
 def of_steps(

@@ -115,7 +115,8 @@ class Tally:
                 residual = np.where(unknown, 0, residual)
                 allowed = np.where(np.isfinite(allowed), allowed, 0)
             wrong = ~(residual <= allowed)
-            if again is not None and (wrong if widens else wrong & (residual <= bound)).any():
+            # Where it is a mismatch already nothing that is looked at again can change that.
+            if again is not None and self.first is None and (wrong if widens else wrong & (residual <= bound)).any():
                 over = np.where(wrong & (widens | (residual <= bound)), residual / np.maximum(allowed, FAINTEST), 0)
                 bound, allowed, deviation = looked_at_again(again, over, residual, allowed, bound, deviation)
                 wrong = ~(residual <= allowed)
