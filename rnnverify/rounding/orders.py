@@ -14,17 +14,18 @@ from __future__ import annotations
 import numpy as np
 
 from rnnverify.layers.arrays import Array
+from rnnverify.rounding.precision import LIMIT
 
-# Terms that are alike round alike, as far as their partial sums are in one binade: of 5,000 structured models the largest
-# residual was 12.1 standard deviations without this factor on them (benchmarks/results/structured.txt).
-ALIKE = 1.5
+# Where most terms are like the one before, their roundings are, too, as far as the partial sums are in one binade: they are
+# then all to the same side, which takes a sum of n terms to the limit as soon as LIMIT^2 / 3 times the squares' sum is n.
+NEARLY = 1e-3
 LANES = (2, 4, 8, 16, 32, 64)
 BLOCKS = (32, 64, 128, 256)
 LANES_WITHIN = (4, 8, 16)
 
 
 def squares_of_partial_sums(x: Array, w: Array) -> Array:
-    """The largest sum of the squares of all partial sums of each inner product, over these orders, times that of ALIKE.
+    """The largest sum of the squares of all partial sums of each inner product, over these orders.
 
     Args:
         x: (..., n).
@@ -35,7 +36,7 @@ def squares_of_partial_sums(x: Array, w: Array) -> Array:
     """
     rows = x.reshape(-1, x.shape[-1])
     made = [in_any_order(row[:, np.newaxis] * w) for row in rows]
-    return ALIKE**2 * np.array(made).reshape(*x.shape[:-1], w.shape[-1])
+    return np.array(made).reshape(*x.shape[:-1], w.shape[-1])
 
 
 def in_any_order(terms: Array) -> Array:
@@ -50,7 +51,14 @@ def in_any_order(terms: Array) -> Array:
             found = np.maximum(found, added(blocks))
             for lanes in LANES_WITHIN:
                 found = np.maximum(found, in_lanes(blocks, lanes))
-    return found
+    repeated = np.abs(np.diff(terms, axis=0)) <= NEARLY * np.abs(terms[1:])
+    made: Array = np.where(2 * np.count_nonzero(repeated, axis=0) > len(terms), alike(len(terms)), 1.0) * found
+    return made
+
+
+def alike(count: int) -> float:
+    """What so many roundings to the same side are, in terms of the squares of their sizes."""
+    return max(1.0, 3 * count / LIMIT**2)
 
 
 def parted(terms: Array, count: int, contiguous: bool = False) -> Array:
