@@ -16,8 +16,8 @@ import numpy as np
 from rnnverify.layers.arrays import Array
 from rnnverify.rounding.precision import LIMIT
 
-# Where most terms are like the one before, their roundings are, too, as far as the partial sums are in one binade: they are
-# then all to the same side, which takes a sum of n terms to the limit as soon as LIMIT^2 / 3 times the squares' sum is n.
+# Where most terms are like the one before, to within this, their roundings are, too, as long as the partial sums are in one
+# binade. They may all be to the same side: that is the worst case, which LIMIT standard deviations must then reach.
 NEARLY = 1e-3
 LANES = (2, 4, 8, 16, 32, 64)
 BLOCKS = (32, 64, 128, 256)
