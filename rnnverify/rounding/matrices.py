@@ -60,7 +60,7 @@ def squares_of(x: Array, lengths: Array) -> tuple[Array, float]:
     scale = float(lengths.max(where=lengths < np.inf, initial=np.finfo(np.float64).smallest_normal))
     scaled = x / scale
     squares = np.square(scaled, dtype=np.float32)
-    if squares.min(initial=1) < FAINT and np.any((squares < FAINT) & (x != 0)):
+    if np.fmin.reduce(squares, axis=None, initial=1) < FAINT and np.any((squares < FAINT) & (x != 0)):
         squares = np.square(scaled)
     return squares, scale
 

@@ -172,3 +172,12 @@ def test_an_inner_product_of_what_is_unknown_is_unknown_though_its_weights_are_z
         made: Any = unknown @ np.array([[0.0, 1.0], [2.0, 3.0]])
     assert np.isinf(made.bound).all()
     assert np.isinf(made.variance).all()
+
+
+def test_small_numbers_keep_their_errors_beside_what_is_no_number() -> None:
+    p = PRECISIONS["float32"]
+    w = np.random.default_rng(0).normal(size=(3, 2))
+    alone = Rounded.exact(np.array([[1.0, 2.0, 3.0]]), p) @ Matrix(w, p)
+    with np.errstate(all="ignore"):
+        beside = Rounded.exact(np.array([[1.0, 2.0, 3.0], [1e38, 1e38, 1e38], [np.nan, np.inf, 0.0]]), p) @ Matrix(w, p)
+        np.testing.assert_allclose(beside.variance[0], alone.variance[0], rtol=1e-5)
