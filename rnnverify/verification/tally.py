@@ -50,6 +50,7 @@ class Tally:
     worst_deviation: float = 0.0  # the largest residual in standard deviations
     first: Divergence | None = None
     walk: int | None = None  # in which walk through time that is
+    to_one_side: bool = False  # whether it is no step by itself, but what they have in common
     seen: dict[Tensor, Seen] = field(default_factory=dict)  # of each tensor that was compared
     sides: dict[Tensor, Systematic] = field(default_factory=dict)  # of each state of a walk
 
@@ -140,7 +141,7 @@ class Tally:
 
     def err_to_one_side(self, tensor: Tensor, side: Side, timesteps: int) -> None:
         """No step is beyond its limit, but those of a unit are off by too much together."""
-        self.walk = tensor[0]
+        self.walk, self.to_one_side = tensor[0], True
         self.max_residual = max(self.max_residual, side.mean)
         self.worst_ratio = max(self.worst_ratio, side.mean / side.allowed)
         self.first = Divergence(

@@ -68,7 +68,7 @@ def judge(observed: Observation) -> Judged:
         if steps_right and amplification is not None and amplification > AMPLIFIED
         else None,
         tolerance=asked.tolerance,
-        notes=(*unheeded_masks(observed.nodes, graph, exact), *another_run(judged_alone)),
+        notes=(*unheeded_masks(observed.nodes, graph, exact), *another_run(judged_alone), *to_one_side(tallies)),
         untested=tuple(dict.fromkeys(untested(graph, tallies, judged_alone))),
         environment=observed.environment,
         seconds={**observed.seconds, "replay": time.perf_counter() - started},
@@ -108,6 +108,16 @@ def untested(graph: Graph, tallies: Mapping[str, Tally], judged_alone: Mapping[s
                 number = index + (walk * len(states)) // 2  # a Bidirectional has the states of both directions
                 yield f"{name}.{states[number]}" if len(states) > 1 else name
     yield from (name for name, tally in judged_alone.items() if tally.untested)
+
+
+def to_one_side(tallies: Mapping[str, Tally]) -> Iterator[str]:
+    """A sentence for every layer of which no step is wrong by itself."""
+    for name, tally in tallies.items():
+        if tally.to_one_side and tally.first is not None:
+            yield (
+                f"{name}: no step is beyond its limit by itself, but those of unit {tally.first.unit} all err to the same side;"
+                " the difference that is given is what they have in common"
+            )
 
 
 def another_run(judged_alone: Mapping[str, Tally]) -> Iterator[str]:

@@ -104,6 +104,8 @@ def test_a_fault_that_is_small_in_every_step_of_c_is_seen(
     kernel, recurrent_kernel, bias = layer.get_weights()
     bias[M : 2 * M] = 8
     layer.set_weights([kernel, recurrent_kernel, bias])
-    first = verify(model, np.random.default_rng(3).standard_normal((2, T, D)).astype(np.float32)).first_divergence
+    result = verify(model, np.random.default_rng(3).standard_normal((2, T, D)).astype(np.float32))
+    first = result.first_divergence
+    assert any("all err to the same side" in note for note in result.notes) == (factor != 1)
     assert (first is None) == (factor == 1)
     assert first is None or first.layer == "faulty"
