@@ -149,7 +149,10 @@ def activation(name: Any) -> ActivationFunction:
     shown = repr(name)
     if len(shown) > LONG:  # a layer's whole config, or the code of a function
         class_name = name.get("class_name") if isinstance(name, Mapping) else None
-        shown = "given as a function" if class_name is None else f"given as a layer, {class_name},"
+        own = name.get("config") if class_name == "function" else None
+        shown = (
+            "given as a function" if class_name is None else repr(own) if own else f"given as a layer, {class_name},"
+        )
     raise UnsupportedError(
         f"the activation {shown} is not implemented by the replay; those that are: {', '.join(sorted(ACTIVATIONS))}"
     )
