@@ -26,7 +26,7 @@ def main(models: int, seed: int) -> None:
     lost = count = 0
     for model in right_models(models, seed, 64, 60):
         observed, count = model.observed, model.number
-        expected = expected_end_to_end(observed, Graph(observed.nodes))
+        expected = expected_end_to_end(observed, Graph(observed.nodes)).tensors
         for ref, prediction in zip(observed.outputs, observed.predictions, strict=True):
             made: Any = expected[ref].values
             if not isinstance(made, Rounded):

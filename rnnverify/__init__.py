@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rnnverify.api import check, observe, replay, sweep, verify
+    from rnnverify.api import blind_spots, check, compare, diagnose, observe, replay, sweep, trace, vectors, verify
     from rnnverify.errors import RequestError
     from rnnverify.observation import Observation
     from rnnverify.observation.file import load_observation, save_observation
@@ -19,13 +19,18 @@ __all__ = [
     "RequestError",
     "Spec",
     "Verification",
+    "blind_spots",
     "check",
+    "compare",
+    "diagnose",
     "load_observation",
     "load_spec",
     "observe",
     "replay",
     "save_observation",
     "sweep",
+    "trace",
+    "vectors",
     "verify",
 ]
 
@@ -34,13 +39,18 @@ HOMES = {
     "RequestError": "rnnverify.errors",
     "Spec": "rnnverify.spec",
     "Verification": "rnnverify.results",
+    "blind_spots": "rnnverify.api",
     "check": "rnnverify.api",
+    "compare": "rnnverify.api",
+    "diagnose": "rnnverify.api",
     "load_observation": "rnnverify.observation.file",
     "load_spec": "rnnverify.spec",
     "observe": "rnnverify.api",
     "replay": "rnnverify.api",
     "save_observation": "rnnverify.observation.file",
     "sweep": "rnnverify.api",
+    "trace": "rnnverify.api",
+    "vectors": "rnnverify.api",
     "verify": "rnnverify.api",
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,11 @@ import yaml
 from click.testing import CliRunner
 
 from rnnverify import verify
+from rnnverify.api import blind
 from rnnverify.cli import main
 from rnnverify.grids.grid import load_grid
 from rnnverify.layers.registry import LAYERS
+from rnnverify.mistakes import MISTAKES
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.data import KINDS
 from rnnverify.spec.keys import SpecKeys
@@ -28,14 +32,16 @@ def blocks(language: str) -> list[str]:
     return [text for kind, text in found if kind == language]
 
 
+def skeleton(text: str) -> list[list[str]]:
+    """The words of every line, without the figures, since errors differ between machines."""
+    return [re.sub(r"-?\d[-\d.e]*", "#", line).split() for line in text.splitlines() if line.strip()]
+
+
 def test_the_table_is_what_run_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(blind, "START", 60.0)  # on a slow machine too
     printed = CliRunner().invoke(main, ["run", "configs/simple_rnn.yaml"]).stdout
     shown = next(block for block in blocks("") if block.startswith("configs/simple_rnn.yaml"))
-
-    def skeleton(text: str) -> list[list[str]]:
-        """The words of every line, without the figures, since errors differ between machines."""
-        return [re.sub(r"-?\d[-\d.e]*", "#", line).split() for line in text.splitlines() if line.strip()]
 
     def values(text: str) -> list[tuple[str, float]]:
         """What Keras predicted; machines differ in the last digits, and in which row is the worst."""
@@ -45,6 +51,19 @@ def test_the_table_is_what_run_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     assert skeleton(printed) == skeleton(shown)
     assert values(printed) == [(unit, pytest.approx(value, rel=1e-5)) for unit, value in values(shown)]
     assert len(values(shown)) == 2
+
+
+def test_the_blind_spots_are_those_that_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    printed = CliRunner().invoke(main, ["blindspots", "configs/simple_rnn.yaml"]).stdout
+    assert skeleton(printed) in [skeleton(block) for block in blocks("")]
+
+
+def test_the_trace_is_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    printed = CliRunner().invoke(main, ["trace", "configs/lstm_softmax.yaml", "--sample", "0", "--unit", "2"]).stdout
+    (shown,) = [block for block in blocks("") if block.startswith("lstm   sample 0")]
+    assert skeleton(printed) == skeleton(shown)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -96,5 +115,40 @@ def test_the_table_of_layers_is_the_ledger() -> None:
 def test_every_room_has_a_row() -> None:
     package = ROOT / "rnnverify"
     rooms = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").is_file()}
-    rooms |= {"api.py", "suite.py", "results.py"}
+    rooms |= {"suite.py"}
     assert {room for room in rooms if f"`{room}`" not in README} == set()
+
+
+def test_the_exercise_of_the_readme_is_told_what_the_readme_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    (port,) = (block for block in blocks("python") if block.startswith("import numpy as np\n\n\ndef forward"))
+    (tmp_path / "port.py").write_text(port)
+    asked = ["compare", "configs/simple_rnn_batch.yaml", "--candidate", "port.py:forward"]
+    (shown,) = (block for block in blocks("") if block.startswith("port.py:forward against"))
+    printed = CliRunner().invoke(main, asked)
+    assert printed.exit_code == 1
+    assert f"rnnverify {' '.join(asked)}" in README
+    assert skeleton(printed.stdout) == skeleton(shown)
+
+
+def test_the_program_in_c_is_told_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler")
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    (program,) = blocks("c")
+    (tmp_path / "port.c").write_text(program)
+    subprocess.run(["cc", "-O2", "port.c", "-o", "port", "-lm"], check=True)
+    candidate = ["--candidate", "cmd:./port {inputs} {outputs}", "--candidate-format", "raw"]
+    (shown,) = (block for block in blocks("") if block.startswith("mistake: "))
+    printed = CliRunner().invoke(main, ["compare", "configs/simple_rnn_batch.yaml", *candidate])
+    assert printed.exit_code == 1
+    lines = skeleton(printed.stdout)
+    assert all(line in lines for line in skeleton(shown))
+
+
+def test_the_readme_counts_the_mistakes() -> None:
+    assert f"lists the {len(MISTAKES)} that are known" in README

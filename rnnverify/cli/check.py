@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from rnnverify.cli.options import Options, console, show, spec_options
+from rnnverify.cli.options import Options, allow_code, console, show, spec_options
 from rnnverify.cli.output import refuse_unwritable, write_report
 
 if TYPE_CHECKING:
@@ -21,8 +22,23 @@ EXIT_CODES = {"match": 0, "mismatch": 1, "untested": 1, "error": 2}
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--output", metavar="FILE", help="Write the report to FILE; the lines still go to the terminal.")
+@click.option(
+    "--min-kill",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Each spec must be able to show this share of the known mistakes, or it is untested: 1.0 for all of them.",
+)
+@allow_code
 @spec_options(quiet="Print only what does not match.", verbose="Print the tables of what does not match.")
-def check(ctx: click.Context, options: Options, paths: tuple[str, ...], form: str, output: str | None) -> None:
+def check(
+    ctx: click.Context,
+    options: Options,
+    paths: tuple[str, ...],
+    form: str,
+    output: str | None,
+    min_kill: float | None,
+    allow_code: bool,
+) -> None:
     """The CI check: verify every spec under the paths, a line each, and a summary.
 
     A spec that cannot be run counts as an error and does not hide the others. The exit code is 1 where a verdict is
@@ -33,16 +49,18 @@ def check(ctx: click.Context, options: Options, paths: tuple[str, ...], form: st
       rnnverify check configs/
       rnnverify check configs/ --format junit --output report.xml
       rnnverify check configs/ --format github
+      rnnverify check configs/ --min-kill 0.9
     """
     from rnnverify import api
 
     refuse_unwritable(output)
+    verify = partial(api.check, paths, options.overrides, allow_code=allow_code, min_kill=min_kill)
     if form == "table" or output:
         lines = Lines(options)
-        result = api.check(paths, options.overrides, begin=lines.begin, each=lines.add)
+        result = verify(begin=lines.begin, each=lines.add)
         lines.end(result.outcomes)
     else:
-        result = api.check(paths, options.overrides)
+        result = verify()
     if form != "table" or output:
         write_report(result.outcomes, form, output)
     ctx.exit(EXIT_CODES[result.verdict])

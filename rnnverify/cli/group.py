@@ -10,10 +10,15 @@ from typing import IO
 import click
 
 from rnnverify import __version__
+from rnnverify.cli.blindspots import blindspots
 from rnnverify.cli.check import check
+from rnnverify.cli.compare import compare
+from rnnverify.cli.mistakes import mistakes
 from rnnverify.cli.run import run
 from rnnverify.cli.schema import schema
 from rnnverify.cli.sweep import sweep
+from rnnverify.cli.trace import trace
+from rnnverify.cli.vectors import vectors
 from rnnverify.errors import RequestError
 
 
@@ -65,6 +70,7 @@ def main() -> None:
     Examples:
       rnnverify run configs/lstm_softmax.yaml
       rnnverify run configs/lstm_softmax.yaml --set T=50 --format json
+      rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward
       rnnverify check configs/ --format junit --output report.xml
       rnnverify sweep configs/grids/shapes.yaml --workers 8
       rnnverify schema spec > spec.schema.json
@@ -73,5 +79,10 @@ def main() -> None:
 
 main.add_command(run)
 main.add_command(check)
+main.add_command(compare)
+main.add_command(blindspots)
+main.add_command(mistakes)
+main.add_command(trace)
+main.add_command(vectors)
 main.add_command(sweep)
 main.add_command(schema)

@@ -87,6 +87,11 @@ def spec_options(quiet: str, verbose: str | None = None) -> Callable[[Command], 
     return decorated
 
 
+allow_code = click.option(
+    "--allow-code", is_flag=True, help="Run the code that a spec names: its candidate, its model."
+)
+
+
 def console() -> Console:
     """Where tables and lines go: stdout."""
     from rich.console import Console

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from rnnverify.results import Outcome
 
 
-def refuse_unwritable(path: str | None, option: str = "--output") -> None:
+def refuse_unwritable(path: str | None, option: str = "--output", beside: Sequence[str] = ()) -> None:
     """Find out before the work is done, not after.
+
+    Args:
+        path: where something is to be written.
+        option: which asks for it.
+        beside: files that are read, and must not be lost.
 
     Raises:
         RequestError: the file cannot be written.
@@ -24,6 +29,8 @@ def refuse_unwritable(path: str | None, option: str = "--output") -> None:
         return
     if not path:
         raise RequestError(f"{option}: expected the path of a file, got nothing")
+    if any(os.path.exists(one) and os.path.exists(path) and os.path.samefile(one, path) for one in beside):
+        raise RequestError(f"{option} {path}: that file is read here, and would be lost; give another one")
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         raise RequestError(f"{option} {path}: the folder {folder} does not exist; make it first")

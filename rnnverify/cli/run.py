@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rnnverify.cli.options import Options, console, show, spec_options
+from rnnverify.cli.options import Options, allow_code, console, show, spec_options
 from rnnverify.cli.output import refuse_unwritable
 from rnnverify.errors import RequestError
 
 if TYPE_CHECKING:
+    from rnnverify.api.blind import Patience
+    from rnnverify.observation import Observation
     from rnnverify.results import Verification
     from rnnverify.spec import Spec
 
@@ -19,8 +21,16 @@ if TYPE_CHECKING:
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--save-observation", metavar="FILE.npz", help="Keep what Keras did, to verify it without TensorFlow.")
+@allow_code
 @spec_options(quiet="Print the verdicts only.", verbose="Print every row, residuals, versions and times.")
-def run(ctx: click.Context, options: Options, specs: tuple[str, ...], form: str, save_observation: str | None) -> None:
+def run(
+    ctx: click.Context,
+    options: Options,
+    specs: tuple[str, ...],
+    form: str,
+    save_observation: str | None,
+    allow_code: bool,
+) -> None:
     """Build, predict, extract the weights, replay, and print the table of differences.
 
     SPEC is a YAML spec, a saved model (.keras, .h5), or a saved observation (.npz).
@@ -34,12 +44,14 @@ def run(ctx: click.Context, options: Options, specs: tuple[str, ...], form: str,
       rnnverify run configs/lstm_softmax.yaml --save-observation lstm.npz
       rnnverify run lstm.npz
     """
-    loaded = targets(specs, options, save_observation)  # a wrong spec is refused before any is built
+    loaded = targets(specs, options, save_observation, allow_code)  # a wrong spec is refused before any is built
+    from rnnverify.api import blind
     from rnnverify.report import records, table
 
+    patience = blind.Patience(blind.START)
     results = []
     for target in loaded:
-        result = verified(target, options, save_observation)
+        result = verified(target, options, save_observation, patience)
         results.append(result)
         if form == "table":
             show(console(), *([table.quiet_line(result)] if options.quiet else table.render(result, options.verbose)))
@@ -48,13 +60,16 @@ def run(ctx: click.Context, options: Options, specs: tuple[str, ...], form: str,
     ctx.exit(0 if all(result.passed for result in results) else 1)
 
 
-def targets(specs: tuple[str, ...], options: Options, save_observation: str | None) -> list[str | Spec]:
+def targets(
+    specs: tuple[str, ...], options: Options, save_observation: str | None, allow_code: bool, candidate: bool = True
+) -> list[str | Spec]:
     """What to verify: the paths of saved observations as they are, all else as specs.
 
     Raises:
         RequestError: a spec is wrong, or the options do not go with what is to be verified.
     """
     from rnnverify.spec import load_spec
+    from rnnverify.spec.consent import check_consent
 
     overrides = options.overrides
     refuse_unwritable(save_observation, "--save-observation")
@@ -62,10 +77,22 @@ def targets(specs: tuple[str, ...], options: Options, save_observation: str | No
         raise RequestError("--save-observation: expected one spec, which Keras is to run")
     if any(map(is_observation, specs)) and (options.settings or options.seed is not None):
         raise RequestError("--set, --seed: a saved observation is what it is; they need a spec")
-    return [path if is_observation(path) else load_spec(path, overrides) for path in specs]
+    loaded = [path if is_observation(path) else load_spec(path, overrides) for path in specs]
+    for target in loaded:
+        if not isinstance(target, str):
+            check_consent(target, allow_code, candidate)
+    return loaded
 
 
-def verified(target: str | Spec, options: Options, save_observation: str | None) -> Verification:
+def target_of(spec: str, options: Options, allow_code: bool) -> Observation | Spec:
+    """A spec, whose candidate is not asked, or what Keras was observed to do."""
+    from rnnverify.observation import file
+
+    (target,) = targets((spec,), options, None, allow_code, candidate=False)
+    return file.load_observation(target) if isinstance(target, str) else target
+
+
+def verified(target: str | Spec, options: Options, save_observation: str | None, patience: Patience) -> Verification:
     """Verify a saved observation, or a spec, and save what was observed of it if that is asked for."""
     from rnnverify import api
     from rnnverify.observation import file
@@ -73,10 +100,10 @@ def verified(target: str | Spec, options: Options, save_observation: str | None)
     if isinstance(target, str):
         with file.reading(target):  # a file may be whole, and what stands in it not fit together
             return api.verify(file.load_observation(target), atol=options.atol, rtol=options.rtol)
-    observed = api.observe(target)
+    observed = api.observe(target, None, True)  # as `targets` has made sure
     if save_observation is not None:
         file.save_observation(observed, save_observation)
-    return api.verify(observed)
+    return api.verified(target, observed, patience)
 
 
 def is_observation(path: str) -> bool:

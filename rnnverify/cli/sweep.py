@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from rnnverify.cli.options import Options, console, show, spec_options
+from rnnverify.cli.options import Options, allow_code, console, show, spec_options
 from rnnverify.cli.output import refuse_unwritable
 from rnnverify.cli.progress import progress
 
@@ -18,6 +18,7 @@ from rnnverify.cli.progress import progress
 @click.option("--scheduler", metavar="URL", help="Run on a Dask cluster instead, such as tcp://host:8786.")
 @click.option("--export", metavar="FILE", help="Write the results as a table, too: FILE.csv or FILE.parquet.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@allow_code
 @spec_options(quiet="No progress, and only the summary.")
 def sweep(
     ctx: click.Context,
@@ -28,6 +29,7 @@ def sweep(
     scheduler: str | None,
     export: str | None,
     form: str,
+    allow_code: bool,
 ) -> None:
     """Verify every point of a grid of shapes and options, in parallel.
 
@@ -49,7 +51,15 @@ def sweep(
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers is for this machine and --scheduler for a cluster; give one of them")
     seen = partial(progress, quiet=options.quiet)
-    result = api.sweep(grid, output, overrides=options.overrides, workers=workers, scheduler=scheduler, progress=seen)
+    result = api.sweep(
+        grid,
+        output,
+        overrides=options.overrides,
+        workers=workers,
+        scheduler=scheduler,
+        allow_code=allow_code,
+        progress=seen,
+    )
     if export is not None:
         tables.write(result, export)
     if form == "json":

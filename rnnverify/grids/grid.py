@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from rnnverify.errors import SpecError
 from rnnverify.spec import Spec, spec_from_mapping
+from rnnverify.spec.consent import check_models
 from rnnverify.spec.keys import SpecKeys
 from rnnverify.spec.overrides import Override
 from rnnverify.spec.paths import located
@@ -81,6 +82,15 @@ class Grid:
         """
         return spec_from_mapping(self.base, self.base_path, [*self.overrides, *point.items()])
 
+    def check_consent(self, allow_code: bool) -> None:
+        """Refuse a grid that names functions as models, unless they may run.
+
+        Raises:
+            RequestError: it names one.
+        """
+        named = [self.base.get("model"), *self.axes.get("model", ())]
+        check_models([*named, *(value for key, value in self.overrides if key == "model")], self.path, allow_code)
+
     def description(self) -> dict[str, Any]:
         """What makes this grid this grid, as JSON: results of another must not be mixed with its own."""
         return {
@@ -117,6 +127,11 @@ def load_grid(path: str, overrides: Sequence[Override] = ()) -> Grid:
     assert keys is not None
     base, base_path = read_base(problems, keys.base, path)
     axes = {key: values_of(problems, key, given) for key, given in entries(problems, keys.grid)}
+    if {"candidate"} & {*base, *axes, *(key for key, _ in overrides)}:
+        told: Path = ("base",) if "candidate" in base else ("grid",)
+        problems.add(
+            told, "expected no candidate: a sweep verifies Keras alone, and `rnnverify compare` one spec's candidate"
+        )
     problems.refuse()
     grid = Grid(path, base, base_path, axes, keys.sample, keys.seed_of_sample, tuple(overrides))
     return checked(problems, grid)

@@ -47,17 +47,20 @@ def draw_inputs(spec: Spec, inputs: Sequence[Input], vocabularies: dict[str, int
         DataError: a file cannot be read or does not fit, or an id lies outside its Embedding.
     """
     drawn: dict[str, Array] = {}
+    states = names_in(spec.data) if isinstance(spec.data, File) else ()
     for index, given in enumerate(inputs):
         rng = np.random.default_rng([spec.seed, index])
         shape = (spec.N or 1, *given.shape)
         data = spec.data or (Tokens() if given.role == "ids" else Normal())
-        if given.role == "state":
-            x = INITIAL_STATE_SCALE * rng.standard_normal(shape)
-        elif isinstance(data, File):
-            x = read_array(data, given.name, len(inputs))
+        if given.role == "state" and not (isinstance(data, File) and given.name in states):
+            drawn[given.name] = fitted(INITIAL_STATE_SCALE * rng.standard_normal(shape), given, spec, None)
+            continue
+        if isinstance(data, File):
+            own = data.model_copy(update={"key": None}) if given.role == "state" else data
+            x = read_array(own, given.name, len(inputs))
         else:
             x = draw(data, rng, shape, vocabularies.get(given.name))
-        drawn[given.name] = fitted(x, given, spec, data if given.role != "state" else None)
+        drawn[given.name] = fitted(x, given, spec, data)
         if given.name in vocabularies:
             check_ids(drawn[given.name], vocabularies[given.name], given.name)
     return drawn
@@ -122,6 +125,18 @@ def read_array(data: File, name: str, inputs: int) -> Array:
                 names = ", ".join(loaded.files)[:200] or "none"
                 raise DataError(f"{data.path}: expected an array named {key!r}, got {names}")
             return np.asarray(loaded[key])
+
+
+def names_in(data: File) -> tuple[str, ...]:
+    """The names of the arrays in a file, which may hold initial states beside the inputs."""
+    with reading(data.path, "a .npy, .npz or .csv file of numbers"):
+        if Path(data.path).suffix.lower() == ".csv":
+            return ()
+        loaded = load_numpy(data.path)
+        if isinstance(loaded, np.ndarray):
+            return ()
+        with loaded:
+            return tuple(loaded.files)
 
 
 def load_numpy(path: str) -> Any:

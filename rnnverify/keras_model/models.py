@@ -36,7 +36,9 @@ def load_model(keras: Any, spec: Spec) -> Any:
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
         model = getattr(importlib.import_module(module), function)()
-    except Exception as error:  # a damaged file, or whatever the user's function raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a damaged file, or whatever the user's function raises: sys.exit() too
         raise RequestError(f"{spec.path}: model: {name} cannot be loaded: {first_line(error)}") from None
     if not isinstance(model, keras.Model):
         raise RequestError(f"{spec.path}: model: expected {name} to return a keras.Model, got {type(model).__name__}")
@@ -94,6 +96,11 @@ def described_input(layer: Any, read_by: Sequence[Any], spec: Spec | None) -> In
     """One input of a model; a free number of timesteps becomes the spec's T."""
     shape = layer.batch_shape[1:]
     if spec is not None:
+        timed = len(shape) > 1 or (len(shape) == 1 and any(map(is_embedding, read_by)))
+        if "T" not in spec.assumed and spec.T is not None and timed and shape[0] not in (None, spec.T):
+            raise SpecError(
+                f"{spec.path}: T: expected {shape[0]}, which the model's input {layer.name!r} has fixed, or no T; got {spec.T}"
+            )
         free_timesteps = [spec.T if axis == 0 and size is None else size for axis, size in enumerate(shape)]
         if None in free_timesteps:
             raise SpecError(

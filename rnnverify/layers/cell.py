@@ -23,6 +23,10 @@ class Cell(ABC):
     def project(self, x: Array) -> Array:
         """The input's share of the pre-activations: (N, D) -> (N, gates * M)."""
 
+    def every_gate(self, zx: Array, h: Array) -> Gates:
+        """Its gates after their activations, in Keras's order, whatever `gates` makes of them; none where it has none."""
+        return ()
+
     @abstractmethod
     def gates(self, zx: Array, h: Array) -> Gates:
         """From that share and h (N, M) at t-1, all that does not depend on other states."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,7 @@ from rnnverify.errors import UnsupportedError
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, Shape
 from rnnverify.layers.registry import layer_of
-from rnnverify.observation import Node, Ref
+from rnnverify.observation import Node, Ref, Walked
 from rnnverify.observation.precision import HOLDS, LARGEST, dtypes_in, rounded
 
 
@@ -41,7 +42,14 @@ class Graph:
             self.precisions[node.name] = inside[-1]
             self.largest[node.name] = min(LARGEST[dtype] for dtype in inside)
             self.casts[node.name] = inside if layer.autocast else ()
-        self.layers = dict(self.declared)  # what is run: others may be put in their place, such as one with a mistake
+        self.layers = dict(self.declared)  # what is run, see `with_layers`
+        self.rounded: dict[tuple[str, str, type], Array] = {}  # the nodes' own weights, as they are computed with
+
+    def with_layers(self, layers: Mapping[str, Layer]) -> Graph:
+        """The same nodes with these layers to be run, such as one with a mistake in it."""
+        made = copy(self)
+        made.layers = dict(layers)
+        return made
 
     def run(
         self,
@@ -57,11 +65,37 @@ class Graph:
                     done[Ref(node.name, index)] = output
         return done
 
-    def free_walks(self, node: Node, values: Mapping[Ref, Masked]) -> list[Array]:
-        """Every step's output of a node's walks through time, free-running, (N, T, M) each."""
+    def rerun(
+        self,
+        before: Mapping[Ref, Masked],
+        changed: Collection[str],
+        taken: Mapping[str, Sequence[Walked]] = MappingProxyType({}),
+    ) -> dict[Ref, Masked]:
+        """The same after some nodes have changed: what depends on none of them is taken from a run before that.
+
+        Args:
+            before: that run.
+            changed: the nodes.
+            taken: of some nodes, of which nothing before them has changed, their walks, which were taken already.
+        """
+        stale = set(changed)
+        done = {ref: before[ref] for ref in before if ref.node not in self.layers}
+        with np.errstate(all="ignore"):
+            for node in self.nodes:
+                if node.name not in stale and not any(ref.node in stale for ref in (*node.inputs, *node.initial_state)):
+                    done.update({ref: output for ref, output in before.items() if ref.node == node.name})
+                    continue
+                stale.add(node.name)
+                layer, call = self.layers[node.name], self.call(node, done, np.float64)
+                made = layer.outputs(call, taken[node.name]) if node.name in taken else layer(call)
+                done.update({Ref(node.name, index): output for index, output in enumerate(made)})
+        return done
+
+    def free_walks(self, node: Node, values: Mapping[Ref, Masked]) -> list[Walked]:
+        """A node's walks through time, free-running, with every state at every step."""
         with np.errstate(all="ignore"):
             call = self.call(node, values, np.float64)
-            return [walk.run(every_step=True).sequence for walk in self.layers[node.name].walks(call)]
+            return [walk.run(every_step=True) for walk in self.layers[node.name].walks(call)]
 
     def call(self, node: Node, sources: Mapping[Ref, Masked], dtype: type[np.floating[Any]]) -> Call:
         """What a node is given: its inputs from `sources`, its weights as it sees them."""
@@ -104,8 +138,18 @@ class Graph:
                 f"layer {node.layer!r}: a {node.class_name} with this config has the weights {expected}; get_weights() gave"
                 f" {', '.join(map(str, got)) or 'none'}"
             )
+        names = {id(array): name for name, array in node.weights.items()}
         used = self.layers[node.name].weights_from(arrays)
-        return [cast(array, self.precisions[node.name], dtype) for array in used]
+        return [self.rounded_weight(node, names.get(id(array)), array, dtype) for array in used]
+
+    def rounded_weight(self, node: Node, name: str | None, array: Array, dtype: type[np.floating[Any]]) -> Array:
+        """One array that a layer computes with; those of get_weights() itself, which have names, are rounded once."""
+        if name is None:
+            return cast(array, self.precisions[node.name], dtype)
+        key = node.name, name, dtype
+        if key not in self.rounded:
+            self.rounded[key] = cast(array, self.precisions[node.name], dtype)
+        return self.rounded[key]
 
 
 def cast(values: Array, precision: str, dtype: type[np.floating[Any]]) -> Array:

@@ -25,6 +25,10 @@ class GRUCell(Cell):
     def project(self, x: Array) -> Array:
         return x @ self.kernel + self.bias
 
+    def gates(self, zx: Array, h: Array) -> Gates:
+        z, _, candidate = self.every_gate(zx, h)
+        return z, candidate
+
     def output(self, gates: Gates, states: States) -> Array:
         z, candidate = gates
         (h,) = states
@@ -37,27 +41,27 @@ class GRUResetAfterCell(GRUCell):
 
     recurrent_bias: Array | float  # (3M,), added to the recurrent share
 
-    def gates(self, zx: Array, h: Array) -> Gates:
+    def every_gate(self, zx: Array, h: Array) -> Gates:
         zh = h @ self.recurrent_kernel + self.recurrent_bias
         xz, xr, xh = blocks(zx, 3)  # Keras's gate order: update z, reset r, candidate h
         hz, hr, hh = blocks(zh, 3)
         z = self.recurrent_activation(xz + hz)
         r = self.recurrent_activation(xr + hr)
         candidate = self.activation(xh + r * hh)
-        return z, candidate
+        return z, r, candidate
 
 
 @dataclass(frozen=True)
 class GRUResetBeforeCell(GRUCell):
     """The candidate is activation(x Wh + bh + (r * h) Uh)."""
 
-    def gates(self, zx: Array, h: Array) -> Gates:
+    def every_gate(self, zx: Array, h: Array) -> Gates:
         xz, xr, xh = blocks(zx, 3)  # Keras's gate order: update z, reset r, candidate h
         uz, ur, uh = blocks(self.recurrent_kernel, 3)
         z = self.recurrent_activation(xz + h @ uz)
         r = self.recurrent_activation(xr + h @ ur)
         candidate = self.activation(xh + (r * h) @ uh)
-        return z, candidate
+        return z, r, candidate
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class GRU(Gated):
     reset_after: bool = True
 
     gate_names = ("update", "reset", "candidate")
+    gate_letters = ("z", "r", "h~")
 
     def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
         shapes = super().weight_shapes(inputs)

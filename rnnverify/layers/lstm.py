@@ -24,13 +24,17 @@ class LSTMCell(Cell):
     def project(self, x: Array) -> Array:
         return x @ self.kernel + self.bias
 
-    def gates(self, zx: Array, h: Array) -> Gates:
+    def every_gate(self, zx: Array, h: Array) -> Gates:
         z = zx + h @ self.recurrent_kernel
         i, f, candidate, o = blocks(z, 4)  # Keras's gate order: input, forget, candidate, output
         i = self.recurrent_activation(i)
         f = self.recurrent_activation(f)
         candidate = self.activation(candidate)
         o = self.recurrent_activation(o)
+        return i, f, candidate, o
+
+    def gates(self, zx: Array, h: Array) -> Gates:
+        i, f, candidate, o = self.every_gate(zx, h)
         return f, i * candidate, o
 
     def carry(self, gates: Gates, carried: States) -> States:
@@ -50,6 +54,7 @@ class LSTM(Gated):
     inert = MappingProxyType({**Gated.inert, "unit_forget_bias": Inert(bool, True)})
     state_names = ("h", "c")
     gate_names = ("input", "forget", "candidate", "output")
+    gate_letters = ("i", "f", "c~", "o")
 
     def cell(self, weights: Sequence[Array]) -> Cell:
         kernel, recurrent_kernel, *bias = weights

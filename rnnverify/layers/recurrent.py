@@ -47,6 +47,7 @@ class Recurrent(Layer, ABC):
     takes_initial_state = True
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     gate_names: ClassVar[tuple[str, ...]] = ()  # in Keras's order
+    gate_letters: ClassVar[tuple[str, ...]] = ()  # the textbook's, of the same
 
     @abstractmethod
     def cell(self, weights: Sequence[Array]) -> Cell:

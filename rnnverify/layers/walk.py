@@ -37,12 +37,14 @@ class Walk:
     def run(self, every_step: bool = False) -> Walked:
         """Take it, free-running: each step from the states that the step before it left.
 
-        Without `every_step` only what the layer returns is kept: perhaps the last output alone, (N, 1, ...).
+        Without `every_step` only what the layer returns is kept: perhaps the last output alone, (N, 1, ...). With it, every
+        state at every step is.
         """
         samples, timesteps, *features = self.x.shape
         states, output = self.states, np.zeros_like(self.states[0])
         sequence: list[Array] = []
-        every_step = every_step or self.layer.return_sequences
+        others: list[States] = []
+        sequenced = every_step or self.layer.return_sequences
         stretch = max(1, STRETCH // (samples * max(prod(features), prod(output.shape[1:]))))
         for t in range(timesteps):
             if t % stretch == 0:  # the input's share, for as many timesteps at once as memory allows
@@ -56,9 +58,12 @@ class Walk:
                 awake = self.mask[:, t]
                 states = tuple(kept(awake, after, before) for after, before in zip(new, states, strict=True))
                 output = self.put_out(awake, new[0], output)
-            if every_step:
+            if sequenced:
                 sequence.append(output)
-        return Walked(np.stack(sequence if every_step else [output], axis=1), states)
+            if every_step:
+                others.append(states[1:])
+        every_other = tuple(np.stack(one, axis=1) for one in zip(*others, strict=True))
+        return Walked(np.stack(sequence if sequenced else [output], axis=1), states, every_other)
 
     def put_out(self, awake: Array, h: Array, before: Array) -> Array:
         """What steps put out: h; where they are masked, the output before them again, or zero (zero_output_for_mask).

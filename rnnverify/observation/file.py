@@ -12,6 +12,7 @@ import numpy as np
 
 from rnnverify.errors import RequestError
 from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walked
+from rnnverify.observation.arrays_file import write_arrays
 
 if TYPE_CHECKING:
     from rnnverify.observation.observed import Array
@@ -73,7 +74,7 @@ def save_observation(observed: Observation, path: str) -> None:
     text = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
     try:
         with open(path, "wb") as file:
-            np.savez(file, content=text, **arrays)
+            write_arrays(file, {"content": text, **arrays})
     except OSError as error:
         raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from None
 

@@ -82,3 +82,8 @@ class Observation:
     tf32: bool  # whether the device may have rounded the operands of float32 products to TF32
     environment: Mapping[str, str]  # versions and device
     seconds: Mapping[str, float]  # wall-clock time of `build` and `predict`
+
+    @property
+    def states_fed(self) -> frozenset[str]:
+        """The inputs that are initial states."""
+        return frozenset(ref.node for node in self.nodes for ref in node.initial_state if ref.node in self.inputs)

@@ -8,10 +8,12 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
+from rnnverify.report import blind, comparison, traced, vectors
 from rnnverify.report.lines import outcome_line, summary_line
 from rnnverify.report.sweep_table import render_sweep
 from rnnverify.report.table import render
-from rnnverify.results import CheckResult, Shown, SweepResult, Verification
+from rnnverify.results import BlindSpots, CheckResult, Comparison, Diagnosis, SweepResult, Trace, Vectors, Verification
+from rnnverify.results.shown import Shown
 
 WIDTH = 120  # of the tables in text; a notebook scrolls
 
@@ -28,6 +30,11 @@ def _(result: Verification) -> Iterator[RenderableType]:
 
 
 @parts_of.register
+def _(result: BlindSpots) -> Iterator[RenderableType]:
+    yield from blind.render(result)
+
+
+@parts_of.register
 def _(result: CheckResult) -> Iterator[RenderableType]:
     width = max((len(outcome.spec) for outcome in result.outcomes), default=0)
     yield from (outcome_line(outcome, width) for outcome in result.outcomes)
@@ -37,6 +44,29 @@ def _(result: CheckResult) -> Iterator[RenderableType]:
 @parts_of.register
 def _(result: SweepResult) -> Iterator[RenderableType]:
     yield from render_sweep(result)
+
+
+@parts_of.register
+def _(result: Comparison) -> Iterator[RenderableType]:
+    yield from comparison.render(result)
+
+
+@parts_of.register
+def _(result: Diagnosis) -> Iterator[RenderableType]:
+    if result.verdict == "mismatch":
+        yield from comparison.lines_of(result)
+    else:
+        yield result.verdict
+
+
+@parts_of.register
+def _(result: Trace) -> Iterator[RenderableType]:
+    yield from traced.shapes(result)
+
+
+@parts_of.register
+def _(result: Vectors) -> Iterator[RenderableType]:
+    yield from vectors.render(result)
 
 
 def text_of(result: Shown) -> str:

@@ -26,8 +26,10 @@ def gist(outcome: Outcome) -> str:
         return f"{first} (and {len(rest)} more)" if rest else first
     if not outcome.result.passed:
         return reason_of(outcome.result)
-    worst = worst_first(outcome.result)[0]
-    return f"max |error| {worst.max_abs_error:.2g}, expected {worst.expected_error:.2g}"
+    worst = worst_first(outcome.result.outputs)[0]
+    text = f"max |error| {worst.max_abs_error:.2g}, expected {worst.expected_error:.2g}"
+    blind = outcome.result.blind
+    return f"{text}; blind to {len(blind.spots)} of {blind.known} known mistakes" if blind and blind.spots else text
 
 
 def summary_line(outcomes: Sequence[Outcome]) -> Text:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
+from rnnverify.results import LayerResult
+
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -30,3 +32,17 @@ def product(weights: Shapes) -> str:
     units = weights.get("recurrent_kernel", (width,))[0]
     gates = f"{width // units} x " if width > units else ""
     return f"{gates}({' + '.join(rows)}) x {units}" if len(rows) > 1 else f"{rows[0]} x {width}"
+
+
+def gate_words(gates: Mapping[str, tuple[int, int]]) -> str:
+    """`i 0-4, f 5-9, c 10-14, o 15-19`."""
+    return ", ".join(f"{gate} {first}" + f"-{last}" * (last > first) for gate, (first, last) in gates.items())
+
+
+def gates(layer: LayerResult, weight: str) -> str:
+    """Which columns of a weight are which gate: `: i 0-4, f 5-9, c 10-14, o 15-19`; nothing where it has no gates."""
+    columns = gate_words(layer.gates.get(weight, {}))
+    if not columns:
+        return ""
+    rows = "; row 0 goes with x, row 1 with h" if weight.endswith("bias") and len(layer.weights[weight]) > 1 else ""
+    return f": {columns}{rows}"

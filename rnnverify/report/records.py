@@ -10,7 +10,19 @@ from importlib.resources import files
 from typing import Any
 
 from rnnverify import __version__
-from rnnverify.results import Divergence, LayerResult, Outcome, OutputResult, Record, SweepResult, Verification
+from rnnverify.results import (
+    Comparison,
+    Diagnosis,
+    Divergence,
+    LayerResult,
+    Named,
+    Outcome,
+    OutputResult,
+    Record,
+    SweepResult,
+    Verification,
+    Why,
+)
 
 TEXTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 NUMBERS = frozenset(
@@ -24,6 +36,11 @@ NUMBERS = frozenset(
 def report_json(results: Sequence[Verification]) -> str:
     """What `run --format json` prints."""
     return dumped(report(results))
+
+
+def compare_json(result: Comparison) -> str:
+    """What `compare --format json` prints."""
+    return dumped({"rnnverify": __version__, **comparison_record(result)})
 
 
 def check_json(outcomes: Sequence[Outcome]) -> str:
@@ -60,8 +77,9 @@ def record(result: Verification) -> dict[str, Any]:
         "first_divergence": divergence_record(result.first_divergence),
         "untested": list(result.untested),
         "amplification": result.amplification,
-        "blind_spots": None,
-        "diagnosis": None,
+        "candidate": None if result.candidate is None else comparison_record(result.candidate),
+        "blind_spots": None if result.blind_spots is None else list(result.blind_spots),
+        "diagnosis": None if result.candidate is None else diagnosis_record(result.candidate.diagnosis),
         "seconds": dict(result.seconds),
     }
 
@@ -85,6 +103,63 @@ def layer_record(layer: LayerResult) -> dict[str, Any]:
 
 def divergence_record(first: Divergence | None) -> dict[str, Any] | None:
     return None if first is None else asdict(first)
+
+
+def comparison_record(result: Comparison) -> dict[str, Any]:
+    """One candidate's result."""
+    diagnosis = result.diagnosis
+    return {
+        "spec": result.spec,
+        "candidate": result.candidate,
+        "verdict": result.verdict,
+        "max_abs_error": result.max_abs_error,
+        "outputs": [candidates_own(output_record(one)) for one in result.outputs],
+        "findings": list(result.findings),
+        "first_divergence": candidates_own(divergence_record(result.first_divergence)),
+        "diagnosis": diagnosis_record(diagnosis),
+        "tied": [] if diagnosis is None else list(diagnosis.tied),
+        "untested": [] if diagnosis is None else list(diagnosis.untested),
+        "untested_outputs": list(result.untested),
+        "shared": [] if diagnosis is None else list(diagnosis.shared),
+        "why": None if result.why is None else why_record(result.why),
+        "notes": list(result.notes),
+        "keras": {
+            "verdict": result.keras.verdict,
+            "first_divergence": divergence_record(result.keras.first_divergence),
+        },
+        "seconds": dict(result.seconds),
+    }
+
+
+def why_record(why: Why) -> dict[str, Any]:
+    return {
+        "broken": list(why.broken),
+        "held": list(why.held),
+        "sizes": list(why.sizes),
+        "smallest": dict(why.smallest),
+        "complete": why.complete,
+    }
+
+
+def diagnosis_record(diagnosis: Diagnosis | None) -> list[dict[str, Any]]:
+    return [] if diagnosis is None else [named_record(one) for one in diagnosis.mistakes]
+
+
+def named_record(one: Named) -> dict[str, Any]:
+    return {
+        "mistake": one.id,
+        "says": one.says,
+        "mend": one.mend,
+        "seen": one.seen,
+        "layers": list(one.layers),
+        "residual": one.residual,
+        "explains": one.explains,
+    }
+
+
+def candidates_own(fields: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A record in which the candidate's value has its name, and not Keras's."""
+    return None if fields is None else {"candidate" if key == "keras" else key: value for key, value in fields.items()}
 
 
 def ratio_of(record: Record) -> float:
@@ -114,6 +189,15 @@ def from_line(text: str | bytes) -> Any:
         ValueError: it is not JSON.
     """
     return json.loads(text, object_hook=read)
+
+
+def listed(array: Any) -> Any:
+    """An array as nested lists; null where there is no number."""
+    if array.ndim:
+        return [listed(part) for part in array]
+    if array.dtype.kind in "iub":
+        return int(array)
+    return float(array) if math.isfinite(array) else None
 
 
 def written(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich import box
@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from rnnverify.report.parameters import derivation
-from rnnverify.results import Divergence, LayerResult, OutputResult, Suspect, Verification
+from rnnverify.report.parameters import derivation, gates
+from rnnverify.results import Comparison, Divergence, LayerResult, OutputResult, Suspect, Verification
 
 STYLES = {"match": "bold green", "mismatch": "bold red", "untested": "bold yellow", "error": "bold magenta"}
 
@@ -28,14 +28,18 @@ def render(result: Verification, verbose: bool = False) -> Iterator[RenderableTy
     """
     yield Text(f"{result.spec}   {result.dtype}, seed {result.seed}", style="bold")
     yield layer_table(result, verbose)
-    yield output_table(result, verbose)
+    yield output_table(result.outputs, verbose)
     hidden = len(result.outputs) - MOST_ROWS
     if hidden > 0 and not verbose:
-        failed = sum(not output.passed for output in worst_first(result)[MOST_ROWS:])
+        failed = sum(not output.passed for output in worst_first(result.outputs)[MOST_ROWS:])
         yield Text(
             f"  and {hidden} smaller ones{f', {failed} of which fail' if failed else ''} (-v shows all)", style="dim"
         )
     yield verdict_line(result)
+    from rnnverify.report import blind  # its tables are made as these are
+
+    if (unseen := blind.line(result, verbose)) is not None:
+        yield unseen
     if result.parting is not None:
         yield Text(
             f"The errors end to end are no fault: the recurrence amplifies rounding {result.amplification:.2g} times, and"
@@ -43,7 +47,14 @@ def render(result: Verification, verbose: bool = False) -> Iterator[RenderableTy
         )
     for note in result.notes:
         yield Text(f"note: {note}", style="yellow")
+    if result.candidate is not None:
+        from rnnverify.report import comparison  # it shows tables as these are
+
+        yield from comparison.render(result.candidate, verbose, beside=True)
     if verbose:
+        for layer in result.layers:
+            if layer.ends is not None:
+                yield Text(f"{layer.layer}: {layer.ends}", style="dim")
         for layer in result.layers:
             yield Text(resolution(layer), style="dim")
         for layer in result.layers:
@@ -70,7 +81,9 @@ def layer_table(result: Verification, verbose: bool) -> Table:
         row: list[Any] = [
             escape(layer.layer),
             layer.class_,
-            "\n".join(f"{name} {shape}" for name, shape in layer.weights.items()),
+            "\n".join(
+                f"{name} {shape}{gates(layer, name) if verbose else ''}" for name, shape in layer.weights.items()
+            ),
             derivation(layer.weights),
             str(layer.output_shape),
         ]
@@ -80,9 +93,16 @@ def layer_table(result: Verification, verbose: bool) -> Table:
     return table
 
 
-def output_table(result: Verification, verbose: bool) -> Table:
+def output_table(outputs: Sequence[OutputResult], verbose: bool, whose: str = "Keras") -> Table:
+    """A row for each unit of each output, the worst first.
+
+    Args:
+        outputs: the rows.
+        verbose: show all of them.
+        whose: values stand beside the replay's.
+    """
     table = new_table()
-    timed = any(output.at.timestep is not None for output in result.outputs)
+    timed = any(output.at.timestep is not None for output in outputs)
     table.add_column("output", no_wrap=True)
     headings = [
         "max |error|",
@@ -90,13 +110,13 @@ def output_table(result: Verification, verbose: bool) -> Table:
         "expected",
         "sample",
         *(["timestep"] if timed else []),
-        "Keras",
+        whose,
         "replay",
     ]
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    rows = worst_first(result)
+    rows = worst_first(outputs)
     for output in rows if verbose else rows[:MOST_ROWS]:
         table.add_row(
             escape(output.output),
@@ -113,8 +133,8 @@ def output_table(result: Verification, verbose: bool) -> Table:
     return table
 
 
-def worst_first(result: Verification) -> list[OutputResult]:
-    return sorted(result.outputs, key=lambda output: (output.passed, -output.max_abs_error))
+def worst_first(outputs: Sequence[OutputResult]) -> list[OutputResult]:
+    return sorted(outputs, key=lambda output: (output.passed, -output.max_abs_error))
 
 
 def verdict_line(result: Verification) -> Text:
@@ -123,9 +143,11 @@ def verdict_line(result: Verification) -> Text:
 
 
 def reason_of(result: Verification) -> str:
-    """What the verdict rests on."""
+    """What the verdict rests on: Keras's, or if Keras is right what is wrong with the candidate beside it."""
+    if result.candidate is not None and not result.candidate.passed and result.keras_verdict == "match":
+        return f"candidate {result.candidate.candidate}: {reason_for_candidate(result.candidate)}"
     reasons = {"match": reason_for_match, "mismatch": reason_for_mismatch, "untested": reason_for_untested}
-    return reasons[result.verdict](result)
+    return reasons[result.keras_verdict](result)
 
 
 def reason_for_match(result: Verification) -> str:
@@ -139,7 +161,7 @@ def reason_for_mismatch(result: Verification) -> str:
     """Where it first goes wrong, or which demand is not met."""
     if result.first_divergence is not None:
         return place_of(result.first_divergence)
-    worst = next(output for output in worst_first(result) if not output.passed)
+    worst = next(output for output in worst_first(result.outputs) if not output.passed)
     return (
         f"{worst.output} differs by {worst.max_abs_error:.3g}, not within {tolerance_text(result)},"
         " though every step is right within rounding"
@@ -148,17 +170,42 @@ def reason_for_mismatch(result: Verification) -> str:
 
 def reason_for_untested(result: Verification) -> str:
     """What could not have shown a fault, and what to change."""
+    if not result.untested and result.blind is not None:
+        from rnnverify.report import blind
+
+        return f"{blind.unseen(result.blind)}; --min-kill asks for {percent(result.min_kill or 0.0)} of them"
     return (
         f"no element of {', '.join(result.untested)} could have shown a change of 10%: they are zero, or rounding alone may"
         f" move them by more ({result.dtype}); give the model other data or weights, or a finer dtype"
     )
 
 
-def place_of(first: Divergence) -> str:
+def reason_for_candidate(result: Comparison) -> str:
+    """What the verdict on somebody else's implementation rests on."""
+    if result.verdict == "match":
+        worst = worst_first(result.outputs)[0]
+        judged = (
+            f"every step of {', '.join(result.by_step)} is right within rounding"
+            if result.by_step
+            else "every element is within what rounding does end to end"
+        )
+        return f"{judged}; max |error| {worst.max_abs_error:.2g} in {worst.output}"
+    if result.first_divergence is not None:
+        first = result.first_divergence
+        return place_of(first, "candidate", "layer" if first.layer in result.by_step else "output")
+    if result.verdict == "untested":
+        return f"no element of {', '.join(result.untested)} could have shown a change of 10%"
+    if not result.outputs:
+        return f"it gave nothing that can be compared{''.join(f': {one}' for one in result.findings[:1])}"
+    return "what it gave is incomplete" if result.findings else "it is not within the tolerance"
+
+
+def place_of(first: Divergence, whose: str = "Keras", what: str = "layer") -> str:
+    """Where it is wrong: in a step of a layer, or in an output of which only the end is known."""
     when = "" if first.timestep is None else f", timestep {first.timestep}"
     gate = "" if first.gate is None else f", {first.gate} gate"
     return (
-        f"layer {first.layer}{when}, sample {first.sample}, unit {first.unit}{gate}: Keras {first.keras:.9g},"
+        f"{what} {first.layer}{when}, sample {first.sample}, unit {first.unit}{gate}: {whose} {first.keras:.9g},"
         f" replay {first.replay:.9g}, a difference of {first.residual:.3g} where rounding gives at most {first.allowed:.3g}"
         f"{'; no order of summation can excuse it' if first.certain else ''}"
     )

@@ -7,7 +7,7 @@ import os
 from rnnverify.spec.data import File, Text
 from rnnverify.spec.keys import SpecKeys
 from rnnverify.spec.model import Spec
-from rnnverify.spec.paths import is_function
+from rnnverify.spec.paths import COMMAND, is_function
 from rnnverify.spec.problems import Problems
 from rnnverify.spec.source import Source, printable
 
@@ -18,11 +18,20 @@ def check_files(problems: Problems, spec: Spec) -> None:
         ("model",): None if spec.model is None or is_function(spec.model) else spec.model,
         ("data", "file"): spec.data.path if isinstance(spec.data, File) else None,
         ("weights", "file"): spec.weights.file,
+        ("candidate",): None if spec.candidate is None else candidate_file(spec.candidate),
     }
     for path, file in named.items():
         if file is not None and not os.path.isfile(file):
             got = "is no regular file" if os.path.exists(file) else "does not exist"
             problems.add(path, f"expected the path of a file; {printable(file)} {got}")
+
+
+def candidate_file(candidate: str) -> str | None:
+    """The file that a candidate stands in; None where it is a command."""
+    if candidate.startswith(COMMAND):
+        return None
+    path, colon, _ = candidate.rpartition(":")
+    return path if colon and path.endswith(".py") else candidate
 
 
 def check_use(problems: Problems, spec: Spec, used: set[str]) -> None:

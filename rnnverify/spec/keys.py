@@ -15,6 +15,7 @@ from rnnverify.spec.types import (
     LETTERS,
     Arguments,
     Letter,
+    MaybeCandidate,
     MaybeFilePath,
     MaybeNonNegative,
     Positive,
@@ -42,6 +43,7 @@ class SpecKeys(Arguments):
     dtype: Annotated[str, one_of(*POLICIES)] = "float32"
     seed: Seed = 0
     tolerance: Any = None
+    candidate: MaybeCandidate = None
 
 
 class WeightKeys(Arguments):
@@ -134,6 +136,4 @@ def read_letters(problems: Problems, keys: SpecKeys, data: Data | None) -> dict[
             problems.add(
                 (letter,), f"expected {value}, which is what `data` has, or no {letter} at all; got {letters[letter]}"
             )
-    if keys.model is not None:
-        letters = {**SAVED_MODEL_LETTERS, **letters}
     return letters

@@ -14,6 +14,7 @@ from rnnverify.spec.checks import check_files, check_inputs, check_model_keys, c
 from rnnverify.spec.data import File
 from rnnverify.spec.graph import Assembly
 from rnnverify.spec.keys import (
+    SAVED_MODEL_LETTERS,
     SpecKeys,
     ToleranceKeys,
     default_shapes,
@@ -25,7 +26,7 @@ from rnnverify.spec.keys import (
 from rnnverify.spec.memory import check_memory
 from rnnverify.spec.model import Spec
 from rnnverify.spec.overrides import Override, apply_overrides
-from rnnverify.spec.paths import located
+from rnnverify.spec.paths import candidate_located, located
 from rnnverify.spec.problems import Problems, shown
 from rnnverify.spec.source import Source, check_plain, read_source
 from rnnverify.spec.types import LETTERS
@@ -44,13 +45,25 @@ def load_spec(path: str, overrides: Sequence[Override] = ()) -> Spec:
     Raises:
         SpecError: with a line for every problem found: file:line: key: expected ..., got ...
     """
-    if path.lower().endswith(SAVED_MODELS):
-        if not os.path.isfile(path):
-            raise SpecError(f"{path}: no such file; give the path of a saved model or of a YAML spec")
-        source = Source(path, {"model": FilePath(path).name})
-    else:
-        source = base_of(read_source(path))
-    return validated(apply_overrides(source, overrides))
+    return validated(apply_overrides(source_of(path), overrides))
+
+
+def source_of(path: str) -> Source:
+    """What is in a file, or stands for it."""
+    if not path.lower().endswith(SAVED_MODELS):
+        return base_of(read_source(path))
+    if not os.path.isfile(path):
+        raise SpecError(f"{path}: no such file; give the path of a saved model or of a YAML spec")
+    return Source(path, {"model": FilePath(path).name})
+
+
+def document_of(path: str, overrides: Sequence[Override] = ()) -> dict[str, Any]:
+    """A spec as a mapping, with the overrides in place; nothing but its syntax is looked at.
+
+    Raises:
+        SpecError: it cannot be read.
+    """
+    return dict(apply_overrides(source_of(path), overrides).value)
 
 
 def base_of(source: Source) -> Source:
@@ -95,6 +108,8 @@ def validated(source: Source) -> Spec:
     weights = read_weights(problems, keys)
     tolerance = problems.validate(ToleranceKeys, keys.tolerance, ("tolerance",), None)
     letters = read_letters(problems, keys, data)
+    assumed = {} if keys.model is None else {k: v for k, v in SAVED_MODEL_LETTERS.items() if k not in letters}
+    letters |= assumed
     problems.refuse()
     assert weights is not None
     assert tolerance is not None
@@ -111,6 +126,8 @@ def validated(source: Source) -> Spec:
         dtype=keys.dtype,
         seed=keys.seed,
         tolerance=Tolerance(tolerance.atol, tolerance.rtol),
+        candidate=keys.candidate and candidate_located(source.file, keys.candidate),
+        assumed=tuple(assumed),
     )
     if isinstance(data, File):
         spec = replace(spec, data=data.model_copy(update={"path": located(source.file, data.path)}))

@@ -60,3 +60,5 @@ class Spec:
     dtype: str
     seed: int
     tolerance: Tolerance
+    candidate: str | None = None  # somebody else's implementation, judged beside Keras
+    assumed: tuple[str, ...] = ()  # letters that nobody set, for a saved model

@@ -9,22 +9,31 @@ would not do: they grow by a factor at every step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Call, Masked
-from rnnverify.observation import Node, Observation, Ref
+from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import UNIT_ROUNDOFF
 from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.verification.precision import precision_of
 
 
-def expected_end_to_end(observed: Observation, graph: Graph, regular: bool = False) -> Mapping[Ref, Masked]:
+class Expected(NamedTuple):
+    """What rounding numbers make of a model."""
+
+    tensors: Mapping[Ref, Masked]
+    walks: Mapping[str, Sequence[Walked]]  # of the nodes that were asked for
+
+
+def expected_end_to_end(
+    observed: Observation, graph: Graph, regular: bool = False, watched: Collection[str] = ()
+) -> Expected:
     """Every tensor of the model as Rounded numbers, from nothing but its inputs and weights.
 
     Args:
@@ -34,15 +43,25 @@ def expected_end_to_end(observed: Observation, graph: Graph, regular: bool = Fal
             be in an order of their own, see `rounding.orders`, and begin with the bias, as compilers have it. And every step,
             or every unit, may err alike, as where data or weights repeat: errors that are the same add up where others
             average out, which takes them no more than the square root of their number times as far.
+        watched: nodes of whose walks through time every step is kept.
     """
     done = {Ref(name): Masked(x) for name, x in observed.inputs.items()}
+    walks = {}
     with np.errstate(all="ignore"):  # an overflow is Keras's too
         for node in observed.nodes:
             precision = replace(precision_of(node.config, observed.tf32), ordered=regular, fused=regular)
             call = call_of(node, graph, done, precision)
-            for index, output in enumerate(graph.layers[node.name](call)):
+            layer = graph.layers[node.name]
+            if node.name in watched:
+                walks[node.name] = [walk.run(every_step=True) for walk in layer.walks(call)]
+            outputs = layer.outputs(call, walks[node.name]) if walks.get(node.name) else layer(call)
+            for index, output in enumerate(outputs):
                 done[Ref(node.name, index)] = output
-    return {ref: alike(output, steps_of(observed)) for ref, output in done.items()} if regular else done
+    if not regular:
+        return Expected(done, walks)
+    count = steps_of(observed)
+    tensors = {ref: output._replace(values=alike(output.values, count)) for ref, output in done.items()}
+    return Expected(tensors, {name: [alike_walk(one, count) for one in of_one] for name, of_one in walks.items()})
 
 
 def steps_of(observed: Observation) -> int:
@@ -50,12 +69,15 @@ def steps_of(observed: Observation) -> int:
     return max((x.shape[1] for x in observed.inputs.values() if x.ndim > 1), default=1)
 
 
-def alike(output: Masked, count: int) -> Masked:
+def alike(x: Any, count: int) -> Any:
     """What may be made by so many errors that are all alike, rather than drawn by lot."""
-    x: Any = output.values
-    if isinstance(x, Rounded):
-        x = x.off_by(x.bound, x.variance * count)
-    return output._replace(values=x)
+    return x.off_by(x.bound, x.variance * count) if isinstance(x, Rounded) else x
+
+
+def alike_walk(walked: Walked, count: int) -> Walked:
+    """The same of every step of a walk."""
+    h, *others = (alike(one, count) for one in (walked.sequence, *walked.others))
+    return Walked(h, walked.states, tuple(others))
 
 
 def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Precision) -> Call:

@@ -46,7 +46,7 @@ def compare_outputs(
     """
     returned = list(zip(observed.outputs, observed.predictions, strict=True))
     apart = [ref for ref, prediction in returned if not same_as_observed(observed, ref, prediction)]
-    rounded = expected_end_to_end(observed, graph) if apart or not steps_right else {}
+    rounded = expected_end_to_end(observed, graph).tensors if apart or not steps_right else {}
     single = {} if rounded else graph.run(observed.inputs, np.float32)
     roundoff = max((unit_roundoff(node.config) for node in observed.nodes), default=0.0)
     compared = Compared([], {})
@@ -84,7 +84,7 @@ def end_again(observed: Observation, graph: Graph, ref: Ref, over: Array) -> tup
     rows = worst_rows(over, 1, [weight for node in observed.nodes for weight in node.weights.values()])
     (samples,) = rows
     inputs = {name: x[samples] for name, x in observed.inputs.items()}
-    made: Any = expected_end_to_end(replace(observed, inputs=inputs), graph, regular=True)[ref].values
+    made: Any = expected_end_to_end(replace(observed, inputs=inputs), graph, regular=True).tensors[ref].values
     return rows, made
 
 

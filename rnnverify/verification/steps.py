@@ -158,13 +158,8 @@ class NodeCheck:
         return stretches_of(timesteps, max(1, STRETCH * timesteps // (samples * widest)))
 
     def of_walks(self, outputs: Sequence[Array]) -> Comparisons:
-        """Every step of its walks, the states after the last, then what the layer itself put out."""
-        for index, taken in enumerate(self.walks):
-            for part, made in self.steps(taken):
-                for state, (sequence, expected) in enumerate(zip(taken.sequences, made, strict=False)):
-                    again = partial(self.steps_again, taken, part, state) if taken.by_step else None
-                    thin = thinned(sequence) if taken.by_step else None
-                    yield Comparison(sequence[:, part], expected, part.start, (index, state), again, thin)
+        """Every step of its walks, then what the layer itself put out."""
+        yield from self.of_steps()
         emitted = self.layer.outputs(self.call, self.left)
         for index, (claim, made_of_emitted) in enumerate(zip(outputs, emitted, strict=True)):
             self.masks[Ref(self.node.name, index)] = made_of_emitted.mask
@@ -173,6 +168,15 @@ class NodeCheck:
                 yield Comparison(claim, self.made_of_emitted[index].values, start, tensor=(None, index))
             elif not same(claim, made_of_emitted.values):  # it did not do what was seen of its walk: is it right?
                 yield Comparison(claim, self.free[index].values, start, tensor=(None, index))
+
+    def of_steps(self) -> Comparisons:
+        """Every step of its walks, state by state."""
+        for index, taken in enumerate(self.walks):
+            for part, made in self.steps(taken):
+                for state, (sequence, expected) in enumerate(zip(taken.sequences, made, strict=False)):
+                    again = partial(self.steps_again, taken, part, state) if taken.by_step else None
+                    thin = thinned(sequence) if taken.by_step else None
+                    yield Comparison(sequence[:, part], expected, part.start, (index, state), again, thin)
 
     def look_at_sides(self, tally: Tally) -> None:
         """Whether the steps of some unit all err to the same side."""

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnverify.errors import DataError
+from rnnverify.layers.gate_map import ends, gate_columns
 from rnnverify.layers.graph import Graph
-from rnnverify.layers.layer import Masked
+from rnnverify.layers.layer import Layer, Masked
 from rnnverify.observation import Node, Observation, Ref
 from rnnverify.results import LayerResult, OutputResult, Parting, Verification
 from rnnverify.verification.outputs import absolute_error, compare_outputs, label
@@ -60,7 +61,8 @@ def judge(observed: Observation) -> Judged:
         dtype=asked.dtype,
         outputs=tuple(outputs),
         layers=tuple(
-            summarise(node, tallies[node.name], observed.emitted[Ref(node.name)].shape) for node in observed.nodes
+            summarise(node, graph.layers[node.name], tallies[node.name], observed.emitted[Ref(node.name)].shape)
+            for node in observed.nodes
         ),
         first_divergence=found[0] if found else None,
         amplification=amplification,
@@ -76,7 +78,7 @@ def judge(observed: Observation) -> Judged:
     return Judged(result, nodes)
 
 
-def summarise(node: Node, tally: Tally, shape: tuple[int, ...]) -> LayerResult:
+def summarise(node: Node, layer: Layer, tally: Tally, shape: tuple[int, ...]) -> LayerResult:
     return LayerResult(
         layer=node.name,
         class_=node.class_name,
@@ -87,6 +89,8 @@ def summarise(node: Node, tally: Tally, shape: tuple[int, ...]) -> LayerResult:
         worst_ratio=tally.worst_ratio,
         resolution=tally.resolution,
         passed=tally.first is None,
+        gates=gate_columns(layer),
+        ends=ends(layer),
     )
 
 
@@ -135,7 +139,7 @@ def parting(
     """The first recurrent layer and timestep at which the free-running replay has left Keras's path."""
     for node in observed.nodes:
         for free, walked in zip(graph.free_walks(node, exact), observed.walks.get(node.name, ()), strict=False):
-            error = absolute_error(walked.sequence.astype(np.float64), np.asarray(free, dtype=np.float64))
+            error = absolute_error(walked.sequence.astype(np.float64), np.asarray(free.sequence, dtype=np.float64))
             far = (error > AMPLIFIED * tallies[node.name].max_residual).any(axis=(0, *range(2, error.ndim)))
             if far.any():
                 return Parting(node.name, int(np.argmax(far)))

@@ -110,7 +110,7 @@ def test_no_spec_at_all_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_bug_in_one_spec_does_not_hide_the_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnverify.api.judge", lambda *_: 1 / 0)
+    monkeypatch.setattr("rnnverify.api.verifying.judge", lambda *_: 1 / 0)
     result = check(folder / "a.yaml", folder / "c.yaml")
     assert result.exit_code == 2
     assert "ZeroDivisionError" in result.stdout

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -141,9 +142,53 @@ def test_a_function_that_returns_a_model_is_called(tmp_path: Path, monkeypatch: 
     )
     (tmp_path / "mine.yaml").write_text("N: 2\nmodel: my_models:build\n")
     monkeypatch.chdir(tmp_path)
-    (record,) = records("mine.yaml")
+    refused = run("mine.yaml")
+    assert refused.exit_code == 2
+    assert "mine.yaml: model: my_models:build is code, which runs only with --allow-code" in refused.stderr
+    (record,) = records("mine.yaml", "--allow-code")
     assert record["verdict"] == "match"
     assert record["outputs"][0]["shape"] == [2, 6]
+
+
+ENDINGS = ["sys.exit(0)", "raise SystemExit", "raise GeneratorExit", "class E(BaseException): ...\n    raise E"]
+
+
+@pytest.mark.parametrize("code", ENDINGS)
+def test_code_that_ends_the_process_is_an_error_of_that_spec(
+    tmp_path: Path, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"ends_{abs(hash(code))}"
+    (tmp_path / f"{module}.py").write_text(f"import sys\n\ndef build():\n    {code}\n")
+    (tmp_path / "mine.yaml").write_text(f"N: 2\nmodel: {module}:build\n")
+    (tmp_path / "other.yaml").write_text(SMALL)
+    monkeypatch.chdir(tmp_path)
+    assert run("mine.yaml", "--allow-code").exit_code == 2
+    checked = CliRunner().invoke(main, ["check", ".", "--allow-code"])
+    assert checked.exit_code == 2
+    assert "cannot be loaded" in checked.stdout
+    assert "1 match, 0 mismatch, 1 error" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["run"], ["check"], ["compare", "--candidate", "x.npy"], ["blindspots"], ["trace"], ["vectors", "-o", "out"]],
+)
+def test_a_model_that_is_code_needs_consent_in_every_command(
+    tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.yaml").write_text("N: 2\nmodel: os:abort\n")
+    np.save(tmp_path / "x.npy", np.ones(2))
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, [command[0], "mine.yaml", *command[1:]])
+    assert result.exit_code == 2
+    assert "model: os:abort is code, which runs only with --allow-code" in result.output
+
+
+def test_a_grid_of_models_that_are_code_needs_consent(tmp_path: Path) -> None:
+    (tmp_path / "grid.yaml").write_text("base: {N: 2, model: 'os:abort'}\ngrid: {T: [3, 4]}\n")
+    result = CliRunner().invoke(main, ["sweep", str(tmp_path / "grid.yaml"), "--output", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "model: os:abort is code" in result.stderr
 
 
 def test_usage_errors_exit_2() -> None:
@@ -156,7 +201,7 @@ def test_a_bug_keeps_its_traceback(spec: str, monkeypatch: pytest.MonkeyPatch) -
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("rnnverify.api.judge", broken)
+    monkeypatch.setattr("rnnverify.api.verifying.judge", broken)
     assert isinstance(run(spec).exception, ZeroDivisionError)
 
 
@@ -165,7 +210,10 @@ def test_ctrl_c_exits_130_without_a_traceback(code: str, tmp_path: Path) -> None
     (tmp_path / "mine.yaml").write_text("N: 2\nmodel: slow_models:build\n")
     (tmp_path / "slow_models.py").write_text(f"import os, signal, time\n\ndef build():\n    {code}\n")
     process = subprocess.run(
-        [sys.executable, "-m", "rnnverify", "run", "mine.yaml"], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-m", "rnnverify", "run", "mine.yaml", "--allow-code"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert (process.returncode, process.stdout, process.stderr) == (130, "", "interrupted\n")
 

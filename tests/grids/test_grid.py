@@ -90,6 +90,11 @@ def test_the_base_may_be_a_file_and_its_paths_start_there(tmp_path: Path) -> Non
         ("base: {D: 1}", "grid: expected a mapping of spec keys to values"),
         ("base: {D: 1}\ngrid: {}", ":2: grid: expected a mapping of spec keys to values"),
         ("base: {D: 1}\ngrid: [1]", ":2: grid: expected a mapping of spec keys to values"),
+        (
+            "base: {D: 1, candidate: a.npy}\ngrid: {N: [1]}",
+            ":1: base: expected no candidate: a sweep verifies Keras alone",
+        ),
+        ("base: {D: 1}\ngrid: {candidate: [a.npy]}", ":2: grid: expected no candidate: a sweep verifies Keras alone"),
         ("base: {D: 1}\ngrid:\n  unit: [1]", ":3: grid.unit: no key of a spec"),
         ("base: {D: 1}\ngrid:\n  N: []", ":3: grid.N: expected a list of values, or one of"),
         ("base: {D: 1}\ngrid:\n  N: 4", ":3: grid.N: expected a list of values, or one of"),

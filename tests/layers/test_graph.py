@@ -187,7 +187,7 @@ def test_a_free_walk_has_every_step_also_where_the_layer_gives_the_last_alone() 
     values = graph.run(arrays({"x": MASKED}))
     (walk,) = graph.free_walks(rnn, values)
     assert values[Ref("rnn")].values.tolist() == [[6]]
-    assert walk.tolist() == [[[0], [2], [2], [6]]]
+    assert walk.sequence.tolist() == [[[0], [2], [2], [6]]]
     assert graph.free_walks(dense, values) == []
 
 

@@ -82,6 +82,7 @@ RECORD = {
     },
     "untested": [],
     "amplification": 2.0,
+    "candidate": None,
     "blind_spots": None,
     "diagnosis": None,
     "seconds": {"build": 0.25, "predict": 0.125, "replay": 0.0625},

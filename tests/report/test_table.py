@@ -90,6 +90,20 @@ def test_a_demand_that_is_not_met_is_named() -> None:
     assert last_line(replace(TOO_FAR, tolerance=Tolerance(atol=0.0))) == demand.format("atol=0")
 
 
+def test_verbose_says_which_columns_are_which_gate_and_which_end_is_which() -> None:
+    lstm = replace(
+        RIGHT.layers[0],
+        weights={"kernel": (8, 12), "bias": (2, 3)},
+        gates={"kernel": {"i": (0, 2), "f": (3, 5)}, "bias": {"z": (0, 0), "r": (1, 1)}},
+        ends="walks from the last timestep to the first",
+    )
+    text = lines(render(replace(RIGHT, layers=(lstm,)), verbose=True))
+    assert "kernel (8, 12): i 0-2, f 3-5 " in text
+    assert "bias (2, 3): z 0, r 1; row 0 goes with x, row 1 with h " in text
+    assert "\nlstm: walks from the last timestep to the first\n" in text
+    assert "i 0-2" not in lines(render(replace(RIGHT, layers=(lstm,))))
+
+
 def test_a_demand_that_is_met_is_named_too() -> None:
     assert last_line(replace(RIGHT, tolerance=Tolerance(rtol=0.5))).endswith("of its limit; within rtol=0.5 too")
 

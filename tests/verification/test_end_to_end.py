@@ -94,7 +94,7 @@ def test_errors_end_to_end_are_about_their_deviations(name: str, scale: float) -
     keys = {"N": 64, "T": 30, "D": D, "weights": {"scale": scale}}
     observed = observe(spec_from_mapping({**keys, "layers": [layer, {"Dense": {"units": 5}}]}))
     graph = Graph(observed.nodes)
-    expected: Any = expected_end_to_end(observed, graph)[Ref("dense")].values
+    expected: Any = expected_end_to_end(observed, graph).tensors[Ref("dense")].values
     errors = (observed.predictions[0] - expected.value) / np.sqrt(expected.variance)
     assert 0.2 < np.sqrt(np.mean(errors**2)) < 1.5
     assert np.abs(errors).max() < 8
@@ -108,6 +108,6 @@ def test_a_layer_that_rounds_what_it_is_handed_is_off_by_that(keras: Any) -> Non
     observed = observe(model, np.random.default_rng(3).standard_normal((50, D)).astype(np.float32))
     judged = judge(with_prediction(observed, lambda y: y + np.float16(0)))
     assert judged.result.passed
-    expected: Any = expected_end_to_end(observed, Graph(observed.nodes))[observed.outputs[0]].values
+    expected: Any = expected_end_to_end(observed, Graph(observed.nodes)).tensors[observed.outputs[0]].values
     deviation = np.sqrt(expected.variance) / np.abs(expected.value)
     assert 2.0**-12 < np.median(deviation) < 2.0**-10

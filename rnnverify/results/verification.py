@@ -1,39 +1,17 @@
-"""What is found, frozen: every field here is one that a report shows."""
+"""What is found of one model: of Keras, and of somebody else's implementation beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rnnverify.observation import Tolerance
+from rnnverify.results.blind import BlindSpots
+from rnnverify.results.shown import Shown
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
-Record = Mapping[str, Any]  # a result as the JSON report has it; a sweep's, with its point
-
-
-class Shown:
-    """A result that shows itself as its report does, in a terminal, under rich and in a notebook.
-
-    The reports know the results; here alone a result knows its report, and only when it is looked at.
-    """
-
-    def __repr__(self) -> str:
-        from rnnverify.report.display import text_of
-
-        return text_of(self)
-
-    def _repr_html_(self) -> str:
-        from rnnverify.report.display import html_of
-
-        return html_of(self)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from rnnverify.report.display import parts_of
-
-        yield from parts_of(self)
+    from rnnverify.results.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -101,6 +79,8 @@ class LayerResult:
         str, float
     ]  # the share of its elements in which a relative change of so much would have been a mismatch
     passed: bool
+    gates: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)  # of weights: each gate's columns
+    ends: str | None = None  # which end of its output is which, where a walk goes backwards
     suspects: tuple[Suspect, ...] = ()  # of the first unit that is wrong: the weights that its residuals point at
 
 
@@ -129,6 +109,19 @@ class Verification(Shown):
     untested: tuple[str, ...]  # tensors of which no element could have shown a change of 10%
     environment: Mapping[str, str]
     seconds: Mapping[str, float]
+    candidate: Comparison | None = None  # what was found of somebody else's implementation that the spec names
+    blind: BlindSpots | None = None  # None where they were not looked for
+    min_kill: float | None = None  # the share of the known mistakes that must show
+
+    @property
+    def blind_spots(self) -> tuple[str, ...] | None:
+        """The ids of the known mistakes that this could not have shown; None where they were not looked for."""
+        return None if self.blind is None else self.blind.ids
+
+    @property
+    def shows_enough(self) -> bool:
+        """Whether as many of the known mistakes would have shown as was asked for."""
+        return self.min_kill is None or self.blind is None or self.blind.killed >= self.min_kill
 
     @property
     def passed(self) -> bool:
@@ -136,74 +129,13 @@ class Verification(Shown):
 
     @property
     def verdict(self) -> str:
-        """mismatch where anything is beyond its limit; else untested where something could not have been; else match."""
+        """The worse one of Keras's and the candidate's: mismatch, untested, match."""
+        found = {self.keras_verdict, *([] if self.candidate is None else [self.candidate.verdict])}
+        return next((verdict for verdict in ("mismatch", "untested") if verdict in found), "match")
+
+    @property
+    def keras_verdict(self) -> str:
+        """mismatch where anything is beyond its limit; else untested where too much could not have been; else match."""
         if not (all(output.passed for output in self.outputs) and all(layer.passed for layer in self.layers)):
             return "mismatch"
-        return "untested" if self.untested else "match"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one of the specs of a check: a result, or the reason why there is none."""
-
-    spec: str
-    result: Verification | None = None
-    error: str | None = None
-
-    @property
-    def passed(self) -> bool:
-        return self.result is not None and self.result.passed
-
-    @property
-    def verdict(self) -> str:
-        """match, mismatch, untested or error."""
-        return "error" if self.result is None else self.result.verdict
-
-
-@dataclass(frozen=True, repr=False)
-class CheckResult(Shown):
-    """What became of every spec of a check."""
-
-    outcomes: tuple[Outcome, ...]  # in the order of the paths
-
-    @property
-    def passed(self) -> bool:
-        return all(outcome.passed for outcome in self.outcomes)
-
-    @property
-    def verdict(self) -> str:
-        """mismatch if any is one, else untested if any is, else error if any could not be run, else match."""
-        found = {outcome.verdict for outcome in self.outcomes}
-        return next((verdict for verdict in ("mismatch", "untested", "error") if verdict in found), "match")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What came of a sweep: counts, and the worst points."""
-
-    points: int
-    matches: int
-    mismatches: int
-    untested: int
-    errors: int
-    worst_ratio: float  # the largest residual over its limit, of all points
-    worst: tuple[Record, ...]  # mismatches first, then the largest ratios
-    reproduce: str | None  # a command that runs the worst point
-
-    @property
-    def passed(self) -> bool:
-        return self.matches == self.points
-
-
-@dataclass(frozen=True, repr=False)
-class SweepResult(Shown):
-    """Every point of a grid that has a result."""
-
-    folder: str
-    axes: Mapping[str, tuple[Any, ...]]  # the grid's keys with their values
-    records: tuple[Record, ...]  # in the order of the points
-    summary: Summary
-
-    @property
-    def passed(self) -> bool:
-        return self.summary.passed
+        return "untested" if self.untested or not self.shows_enough else "match"

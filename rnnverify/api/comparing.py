@@ -1,0 +1,121 @@
+"""Somebody else's implementation: held against the replay, and told which mistake it made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rnnverify.api.observing import observation_of
+from rnnverify.candidates.candidate import each_sample
+from rnnverify.candidates.exchange import FORMS
+from rnnverify.candidates.registry import Options, can_be_called, candidate_of
+from rnnverify.candidates.stepping import each_step, steps_of
+from rnnverify.diagnosis.comparison import compared
+from rnnverify.diagnosis.explanation import explained
+from rnnverify.diagnosis.mistaken import EFFORT
+from rnnverify.errors import DataError, RequestError
+from rnnverify.layers.graph import Graph
+from rnnverify.observation.precision import UNIT_ROUNDOFF
+from rnnverify.results import Comparison, Diagnosis
+from rnnverify.verification.verdict import judge
+
+TIMEOUT = Options.seconds
+LONGEST = 1_000_000  # seconds
+
+
+def unseen_pairs(done: int, total: int) -> None:
+    """Progress of a diagnosis that nobody sees."""
+
+
+def compare(
+    target: Any,
+    candidate: Any,
+    x: Any = None,
+    *,
+    dtype: str = "float32",
+    form: str = "npz",
+    per_sample: bool = False,
+    per_step: bool = False,
+    why: bool = False,
+    timeout: float = TIMEOUT,
+    effort: float = EFFORT,
+    allow_code: bool = False,
+    progress: Callable[[int, int], None] = unseen_pairs,
+) -> Comparison:
+    """Hold somebody else's implementation against the replay, and say which known mistake it made. Keras is verified beside it.
+
+    Args:
+        target: a Spec, a built keras.Model, one built Keras layer, or what Keras was observed to do.
+        candidate: a function of (x, weights), called with the inputs and, by layer, lists as get_weights() gives them, which
+            returns the model's output, a list of its outputs, or a mapping of tensors by name; such arrays themselves; or as on
+            the command line `port.py:forward`, `outputs.npz`, `cmd:./port {inputs} {outputs}`. Names are those of the report,
+            `dense` or `lstm.c`; a state may be given after the last step (N, M) or after every step (N, T, M).
+        x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        dtype: what the candidate computes in.
+        form: of the files that a process is given, `npz` or `raw`.
+        per_sample: call it once for each sample.
+        per_step: call it once for each step, as `step(x, weights, states)`: x is (N, D), and states have names such as `lstm.c`,
+            (N, M) each; it returns its output and the new states, a mapping by the same names. Each step is judged by itself.
+        why: ask it more, where it can be called: for what every right implementation does, and for the smallest call that
+            differs.
+        timeout: seconds that a process may take.
+        effort: seconds for which pairs of mistakes are tried, where no single one explains what is wrong.
+        allow_code: whether a function that a spec names, to return the model, may be run; the candidate is.
+        progress: is called with how many pairs were tried, and of how many.
+
+    Returns:
+        The candidate's `verdict`, `passed`, `first_divergence` and `diagnosis`; `keras`, what was found of Keras itself.
+
+    Raises:
+        RequestError: the target cannot be built, fed or replayed, or the candidate is none; the message says what to do.
+    """
+    if dtype not in UNIT_ROUNDOFF:
+        raise RequestError(f"expected the candidate's dtype to be one of {', '.join(UNIT_ROUNDOFF)}, got {dtype!r}")
+    if form not in FORMS:
+        raise RequestError(f"expected the form of files to be one of {', '.join(FORMS)}, got {form!r}")
+    if not 0 < timeout <= LONGEST or not 0 <= effort <= LONGEST:
+        raise RequestError(
+            f"expected a timeout above 0 and an effort of at least 0 seconds, both up to {LONGEST:,}; got {timeout} and {effort}"
+        )
+    if (why or per_step or per_sample) and not can_be_called(candidate):
+        asked_for = "--why (why=True)" if why else "--per-step" if per_step else "--per-sample"
+        raise RequestError(
+            f"{asked_for}: expected a candidate that can be called, a function or a program; got outputs"
+        )
+    if why and per_step:
+        raise RequestError("--why (why=True): expected a candidate for a whole call, not for each step (--per-step)")
+    name, asked = candidate_of(candidate, Options(form, timeout))
+    observed = observation_of(target, x, allow_code)
+    keras = explained(judge(observed))
+    if per_step:
+        asked = each_step(asked, steps_of(observed, Graph(observed.nodes)))
+    asked = each_sample(asked) if per_sample else asked
+    return compared(observed, keras, name, asked, dtype=dtype, effort=effort, progress=progress, why=why)
+
+
+def diagnose(
+    target: Any, x: Any, yhat: Any, *, dtype: str = "float32", effort: float = EFFORT, why: bool = False
+) -> Diagnosis:
+    """Which known mistakes reproduce what your own code computed.
+
+    Args:
+        target: a built keras.Model, one built Keras layer, a Spec or an observation; the last two have their inputs, and x is
+            None.
+        x: the inputs, (N, ...), or a list of them.
+        yhat: what your code made of them: an array, a list where there are several outputs, or a mapping of tensors by name. Or
+            your code itself, as `compare` takes it.
+        dtype: what it computes in.
+        effort: seconds for which pairs of mistakes are tried, where no single one explains it.
+        why: ask your code more, as `compare` does, for `why`.
+
+    Returns:
+        `verdict`; `mistakes`, best first, of which those with `explains` reproduce yhat within rounding; `tied`, their ids.
+
+    Raises:
+        DataError: yhat does not fit the model.
+        RequestError: the target cannot be built, fed or replayed.
+    """
+    result = compare(target, {} if yhat is None else yhat, x, dtype=dtype, effort=effort, why=why)
+    if result.diagnosis is None or not (result.outputs or result.diagnosis.tied):
+        raise DataError("; ".join(result.findings))
+    return result.diagnosis

@@ -1,0 +1,114 @@
+"""Many specs: under some paths, or the points of a grid."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import PurePath
+
+from rnnverify import suite
+from rnnverify.api.blind import START, Patience
+from rnnverify.api.observing import observe
+from rnnverify.api.verifying import verified
+from rnnverify.errors import RequestError
+from rnnverify.grids.grid import load_grid
+from rnnverify.grids.sweep import Progress
+from rnnverify.grids.sweep import sweep as sweep_grid
+from rnnverify.results import CheckResult, Outcome, SweepResult, Verification
+from rnnverify.spec import Spec
+from rnnverify.spec.consent import check_consent
+from rnnverify.spec.overrides import Override
+
+StrPath = str | os.PathLike[str]
+
+
+def unnoticed(event: object) -> None:
+    """What a caller does on an event who does not want to know."""
+
+
+@contextmanager
+def unseen(total: int, done: int) -> Iterator[Callable[[int], None]]:
+    """Progress that nobody sees."""
+    yield unnoticed
+
+
+def check(
+    paths: StrPath | Sequence[StrPath],
+    overrides: Sequence[Override] = (),
+    *,
+    allow_code: bool = False,
+    min_kill: float | None = None,
+    begin: Callable[[Sequence[str]], None] = unnoticed,
+    each: Callable[[Outcome], None] = unnoticed,
+) -> CheckResult:
+    """Verify every spec under some paths, one after the other. A spec that cannot be run does not hide the others.
+
+    Args:
+        paths: specs, and folders with specs, whose grids are passed over.
+        overrides: (key, value) pairs that replace parts of every spec, such as ("T", 50) or ("tolerance.atol", 1e-6).
+        allow_code: whether what specs name may be run, where it is code: candidates, functions that return models.
+        min_kill: the share of the known mistakes that each spec must be able to show, or its verdict is untested; 1.0 for all.
+        begin: is called once, with the specs that were found.
+        each: is called with the outcome of each spec as soon as it is known.
+
+    Returns:
+        `outcomes`, one for each spec, with its `result` or its `error`; `passed`; and the `verdict` on all of them.
+
+    Raises:
+        RequestError: a path does not exist, there is no spec under any of them, or min_kill is no share.
+    """
+    if min_kill is not None and not 0 <= min_kill <= 1:
+        raise RequestError(f"min_kill: expected a share, from 0 to 1, got {min_kill}")
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths
+    specs = suite.find_specs([os.fspath(path) for path in several])
+    begin(specs)
+    patience = Patience(START)
+
+    def verify(spec: Spec) -> Verification:
+        check_consent(spec, allow_code)
+        return verified(spec, observe(spec, allow_code=allow_code), patience, min_kill)
+
+    outcomes = []
+    for outcome in suite.check(specs, overrides, verify):
+        outcomes.append(outcome)
+        each(outcome)
+    return CheckResult(tuple(outcomes))
+
+
+def sweep(
+    grid: StrPath,
+    output: StrPath | None = None,
+    *,
+    overrides: Sequence[Override] = (),
+    workers: int | None = None,
+    scheduler: str | None = None,
+    allow_code: bool = False,
+    progress: Progress = unseen,
+) -> SweepResult:
+    """Verify every point of a grid, in parallel. Run again on the same folder, it goes on where it stopped.
+
+    Args:
+        grid: the path of a YAML file with a `base`, which is a spec or the path of one, and a `grid` of values to try.
+        output: the folder for the results, a line for each point as soon as it is known; by default the grid's name, with
+            -sweep.
+        overrides: (key, value) pairs that replace parts of the base.
+        workers: how many processes of this machine to run on; by default as many as it has cores.
+        scheduler: the address of a Dask cluster to run on instead, such as tcp://host:8786.
+        allow_code: whether functions that the grid names, to return models, may be run.
+        progress: a context manager, called with the number of points and the number of those that are done already; what it
+            gives is called with the number of new ones, as they are done.
+
+    Returns:
+        `records`, what the JSON report says of each point, in the order of the points; `summary`; `passed`.
+
+    Raises:
+        RequestError: the grid is wrong, the folder holds something else or cannot be written, or no cluster answers.
+        KeyboardInterrupt: Ctrl-C; every result so far is kept.
+    """
+    if workers is not None and scheduler is not None:
+        raise RequestError("expected either workers, for this machine, or a scheduler, for a cluster; got both")
+    loaded = load_grid(os.fspath(grid), overrides)
+    loaded.check_consent(allow_code)
+    folder = os.fspath(output or f"{PurePath(grid).stem}-sweep")
+    return sweep_grid(loaded, folder, workers, scheduler, progress)

@@ -1,0 +1,49 @@
+"""Have Keras predict, and write down what it did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rnnverify.errors import RequestError
+from rnnverify.keras_model.session import Session, observe_model
+from rnnverify.layers.registry import LAYERS
+from rnnverify.observation import Observation
+from rnnverify.spec.consent import check_consent
+from rnnverify.spec.model import Spec
+
+
+def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation:
+    """Have Keras predict, and write down everything that it did. What `verify` verifies.
+
+    Args:
+        target: a Spec, a built keras.Model (Sequential or functional), or one built Keras layer.
+        x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        allow_code: whether a function that a spec names, to return the model, may be run.
+
+    Returns:
+        Plain NumPy arrays and JSON, which `save_observation` keeps in a file.
+
+    Raises:
+        RequestError: the target cannot be built or fed; the message says what to do.
+    """
+    if isinstance(target, Spec):
+        if x is not None:
+            raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
+        check_consent(target, allow_code, candidate=False)
+        return Session(LAYERS).observe(target)
+    if x is None:
+        raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
+    return observe_model(target, x)
+
+
+def observation_of(target: Any, x: Any, allow_code: bool) -> Observation:
+    """What Keras was observed to do, where the target is that already; or else what it does.
+
+    Raises:
+        RequestError: as `observe`; or there is an x beside an observation.
+    """
+    if not isinstance(target, Observation):
+        return observe(target, x, allow_code)
+    if x is not None:
+        raise RequestError("expected no x beside an observation, which has its inputs")
+    return target

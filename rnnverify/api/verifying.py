@@ -1,0 +1,101 @@
+"""Verify what Keras did."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+from rnnverify.api.blind import Patience
+from rnnverify.api.observing import observation_of
+from rnnverify.candidates.registry import Options, candidate_of
+from rnnverify.diagnosis.comparison import compared
+from rnnverify.diagnosis.explanation import explained
+from rnnverify.errors import RequestError
+from rnnverify.observation import Observation
+from rnnverify.results import Verification
+from rnnverify.spec.consent import check_consent
+from rnnverify.spec.model import Spec
+from rnnverify.verification.verdict import judge
+
+
+def verify(
+    target: Any, x: Any = None, *, atol: float | None = None, rtol: float | None = None, allow_code: bool = False
+) -> Verification:
+    """Verify that plain arithmetic computes what Keras computes.
+
+    Args:
+        target: a Spec, a built keras.Model (Sequential or functional), one built Keras layer, or what Keras was observed to
+            do, for which Keras is not needed.
+        x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|, in place of the spec's.
+        allow_code: whether what a spec names may be run, where it is code: a candidate, or a function that returns the model.
+
+    Returns:
+        The verdict (`passed`, `verdict`) with what it rests on: `outputs`, a row for each unit of each output, end to end;
+        `layers`, each step of each layer by itself; `first_divergence`, where Keras and the replay part, or None.
+
+    Raises:
+        RequestError: the target cannot be built, fed or replayed; the message says what to do.
+    """
+    wanted = demanded(atol, rtol)
+    if isinstance(target, Spec):
+        check_consent(target, allow_code)
+    observed = with_tolerance(observation_of(target, x, allow_code), wanted)
+    return verified(target, observed)
+
+
+def verified(
+    target: Any, observed: Observation, patience: Patience | None = None, min_kill: float | None = None
+) -> Verification:
+    """What is found of what was observed, with its blind spots and the candidate of its spec.
+
+    Args:
+        target: what was observed.
+        observed: what Keras did.
+        patience: the time that may be spent on blind spots; by default a share of what this run takes.
+        min_kill: the share of the known mistakes that must show, or the verdict is untested.
+    """
+    result = explained(judge(observed))
+    if isinstance(target, Spec) and target.assumed:
+        result = replace(result, notes=(*result.notes, fed_by_default(target, observed)))
+    patience = patience or Patience()
+    result = replace(patience.with_blind_spots(result, target, observed, min_kill), min_kill=min_kill)
+    return with_candidate(target, observed, result) if isinstance(target, Spec) else result
+
+
+def fed_by_default(spec: Spec, observed: Observation) -> str:
+    """What a saved model was fed, as the user said nothing of it."""
+    shapes = {name: x.shape for name, x in observed.inputs.items()}
+    sizes = " and ".join(f"{letter}={getattr(spec, letter)}" for letter in spec.assumed)
+    fed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    return f"{sizes} where the model leaves them open, as nothing else was asked for: fed were {fed}; --set N=4 sets them, say"
+
+
+def with_candidate(spec: Spec, observed: Observation, result: Verification) -> Verification:
+    """The result, with what is found of the candidate that the spec names."""
+    if spec.candidate is None:
+        return result
+    name, candidate = candidate_of(spec.candidate, Options(folder=os.path.dirname(spec.path) or None))
+    return replace(result, candidate=compared(observed, result, name, candidate))
+
+
+def demanded(atol: float | None, rtol: float | None) -> dict[str, float]:
+    """The parts of a tolerance that are asked for.
+
+    Raises:
+        RequestError: one of them is negative, infinite or NaN.
+    """
+    wanted = {name: value for name, value in (("atol", atol), ("rtol", rtol)) if value is not None}
+    for name, value in wanted.items():
+        if not 0 <= value < inf:
+            raise RequestError(f"{name}: expected a finite number of at least 0, got {value}")
+    return wanted
+
+
+def with_tolerance(observed: Observation, wanted: Mapping[str, float]) -> Observation:
+    """The observation, with these parts of the tolerance in place of those that it was made with."""
+    asked = observed.asked
+    return replace(observed, asked=replace(asked, tolerance=replace(asked.tolerance, **wanted)))

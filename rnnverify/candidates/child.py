@@ -1,0 +1,85 @@
+"""The process in which a function of the user's is called: python -m rnnverify.candidates.child, see `process.of_source`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rnnverify.candidates.candidate import CandidateError, Task, named
+from rnnverify.candidates.function import one_line, raised
+from rnnverify.candidates.process import NO_SUCH_FUNCTION
+from rnnverify.observation.arrays_file import write_arrays
+
+
+class WrongRequestError(Exception):
+    """What was asked for is not in the file."""
+
+
+def function_in(path: str, name: str) -> Callable[..., Any]:
+    """A function of a Python file, which may import what stands beside it."""
+    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+    spec = importlib.util.spec_from_file_location(os.path.splitext(os.path.basename(path))[0], path)
+    if spec is None or spec.loader is None:
+        raise WrongRequestError("not a Python file; give port.py:forward")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise WrongRequestError(f"not valid Python: {error}") from None
+    found = getattr(module, name, None)
+    if not callable(found):
+        there = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise WrongRequestError(f"no function {name!r} there; those that are: {', '.join(there) or 'none'}")
+    return found  # type: ignore[no-any-return]
+
+
+def unloaded(error: BaseException) -> str:
+    return f"it cannot be loaded: {type(error).__name__}: {one_line(str(error))}"
+
+
+def main(
+    path: str, name: str, inputs: str, outputs: str, said: str, fed: str, wanted: str, stepped: str, *layout: str
+) -> int:
+    """Call the function on what stands in `inputs`, and write what it returns to `outputs`, or why there is nothing."""
+    task = None
+    try:
+        with np.load(inputs) as file:
+            arrays = dict(file)
+        named_weights = {
+            layer: {one: arrays[f"{layer}.{one}"] for one in names.split(",") if one}
+            for layer, _, names in (one.rpartition("=") for one in layout)
+        }
+        states = {one: arrays[one] for one in stepped.split(",")} if stepped else None
+        task = Task(
+            {one: arrays[one] for one in fed.split(",")},
+            named_weights,
+            dict.fromkeys(wanted.split(","), ()),
+            {},
+            states,
+        )
+        answer = named(function_in(path, name)(*task.arguments), task)
+        arrays = {key: np.asarray(value) for key, value in answer.items()}
+        if objects := [key for key, array in arrays.items() if array.dtype.hasobject]:
+            raise CandidateError(f"what it returned as {objects[0]!r} cannot be read as numbers")
+        write_arrays(outputs, arrays)
+    except WrongRequestError as error:
+        message, code = f"?{error}", NO_SUCH_FUNCTION
+    except CandidateError as error:
+        message, code = str(error), 1
+    except (Exception, SystemExit) as error:
+        message, code = raised(error, task) if task is not None else unloaded(error), 1
+    else:
+        return 0
+    with open(said, "w", encoding="utf-8", errors="backslashreplace") as note:
+        note.write(message)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,135 @@
+"""A program: `cmd:./port {inputs} {outputs}`, and a function in a file, which gets a Python process of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, Task
+from rnnverify.candidates.exchange import read_answer, write_task
+from rnnverify.errors import RequestError
+
+LAST_LINES = 3  # of what a program that failed had to say
+NO_SUCH_FUNCTION = 4  # the exit code of `child` where the request is wrong
+
+
+def of_command(command: str, form: str, seconds: float, folder: str | None = None) -> Candidate:
+    """A candidate from a command line, run without a shell.
+
+    Args:
+        command: with `{inputs}` and `{outputs}` where the two paths go.
+        form: of these files, `npz` or `raw`.
+        seconds: how long it may take.
+        folder: in which it runs; by default where we do.
+
+    Raises:
+        RequestError: it is no command line.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise RequestError(f"--candidate cmd:{command}: cannot be read as a command line: {error}") from None
+    missing = [name for name in ("{inputs}", "{outputs}") if not any(name in word for word in words)]
+    if not words or missing:
+        raise RequestError(
+            f"--candidate cmd:{command}: expected a command with {{inputs}} and {{outputs}}, as in"
+            f" 'cmd:./port {{inputs}} {{outputs}}'; {' and '.join(missing) or 'the command'} is missing"
+        )
+
+    def asked(task: Task) -> Answer:
+        with TemporaryDirectory() as place:
+            ending = ".npz" if form == "npz" else ""
+            inputs, outputs = (os.path.join(place, name + ending) for name in ("inputs", "outputs"))
+            write_task(task, inputs, form)
+            if form == "raw":
+                os.mkdir(outputs)
+            filled = [word.replace("{inputs}", inputs).replace("{outputs}", outputs) for word in words]
+            run(filled, seconds, folder=folder)
+            answer = read_answer(outputs, form, task.tensors)
+        if not answer:
+            raise CandidateError("it wrote no outputs; expected them where {outputs} says")
+        return answer
+
+    return asked
+
+
+def of_source(path: str, name: str, seconds: float) -> Candidate:
+    """A candidate from a function in a Python file, called in a process of its own: whatever becomes of that, we go on.
+
+    Raises:
+        RequestError: there is no such file.
+    """
+    if not os.path.isfile(path):
+        raise RequestError(f"--candidate {path}:{name}: no such file; give port.py:forward, a function of (x, weights)")
+
+    def asked(task: Task) -> Answer:
+        with TemporaryDirectory() as folder:
+            inputs, outputs, said = (os.path.join(folder, one) for one in ("inputs.npz", "outputs.npz", "said.txt"))
+            write_task(task, inputs, "npz")
+            layout = [f"{layer}={','.join(named)}" for layer, named in task.weights.items()]
+            words = [sys.executable, "-m", "rnnverify.candidates.child", path, name, inputs, outputs, said]
+            home = str(Path(__file__).resolve().parents[2])
+            known = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
+            names = [",".join(one) for one in (task.inputs, task.outputs, task.states or ())]
+            try:
+                run([*words, *names, *layout], seconds, {"PYTHONPATH": known})
+            except CandidateError:
+                if not os.path.exists(said):
+                    raise
+                message = Path(said).read_text(encoding="utf-8")
+                if message.startswith("?"):
+                    raise RequestError(f"--candidate {path}:{name}: {message[1:]}") from None
+                raise CandidateError(message) from None
+            return read_answer(outputs, "npz", task.tensors)
+
+    return asked
+
+
+def run(
+    words: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None, folder: str | None = None
+) -> None:
+    """Run a program to its end.
+
+    Raises:
+        RequestError: it cannot be started.
+        CandidateError: it failed, or took too long.
+    """
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that what it starts can be stopped with it
+            env={**os.environ, **(environment or {})},
+            cwd=folder,
+        )
+    except OSError as error:
+        raise RequestError(f"--candidate: {words[0]} cannot be run: {error.strerror or error}") from None
+    try:
+        said, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise CandidateError(f"it was stopped after {seconds:g} s; --timeout gives it longer") from None
+    finally:
+        if process.poll() is None:
+            stop(process)
+    if process.returncode:
+        code = process.returncode
+        how = f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
+        lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()][-LAST_LINES:]
+        raise CandidateError(how + (f", saying: {' / '.join(lines)}" if lines else ""))
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a program and what it has started."""
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.communicate()

@@ -1,0 +1,111 @@
+"""rnnverify compare"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from rnnverify.cli.options import Options, allow_code, console, show, spec_options
+from rnnverify.cli.output import refuse_unwritable
+from rnnverify.cli.run import target_of
+from rnnverify.errors import RequestError
+
+
+@click.command()
+@click.argument("spec", metavar="SPEC|MODEL")
+@click.option(
+    "--candidate", required=True, metavar="WHAT", help="A function, a file of outputs, or a program; see above."
+)
+@click.option(
+    "--candidate-dtype",
+    type=click.Choice(["float16", "bfloat16", "float32", "float64"]),
+    default="float32",
+    show_default=True,
+    help="What it computes in.",
+)
+@click.option(
+    "--candidate-format",
+    type=click.Choice(["npz", "raw"]),
+    default="npz",
+    show_default=True,
+    help="How a program is given its files: one .npz, or a folder of raw little-endian numbers.",
+)
+@click.option("--per-sample", is_flag=True, help="Call it once for each sample.")
+@click.option("--per-step", is_flag=True, help="Call it once for each step, with the states before it.")
+@click.option(
+    "--why", is_flag=True, help="Ask it more: what every right port does, and the smallest call that differs."
+)
+@click.option("--script", metavar="FILE.py", help="Keep that call as a script that needs NumPy alone; implies --why.")
+@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds that it may take.")
+@click.option("--effort", type=float, default=60.0, show_default=True, help="Seconds to look for two mistakes at once.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@allow_code
+@spec_options(quiet="Print the verdict only.", verbose="Print every row, and what could not be told.")
+def compare(
+    ctx: click.Context, options: Options, spec: str, candidate: str, form: str, script: str | None, **how: Any
+) -> None:
+    """Hold your own implementation against the replay, and say which known mistake it made.
+
+    SPEC is a YAML spec, a saved model (.keras, .h5), or a saved observation (.npz). WHAT is a function in a Python file,
+    called as forward(x, weights), where weights has for each layer's name its get_weights() list; or a file of outputs, .npy, or
+    .npz with arrays named as in the report (dense, lstm, lstm.c); or a program, which reads the inputs and weights from one file
+    and writes its outputs to another.
+
+    \b
+    Examples:
+      rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward
+      rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward --why --script smallest.py
+      rnnverify compare model.keras --candidate outputs.npz --set N=4
+      rnnverify compare configs/lstm_softmax.yaml --candidate 'cmd:./port {inputs} {outputs}' --candidate-format raw
+    """
+    from rnnverify import api
+    from rnnverify.report import comparison, records
+
+    refuse_unwritable(script, "--script", beside=[spec, candidate, candidate.rpartition(":")[0]])
+    target = target_of(spec, options, how["allow_code"])
+    result = api.compare(
+        target,
+        candidate,
+        dtype=how["candidate_dtype"],
+        form=how["candidate_format"],
+        per_sample=how["per_sample"],
+        per_step=how["per_step"],
+        why=how["why"] or script is not None,
+        timeout=how["timeout"],
+        effort=how["effort"],
+        allow_code=how["allow_code"],
+        progress=pairs_tried,
+    )
+    problem = kept_script(script, result)
+    if form == "json":
+        click.echo(records.compare_json(result))
+    else:
+        show(console(), *([comparison.quiet(result)] if options.quiet else comparison.render(result, options.verbose)))
+    if problem is not None:
+        raise RequestError(problem)
+    ctx.exit(0 if result.passed and result.keras.passed else 1)
+
+
+def kept_script(path: str | None, result: Any) -> str | None:
+    """Write the smallest call that differs, where there is one; what is wrong with that."""
+    from rnnverify.report import script
+
+    if path is None:
+        return None
+    if result.why is None or result.why.case is None:
+        click.echo(f"--script {path}: not written, as no call was found that differs", err=True)
+        return None
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(script.script(result, result.why.case))
+    except OSError as error:
+        return f"--script {path}: cannot be written: {error.strerror or error}"
+    return None
+
+
+def pairs_tried(done: int, total: int) -> None:
+    """Progress, on a terminal."""
+    if sys.stderr.isatty():
+        click.echo(f"\rno single mistake explains it; pairs of them: {done} of {total}", err=True, nl=done == total)

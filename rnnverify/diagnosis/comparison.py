@@ -1,0 +1,106 @@
+"""A candidate asked, judged, and told which mistake it made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from rnnverify.candidates.candidate import Answer, Candidate, CandidateError
+from rnnverify.diagnosis.experiments import experiments
+from rnnverify.diagnosis.mistaken import EFFORT, diagnose
+from rnnverify.diagnosis.task import task_of
+from rnnverify.layers.graph import Graph
+from rnnverify.observation import Observation
+from rnnverify.results import Comparison, Verification
+from rnnverify.verification.claimed import Judgement, Right, computed_in, judge_claims, watched_in
+from rnnverify.verification.claims import claims_of
+
+Progress = Callable[[int, int], None]
+
+
+def unnoticed(done: int, total: int) -> None:
+    """Progress that nobody sees."""
+
+
+def compared(
+    observed: Observation,
+    keras: Verification,
+    name: str,
+    candidate: Candidate,
+    *,
+    dtype: str = "float32",
+    effort: float = EFFORT,
+    progress: Progress = unnoticed,
+    why: bool = False,
+) -> Comparison:
+    """Ask a candidate for what Keras was asked for, and hold its answer against the replay.
+
+    Args:
+        observed: what Keras did, of which inputs and weights are handed to the candidate.
+        keras: what was found of Keras itself.
+        name: the candidate's.
+        candidate: what is asked.
+        dtype: what it computes in.
+        effort: seconds for pairs of mistakes.
+        progress: is called with how many pairs were tried, and of how many.
+        why: whether it is asked more, see `experiments`, for as many seconds again.
+    """
+    asked = replace(computed_in(observed, dtype), tf32=False)
+    graph = Graph(asked.nodes)
+    started = time.perf_counter()
+    answer: Answer = {}
+    failed: tuple[str, ...] = ()
+    try:
+        answer = candidate(task_of(observed, graph))
+    except CandidateError as error:
+        failed = (str(error),)
+    answered = time.perf_counter()
+    given = claims_of(observed, graph, answer)
+    findings = failed or given.findings
+    judged, diagnosis = None, None
+    if given.claims or given.misfits:
+        right = Right(asked, graph, watched_in([*given.claims, *given.misfits]), often=False)
+        judged = judge_claims(asked, graph, given.claims, observed.asked.tolerance, right=right)
+        diagnosis = diagnose(
+            asked,
+            graph,
+            given.claims,
+            judged,
+            misfits=given.misfits,
+            right=right,
+            effort=effort,
+            progress=progress,
+        )
+        if why:
+            diagnosis = replace(diagnosis, why=experiments(observed, candidate, dtype, max(effort, EFFORT), answer))
+    return Comparison(
+        spec=observed.asked.spec,
+        candidate=name,
+        seed=observed.asked.seed,
+        dtype=dtype,
+        outputs=() if judged is None else judged.rows,
+        findings=findings,
+        diagnosis=diagnosis,
+        by_step=() if judged is None else judged.by_step,
+        untested=() if judged is None else judged.untested,
+        notes=() if judged is None else tuple(notes(graph, judged)),
+        keras=keras,
+        seconds={"candidate": answered - started, "judging": time.perf_counter() - answered},
+    )
+
+
+def notes(graph: Graph, judged: Judgement) -> Iterator[str]:
+    """What the user may not expect of the verdict."""
+    recurrent = [name for name, layer in graph.layers.items() if layer.state_names]
+    wanted = ", ".join(f"{name}.{state} (N, T, M)" for name in recurrent for state in graph.layers[name].state_names)
+    for name in judged.untested:
+        yield (
+            f"{name}: the recurrence amplifies rounding beyond the values, so that outputs cannot tell a right port from a wrong"
+            f" one; give the states at every step: {wanted}"
+        )
+    for name, timestep in judged.lost_from.items():
+        yield (
+            f"{name}: from timestep {timestep} on rounding alone may have moved the values by more than 10%, so that outputs"
+            f" cannot tell; give the states at every step: {wanted}"
+        )

@@ -1,0 +1,116 @@
+"""Gates and states as tables and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from rich.console import RenderableType
+from rich.text import Text
+
+from rnnverify import __version__
+from rnnverify.errors import RequestError
+from rnnverify.report.records import dumped, listed
+from rnnverify.report.table import new_table
+from rnnverify.results import Trace
+
+MOST_STEPS = 40  # rows of a table
+WORDS = {
+    "i": "i input gate",
+    "f": "f forget gate",
+    "c~": "c~ candidate",
+    "o": "o output gate",
+    "z": "z update gate",
+    "r": "r reset gate",
+    "h~": "h~ candidate",
+    "c": "c and h the states after the step",
+}
+
+
+def shapes(trace: Trace) -> Iterator[RenderableType]:
+    """What there is: each array with its shape."""
+    table = new_table()
+    for heading in ("array", "shape"):
+        table.add_column(heading, no_wrap=True)
+    for name, array in trace.arrays.items():
+        table.add_row(name, str(array.shape))
+    yield Text(trace.spec, style="bold")
+    yield table
+
+
+def walks_of(trace: Trace, sample: int, unit: int) -> dict[str, dict[str, Any]]:
+    """Of each walk through time that has this sample and unit its numbers by step: `{"lstm": {"i": (T,), ...}}`.
+
+    Raises:
+        RequestError: there is none.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    sizes = []
+    for layer, prefixes in trace.walks.items():
+        for prefix, backwards in prefixes.items():
+            arrays = {
+                name.removeprefix(prefix): array
+                for name, array in trace[layer].items()
+                if name.startswith(prefix) and not name.startswith("output")
+            }
+            samples, _, *units = arrays["h"].shape
+            sizes.append(f"{layer} {samples} samples and {' x '.join(map(str, units))} units")
+            if sample < samples and len(units) == 1 and unit < units[0]:
+                title = f"{layer}, {prefix.rstrip('_')}" if prefix else layer + ", backwards" * backwards
+                found[title] = {name: array[sample, :, unit] for name, array in arrays.items()}
+    if not sizes:
+        raise RequestError(
+            f"{trace.spec}: no recurrent layer here, so there are no gates and states to print; -o keeps the outputs"
+        )
+    if not found:
+        raise RequestError(
+            f"--sample {sample} --unit {unit}: no recurrent layer has both; counted from 0, {'; '.join(dict.fromkeys(sizes))}"
+        )
+    return found
+
+
+def render(trace: Trace, sample: int, unit: int, verbose: bool = False) -> Iterator[RenderableType]:
+    """A table for each walk through time: one sample, one unit, a row for each step."""
+    for title, numbers in walks_of(trace, sample, unit).items():
+        yield Text(f"{title}   sample {sample}, unit {unit}", style="bold")
+        yield table_of(numbers, verbose)
+        words = [WORDS[name] for name in numbers if name in WORDS]
+        if words:
+            yield Text(", ".join(words), style="dim")
+
+
+def table_of(numbers: Mapping[str, Any], verbose: bool) -> RenderableType:
+    table = new_table()
+    table.add_column("timestep", justify="right")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    timesteps = len(next(iter(numbers.values())))
+    shown = list(range(timesteps))
+    if timesteps > MOST_STEPS and not verbose:
+        half = MOST_STEPS // 2
+        shown = [*range(half), *range(timesteps - half, timesteps)]
+    for before, t in zip([-1, *shown], shown, strict=False):
+        if t != before + 1:
+            table.add_row("...", *[""] * len(numbers))
+        table.add_row(str(t), *(written(array[t]) for array in numbers.values()))
+    return table
+
+
+def written(number: float) -> str:
+    """Nine figures: enough to tell any two float32 apart. A masked step has no gates."""
+    return "masked" if np.isnan(number) else f"{number:.9g}"
+
+
+def trace_json(trace: Trace, sample: int, unit: int) -> str:
+    """What `trace --format json` prints; gates of masked steps are null."""
+    walks = walks_of(trace, sample, unit)
+    return dumped(
+        {
+            "rnnverify": __version__,
+            "spec": trace.spec,
+            "sample": sample,
+            "unit": unit,
+            "walks": {title: {name: listed(array) for name, array in own.items()} for title, own in walks.items()},
+        }
+    )

@@ -1,0 +1,46 @@
+"""What is found, frozen: every field here is one that a report shows."""
+
+from __future__ import annotations
+
+from rnnverify.results.blind import BlindSpot, BlindSpots
+from rnnverify.results.comparison import Comparison, Diagnosis, Named
+from rnnverify.results.many import CheckResult, Outcome, Record, Summary, SweepResult
+from rnnverify.results.traced import Trace
+from rnnverify.results.vectors import Expected, Kill, LayerWeights, Vectors
+from rnnverify.results.verification import (
+    Divergence,
+    LayerResult,
+    OutputResult,
+    Parting,
+    Place,
+    Suspect,
+    Verification,
+)
+from rnnverify.results.why import Case, Why
+
+__all__ = [
+    "BlindSpot",
+    "BlindSpots",
+    "Case",
+    "CheckResult",
+    "Comparison",
+    "Diagnosis",
+    "Divergence",
+    "Expected",
+    "Kill",
+    "LayerResult",
+    "LayerWeights",
+    "Named",
+    "Outcome",
+    "OutputResult",
+    "Parting",
+    "Place",
+    "Record",
+    "Summary",
+    "Suspect",
+    "SweepResult",
+    "Trace",
+    "Vectors",
+    "Verification",
+    "Why",
+]

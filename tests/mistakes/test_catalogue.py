@@ -1,0 +1,269 @@
+"""The catalogue: that it is whole, that each mistake can be made and seen, and that diagnosis names it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify.api import compare, diagnose, observe
+from rnnverify.diagnosis import mistaken
+from rnnverify.diagnosis.blind_spots import outputs_of
+from rnnverify.diagnosis.replays import Made, Replays
+from rnnverify.errors import UnsupportedError
+from rnnverify.layers.graph import Graph
+from rnnverify.mistakes import MISTAKES, made_in, with_mistakes
+from rnnverify.observation import Observation
+from rnnverify.spec import spec_from_mapping
+from rnnverify.verification.claimed import judge_claims
+from rnnverify.verification.claims import claims_of
+from rnnverify.verification.end_to_end import expected_end_to_end
+from rnnverify.verification.outputs import label
+from tests.mistakes.ports import PORTS, UNKNOWN
+
+SIZES = {"N": 4, "T": 7, "D": 3, "M": 5, "K": 2}
+HEAD: dict[str, Any] = {"Dense": {"units": "K", "activation": "softmax"}}
+IDS: dict[str, Any] = {"Embedding": {"input_dim": 9, "output_dim": 3, "mask_zero": True}}
+MODELS: dict[str, dict[str, Any]] = {
+    "SimpleRNN": {"layers": [{"SimpleRNN": {"units": "M"}}, {"Dense": {"units": "K"}}]},
+    "LSTM": {"layers": [{"LSTM": {"units": "M"}}, {"Dense": {"units": "K"}}]},
+    "GRU": {"layers": [{"GRU": {"units": "M"}}, {"Dense": {"units": "K"}}]},
+    "LSTM, sequences": {"layers": [{"LSTM": {"units": "M", "return_sequences": True}}, {"Dense": {"units": "K"}}]},
+    "LSTM, saturated": {"layers": [{"LSTM": {"units": "M"}}, {"Dense": {"units": "K"}}], "weights": {"scale": 8.0}},
+    "one SimpleRNN": {"layers": [{"SimpleRNN": {"units": "M"}}]},
+    "Bidirectional": {
+        "layers": [
+            {"Bidirectional": {"layer": {"SimpleRNN": {"units": "M", "return_sequences": True}}}},
+            {"Dense": {"units": "K"}},
+        ]
+    },
+    "LSTM with states": {
+        "layers": [{"LSTM": {"units": "M", "return_sequences": True, "return_state": True}}],
+        "initial_state": "random",
+    },
+    "GRU, softmax": {"layers": [{"GRU": {"units": "M", "return_sequences": True}}, HEAD]},
+    "GRU, reset before, other activations": {
+        "layers": [
+            {"GRU": {"units": "M", "reset_after": False, "recurrent_activation": "hard_sigmoid", "activation": "elu"}},
+            HEAD,
+        ]
+    },
+    "LSTM, other activations": {
+        "layers": [{"LSTM": {"units": "M", "activation": "softsign", "recurrent_activation": "hard_sigmoid"}}, HEAD]
+    },
+    "backwards": {"layers": [{"GRU": {"units": "M", "return_sequences": True, "go_backwards": True}}]},
+    "Bidirectional LSTM": {
+        "layers": [{"Bidirectional": {"layer": {"LSTM": {"units": "M", "return_sequences": True}}}}],
+        "initial_state": "random",
+    },
+    "Bidirectional, last": {"layers": [{"Bidirectional": {"layer": {"GRU": {"units": "M"}}}}]},
+    "Bidirectional, mul": {"layers": [{"Bidirectional": {"layer": {"GRU": {"units": "M"}}, "merge_mode": "mul"}}]},
+    "masked": {
+        "layers": [
+            IDS,
+            {"LSTM": {"units": "M", "return_sequences": True}},
+            {"GRU": {"units": 6, "return_sequences": True}},
+        ],
+        "data": {"tokens": {"lengths": "random"}},
+    },
+    "masked in front": {
+        "layers": [IDS, {"LSTM": {"units": "M", "return_sequences": True}}],
+        "data": {"tokens": {"lengths": "random", "padding": "pre"}},
+    },
+    "masked, both directions": {
+        "layers": [IDS, {"Bidirectional": {"layer": {"GRU": {"units": "M", "return_sequences": True}}}}, HEAD],
+        "data": {"tokens": {"lengths": "random"}},
+    },
+    "repeated": {
+        "layers": [
+            {"LSTM": {"units": "M"}},
+            {"RepeatVector": {"n": 3}},
+            {"GRU": {"units": 6, "return_sequences": True}},
+        ]
+    },
+    "a layer that fits": {"layers": [{"GRU": {"units": "M", "return_sequences": True}}], "D": 5},
+    "Bidirectional, sum": {"layers": [{"Bidirectional": {"layer": {"GRU": {"units": "M"}}, "merge_mode": "sum"}}]},
+    "N = T": {"layers": [{"SimpleRNN": {"units": "M"}}], "N": 7},
+    "T = D": {"layers": [{"SimpleRNN": {"units": "M"}}], "D": 7},
+}
+# Not seen by any of these models, since there a right port does the same.
+NEVER = {"masking-any"}  # it needs chance equalities
+OTHER_SHAPES = {"last-step-only", "whole-sequence"}
+
+
+@pytest.fixture(scope="module")
+def observed() -> dict[str, Observation]:
+    return {
+        name: observe(spec_from_mapping({**SIZES, "weights": {"scale": 1.5}, "seed": 3, **model}))
+        for name, model in MODELS.items()
+    }
+
+
+def shown(observed: Observation, enough: set[str]) -> dict[str, tuple[str, ...]]:
+    """For each mistake that the model can show what is named, on what a port gives that makes it."""
+    graph = Graph(observed.nodes)
+    found = {}
+    for mistake in MISTAKES:
+        wrong = with_mistakes(graph, [mistake])
+        if wrong is None or mistake.id in enough:
+            continue
+        try:
+            made = wrong.run(observed.inputs, np.float32)
+        except Exception as error:  # what a layer makes of it does not fit the next one
+            assert "get_weights() gave" in str(error)  # noqa: PT017
+            continue
+        given = claims_of(observed, graph, {label(graph, ref): made[ref].values for ref in observed.outputs})
+        judged = judge_claims(observed, graph, given.claims)
+        if judged.right and not given.misfits:
+            continue
+        others = [one for one in MISTAKES if one.family != mistake.family][::12]  # all of them take a minute
+        tried = [mistake, *others]
+        found[mistake.id] = mistaken.diagnose(
+            observed, graph, given.claims, judged, misfits=given.misfits, effort=0, mistakes=tried
+        ).tied
+        rounded = expected_end_to_end(observed, wrong).tensors
+        exact = wrong.run(observed.inputs)
+        for ref in observed.outputs:
+            np.testing.assert_allclose(np.asarray(rounded[ref].values), exact[ref].values, rtol=1e-12, atol=1e-12)
+    return found
+
+
+def test_every_mistake_is_shown_by_some_model_and_named(observed: dict[str, Observation]) -> None:
+    times: Counter[str] = Counter()
+    for name, one in observed.items():
+        for mistake, tied in shown(one, {id for id, count in times.items() if count > 1}).items():
+            assert mistake in tied, (name, mistake, tied)
+            times[mistake] += 1
+    assert {mistake.id for mistake in MISTAKES} - set(times) == NEVER
+
+
+@pytest.mark.parametrize("kind", PORTS)
+def test_ports_written_by_hand_are_named(observed: dict[str, Observation], kind: str) -> None:
+    for mistake, port in PORTS[kind].items():
+        found = compare(observed[kind], port)
+        assert bool(found.findings) is (mistake in OTHER_SHAPES), mistake
+        assert found.diagnosis is not None
+        if not mistake:
+            assert found.passed, kind
+            continue
+        assert found.verdict == "mismatch", mistake
+        wanted = [mistake, " + ".join(reversed(mistake.split(" + ")))]
+        assert set(wanted) & set(found.diagnosis.tied), (mistake, found.diagnosis.tied)
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_what_is_in_no_catalogue_gets_no_name(observed: dict[str, Observation], what: str) -> None:
+    found = compare(observed["LSTM"], UNKNOWN[what])
+    assert found.verdict == "mismatch"
+    assert found.diagnosis is not None
+    assert not found.diagnosis.tied
+    assert found.diagnosis.shared
+
+
+def test_what_the_wrong_elements_share_is_said(observed: dict[str, Observation]) -> None:
+    found = compare(observed["LSTM"], UNKNOWN["one sample"])
+    assert found.diagnosis is not None
+    assert "only sample 2 is wrong" in found.diagnosis.shared
+
+
+def test_mistakes_that_this_input_cannot_show_are_untested(observed: dict[str, Observation]) -> None:
+    found = diagnose(observed["LSTM"], None, np.zeros((4, 2)), effort=0)
+    assert "initial-state-ignored" in found.untested
+    assert "bias-missing" not in found.untested
+
+
+def test_ids_are_unique_and_every_mistake_says_how_to_mend_it() -> None:
+    ids = [mistake.id for mistake in MISTAKES]
+    assert len(set(ids)) == len(ids)
+    for mistake in MISTAKES:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)*", mistake.id)
+        assert len(mistake.says) > 10
+        assert len(mistake.mend) > 10
+    assert sum(mistake.family == "lstm-gate-order" for mistake in MISTAKES) == 23
+    assert sum(mistake.family == "gru-gate-order" for mistake in MISTAKES) == 5
+
+
+def test_a_mistake_leaves_a_layer_of_its_class_and_the_right_one_as_it_was(observed: dict[str, Observation]) -> None:
+    for one in observed.values():
+        graph = Graph(one.nodes)
+        before = {name: vars(layer).copy() for name, layer in graph.layers.items()}
+        for mistake in MISTAKES:
+            for layer in graph.layers.values():
+                made = made_in(layer, mistake)
+                assert made is None or isinstance(made, type(layer))
+        assert {name: vars(layer) for name, layer in graph.layers.items()} == before
+
+
+def test_two_mistakes_of_the_walk_are_both_made(observed: dict[str, Observation]) -> None:
+    """Each is made on top of the other, whichever comes first."""
+    graph = Graph(observed["SimpleRNN"].nodes)
+    by_id = {mistake.id: mistake for mistake in MISTAKES}
+    pair = [by_id["state-carried-across-samples"], by_id["first-step-skipped"]]
+    made = []
+    for order in (pair, pair[::-1]):
+        wrong = with_mistakes(graph, order)
+        assert wrong is not None
+        made.append(wrong.run(observed["SimpleRNN"].inputs)[observed["SimpleRNN"].outputs[0]].values)
+    x = next(iter(observed["SimpleRNN"].inputs.values()))
+    weights = {node.layer: list(node.weights.values()) for node in observed["SimpleRNN"].nodes}
+    by_hand = PORTS["SimpleRNN"]["state-carried-across-samples"](x[:, 1:].astype(np.float64), weights)
+    np.testing.assert_allclose(made[0], by_hand, rtol=1e-5)
+    np.testing.assert_allclose(made[1], by_hand, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["GRU", "LSTM with states", "masked, both directions"])
+def test_any_two_mistakes_go_together(observed: dict[str, Observation], name: str) -> None:
+    """Or they fit no shapes; but one that has lost what the other changes is no error."""
+    seen = observed[name]
+    graph = Graph(seen.nodes)
+    possible = [mistake for mistake in MISTAKES if with_mistakes(graph, [mistake]) is not None]
+    for one in possible:
+        for other in possible[::3]:
+            both = with_mistakes(graph, [one, other]) if one.family != other.family else None
+            if both is not None:
+                with contextlib.suppress(ValueError, IndexError, UnsupportedError):
+                    both.run(seen.inputs)
+
+
+def test_walks_taken_together_are_those_taken_alone(observed: dict[str, Observation]) -> None:
+    for name, seen in observed.items():
+        graph = Graph(seen.nodes)
+        replays = Replays(seen, graph, outputs_of(seen, graph))
+        replays.take_together([one] for one in MISTAKES)
+        for node, (mistake_id,) in replays.taken:
+            (mistake,) = [one for one in MISTAKES if one.id == mistake_id]
+            coarse, exact = (replays.wrong([Made(mistake, (node,))], exact=exact) for exact in (False, True))
+            assert (coarse is None) == (exact is None), (name, mistake_id)
+            if coarse is not None and exact is not None:
+                for one, other in zip(coarse[1], exact[1], strict=True):
+                    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4, err_msg=f"{name}, {mistake_id}")
+        if name in ("LSTM", "GRU"):
+            assert len(replays.taken) > 40
+
+
+def test_in_a_chaotic_model_nothing_is_named_that_early_steps_rule_out() -> None:
+    """Rounding may move late steps by more than the values; the first ones tell all the same."""
+    seen = observe(spec_from_mapping({"N": 2, "T": 300, "D": 4, "M": 32, "K": 2, "weights": {"scale": 4.0}, "seed": 1}))
+
+    def step(x: Any, weights: Any, states: Any) -> Any:
+        kernel, recurrent, bias = weights["simple_rnn"]
+        head, offset = weights["dense"]
+        h = np.float32(1.01) * np.tanh(x @ kernel + states["simple_rnn.h"] @ recurrent + bias)
+        return h @ head + offset, {"simple_rnn.h": h}
+
+    result = compare(seen, step, per_step=True, effort=0.0)
+    assert result.verdict == "mismatch"
+    assert result.diagnosis is not None
+    assert result.diagnosis.tied == ()
+
+
+def test_a_backward_output_that_is_not_put_back_is_named_so() -> None:
+    layers: Any = [{"Bidirectional": {"layer": {"LSTM": {"units": "M", "return_sequences": True}}}}]
+    seen = observe(spec_from_mapping({"N": 3, "T": 6, "D": 4, "M": 5, "layers": layers}))
+    y = seen.predictions[0]
+    given = np.concatenate([y[..., :5], y[:, ::-1, 5:]], axis=-1)
+    assert diagnose(seen, None, given, effort=0.0).mistakes[0].id == "backward-not-rereversed"
