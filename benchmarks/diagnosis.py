@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.ports import right_ports, wrong_ports
 from benchmarks.table import Row, machine
 from rnnverify.api import compare, observe
-from rnnverify.diagnosis.mistaken import diagnose
+from rnnverify.diagnosis.mistaken import EFFORT, diagnose
 from rnnverify.diagnosis.replays import ratio
 from rnnverify.layers.graph import Graph
 from rnnverify.mistakes import MISTAKES, Mistake, made_in, with_mistakes
@@ -171,7 +171,7 @@ def pairs() -> str:
         both = with_mistakes(graph, [one, other])
         if both is None or not all_matter(observed, graph, [one, other], both):
             continue
-        found = diagnosed(observed, graph, both, 20.0)
+        found = diagnosed(observed, graph, both, EFFORT)
         if found is None:
             continue
         tried += 1
@@ -183,7 +183,7 @@ def pairs() -> str:
         if not ids & set(said):
             print(f"model {number}: {one.id} + {other.id}: {said[:3] or 'no name'}", flush=True)
     return (
-        f"pairs: 200 of different families: {first} named first, {tied} among the ties;"
+        f"pairs: 200 of different families, {EFFORT:g} s for each at most: {first} named first, {tied} among the ties;"
         f" not all pairs were tried in {incomplete}"
     )
 

@@ -14,7 +14,8 @@ from itertools import combinations
 import numpy as np
 
 from rnnverify.diagnosis.deadline import Deadline, OutOfTimeError
-from rnnverify.diagnosis.replays import Made, Replays
+from rnnverify.diagnosis.replays import Replays
+from rnnverify.diagnosis.reruns import Made
 from rnnverify.diagnosis.variations import Free, Variation, variations_of, written
 from rnnverify.errors import RequestError
 from rnnverify.layers.graph import Graph
@@ -66,7 +67,7 @@ class Look:
 
     def found(self, mistakes: Sequence[Mistake]) -> BlindSpots:
         self.check_enough(mistakes)
-        self.right.take_together([one] for one in mistakes)
+        self.right.take_together((Made(one, (node.name,)),) for one in mistakes for node in self.right.nodes_of(one))
         known = 0
         spots, equivalent = [], []
         needed: dict[Variation, None] = {}
@@ -98,13 +99,13 @@ class Look:
     def hidden(self, mistake: Mistake, node: str, replays: Replays) -> bool:
         """Whether the outputs are the right ones, with the mistake made in this node."""
         self.deadline.check()
-        made = [Made(mistake, (node,))]
+        made = (Made(mistake, (node,)),)
         wrong = replays.wrong(made, exact=False)
-        if wrong is not None and replays.is_coarse(made) and not 2 * FAR < replays.off(wrong[1]) < np.inf:
+        if wrong is not None and wrong.coarse and not 2 * FAR < replays.off(wrong.values) < np.inf:
             wrong = replays.wrong(made)
         if wrong is None:
             return False
-        values = wrong[1]
+        values = wrong.values
         off = replays.off(values)
         if not CLOSE < off <= FAR:
             return off <= CLOSE

@@ -16,7 +16,8 @@ import numpy as np
 
 from rnnverify.diagnosis.blind_spots import outputs_of
 from rnnverify.diagnosis.fed import Data
-from rnnverify.diagnosis.replays import Made, Replays
+from rnnverify.diagnosis.replays import Replays
+from rnnverify.diagnosis.reruns import Made
 from rnnverify.diagnosis.variations import with_weights
 from rnnverify.errors import RequestError
 from rnnverify.layers.arrays import Array
@@ -58,8 +59,8 @@ def seen(replays: Replays, mistakes: Sequence[Mistake] = MISTAKES) -> Iterator[S
     samples = len(replays.right[0])
     for mistake in mistakes:
         for node in replays.nodes_of(mistake):
-            wrong = replays.wrong([Made(mistake, (node.name,))])
-            rows = np.full(samples, np.inf) if wrong is None else by_row(replays, wrong[1], samples)
+            wrong = replays.wrong((Made(mistake, (node.name,)),))
+            rows = np.full(samples, np.inf) if wrong is None else by_row(replays, wrong.values, samples)
             yield Seen(mistake, node.name, rows)
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnnverify.diagnosis.replays import Made, Replays, ratio
+from rnnverify.diagnosis.replays import Replays, ratio
+from rnnverify.diagnosis.reruns import Key, Made
 from rnnverify.diagnosis.shared import shared
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
@@ -39,7 +40,7 @@ EFFORT = 60.0  # seconds for pairs
 class Tried(NamedTuple):
     """What came of making some mistakes."""
 
-    made: tuple[Made, ...]
+    made: Key
     graph: Graph
     residual: float  # the largest difference from what was given
     limits: float  # the same, element by element in the right replay's limits
@@ -114,12 +115,12 @@ class Search(Replays):
 
     def singles(self, mistakes: Collection[Mistake]) -> Iterator[Tried]:
         """Every mistake wherever it can occur, and in each layer alone; but for those that change nothing here."""
-        self.take_together([one] for one in mistakes)
-        for mistake in mistakes:
-            for where in self.places(mistake):
-                tried = self.tried((Made(mistake, where),))
-                if tried is not None:
-                    yield tried
+        places = [(Made(mistake, where),) for mistake in mistakes for where in self.places(mistake)]
+        self.take_together(places)
+        for place in places:
+            tried = self.tried(place)
+            if tried is not None:
+                yield tried
 
     def places(self, mistake: Mistake) -> Iterator[tuple[str, ...]]:
         """Where it may have been made: in all layers, in all of a class, in one alone."""
@@ -129,24 +130,24 @@ class Search(Replays):
         groups += [tuple(node.name for node in nodes if node.class_name == name) for name in classes]
         yield from dict.fromkeys([*groups, *((node.name,) for node in nodes)] if nodes else ())
 
-    def tried(self, made: tuple[Made, ...]) -> Tried | None:
+    def tried(self, made: Key) -> Tried | None:
         """What comes of some mistakes; None where that is what the right replay gives, or nothing at all."""
         wrong = self.wrong(made, exact=False)
         if wrong is None:
             return None
-        tried, off = self.looked_at(made, *wrong), self.off(wrong[1])
+        tried, off = self.looked_at(made, *wrong[:2]), self.off(wrong.values)
         sure = off <= SURE or (off > COARSE and NEAR < tried.limits < np.inf)
-        if self.is_coarse(made) and not sure:
+        if wrong.coarse and not sure:
             wrong = self.wrong(made)
             assert wrong is not None  # it was made before
-            tried, off = self.looked_at(made, *wrong), self.off(wrong[1])
+            tried, off = self.looked_at(made, *wrong[:2]), self.off(wrong.values)
         if off <= 1:
             if len(made) == 1:
                 self.unseen.append(made[0].mistake.id)
             return None
         return tried
 
-    def looked_at(self, made: tuple[Made, ...], graph: Graph, values: Sequence[Array]) -> Tried:
+    def looked_at(self, made: Key, graph: Graph, values: Sequence[Array]) -> Tried:
         """How far a wrong replay is from what was given."""
         residual = limits = 0.0
         for one, claim, limit in zip(values, self.claims, self.limits, strict=True):
@@ -183,15 +184,13 @@ class Search(Replays):
             made = list(
                 self.in_both_orders([(ranked[one], ranked[other]) for one, other in places[start : start + AT_ONCE]])
             )
-            before = dict(self.taken)
-            self.take_together([one.mistake for one in pair] for pair in made if pair[0].nodes[0] == pair[1].nodes[0])
+            self.take_together(made)
             for pair in made:
                 if time.monotonic() > until:
                     return list(found.values()), False
                 tried = self.tried(pair)
                 if tried is not None and self.explains(tried):
                     found.setdefault(frozenset(one.mistake.id for one in pair), tried)
-            self.taken = before
         progress(len(places), len(places))
         return list(found.values()), True
 

@@ -8,26 +8,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnnverify.diagnosis.together import together
-from rnnverify.errors import RequestError
+from rnnverify.diagnosis.reruns import MISFIT, Key, Reruns
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
-from rnnverify.layers.layer import Call, Layer, Masked
-from rnnverify.layers.walk import Walk
-from rnnverify.mistakes import Mistake, made_in, with_mistakes
+from rnnverify.layers.layer import Layer, Masked
+from rnnverify.mistakes import Mistake, made_in
 from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.verification.claimed import Right, made_of, watched_in
 from rnnverify.verification.claims import Claim
 from rnnverify.verification.end_to_end import Expected
 
-Ids = tuple[str, ...]
+MANY = 4096  # wrong models that are kept
 
 
-class Made(NamedTuple):
-    """A mistake, and the nodes that it is made in."""
+class Wrong(NamedTuple):
+    """A wrong replay."""
 
-    mistake: Mistake
-    nodes: tuple[str, ...]
+    graph: Graph
+    values: list[Array]  # of the tensors that are looked at
+    coarse: bool  # whether it comes of walks in float32
 
 
 class Replays:
@@ -42,8 +41,7 @@ class Replays:
     def __init__(self, observed: Observation, graph: Graph, claims: Sequence[Claim], kept: Right | None = None) -> None:
         self.observed, self.graph, self.claims = observed, graph, claims
         self.changed: dict[tuple[str, str], Layer | None] = {}  # by mistake and node
-        self.calls: dict[str, Call] = {}  # what each node is given, where nothing before it is wrong
-        self.taken: dict[tuple[str, Ids], list[Walked]] = {}  # by node and mistakes: walks that were taken together
+        self.graphs: dict[Key, Graph | None] = {}
         # The nodes of which states are looked at:
         self.watched = watched_in(claims)
         self.kept = kept or Right(observed, graph, self.watched)
@@ -74,53 +72,44 @@ class Replays:
             self.changed[key] = made_in(self.graph.layers[node], mistake)
         return self.changed[key]
 
-    def graph_of(self, made: Sequence[Made]) -> Graph | None:
-        """The model with mistakes in it; None where they do not go together."""
-        if len(made) == 1:
-            own = {node: self.layer_of(made[0].mistake, node) for node in made[0].nodes}
-            found = {node: layer for node, layer in own.items() if layer is not None}
-            return self.graph.with_layers({**self.graph.layers, **found}) if found else None
-        graph: Graph | None = self.graph
-        for mistake, nodes in made:
-            graph = with_mistakes(graph, [mistake], nodes) if graph is not None else None
-        return graph
+    def graph_of(self, made: Key) -> Graph | None:
+        """The model with mistakes in it, one after the other; None where one of them can occur nowhere."""
+        if made not in self.graphs:
+            if len(self.graphs) > MANY:
+                self.graphs.clear()
+            wrong: dict[str, Layer] = {}
+            for mistake, nodes in made:
+                tried = {
+                    node: made_in(wrong[node], mistake) if node in wrong else self.layer_of(mistake, node) for node in nodes
+                }
+                found = {node: layer for node, layer in tried.items() if layer is not None}
+                if not found:
+                    wrong = {}
+                    break
+                wrong.update(found)
+            self.graphs[made] = self.graph.with_layers({**self.graph.layers, **wrong}) if wrong else None
+        return self.graphs[made]
 
-    def take_together(self, several: Iterable[Sequence[Mistake]]) -> None:
-        """Take the walks of many wrong replays side by side, for `wrong` to go on from.
+    @cached_property
+    def reruns(self) -> Reruns:
+        """Those wrong replays that were taken together."""
+        return Reruns(self.observed, self.graph_of, self.tensors, self.watched)
+
+    @cached_property
+    def walks(self) -> dict[str, Sequence[Walked]]:
+        """The right walks of the nodes whose states are looked at."""
+        watched = [node for node in self.observed.nodes if node.name in self.watched]
+        return {node.name: self.graph.free_walks(node, self.tensors) for node in watched}
+
+    def take_together(self, several: Iterable[Key]) -> None:
+        """Take many wrong replays side by side, for `wrong` to go on from.
 
         Args:
-            several: mistakes that are made at once, one after the other, in each node where they can.
+            several: mistakes that are made at once, one after the other.
         """
-        several = list(several)
-        with np.errstate(all="ignore"):
-            for node in self.observed.nodes:
-                if not self.graph.layers[node.name].takes_initial_state or node.name in self.watched:
-                    continue
-                begun: dict[Ids, Sequence[Walk]] = {}
-                for mistakes in several:
-                    ids = tuple(one.id for one in mistakes)
-                    if (node.name, ids) not in self.taken:
-                        begun[ids] = self.walks_of(node, mistakes)
-                done = together({(ids, at): walk for ids, walks in begun.items() for at, walk in enumerate(walks)})
-                for ids, walks in begun.items():
-                    ended = [done[ids, at] for at in range(len(walks)) if (ids, at) in done]
-                    if walks and len(ended) == len(walks):
-                        self.taken[node.name, ids] = ended
+        self.reruns.reach(made for made in several if self.graph_of(made) is not None)
 
-    def walks_of(self, node: Node, mistakes: Sequence[Mistake]) -> Sequence[Walk]:
-        """The walks that a wrong node is about to take; none where it cannot."""
-        graph = self.graph_of([Made(one, (node.name,)) for one in mistakes])
-        if graph is None:
-            return ()
-        if node.name not in self.calls:
-            self.calls[node.name] = self.graph.call(node, self.tensors, np.float64)
-        try:
-            weights = graph.weights(node, [self.tensors[ref].values.shape[1:] for ref in node.inputs], np.float64)
-            return graph.layers[node.name].walks(self.calls[node.name]._replace(weights=weights))
-        except (ValueError, IndexError, RequestError):
-            return ()
-
-    def wrong(self, made: Sequence[Made], exact: bool = True) -> tuple[Graph, list[Array]] | None:
+    def wrong(self, made: Key, exact: bool = True) -> Wrong | None:
         """The model with mistakes in it, and what it makes; None where they do not go together, or fit no shapes.
 
         Args:
@@ -130,26 +119,19 @@ class Replays:
         graph = self.graph_of(made)
         if graph is None:
             return None
-        try:
-            with np.errstate(all="ignore"):
-                changed = {name for one in made for name in one.nodes}
-                tensors = graph.rerun(self.tensors, changed, {} if exact else self.taken_of(made))
-                watched = [node for node in self.observed.nodes if node.name in self.watched]
-                walks = {node.name: graph.free_walks(node, tensors) for node in watched}
-                return graph, [np.asarray(made_of(graph, Expected(tensors, walks), claim)) for claim in self.claims]
-        except (ValueError, IndexError, RequestError):  # shapes that do not go on to the next layer, say
+        reruns = self.reruns
+        if exact or not reruns.knows(made):
+            reruns = Reruns(self.observed, self.graph_of, self.tensors, self.watched)
+            reruns.reach([made], coarse=False)
+        found = reruns.found(made)
+        if found is None:
             return None
-
-    def is_coarse(self, made: Sequence[Made]) -> bool:
-        """Whether walks that were taken together may be all that is known of a wrong replay."""
-        return bool(self.taken_of(made))
-
-    def taken_of(self, made: Sequence[Made]) -> dict[str, list[Walked]]:
-        """The walks of a wrong replay that were taken already: of the first node that is wrong, which has right inputs."""
-        changed = {name for one in made for name in one.nodes}
-        first = next(node.name for node in self.observed.nodes if node.name in changed)
-        found = self.taken.get((first, tuple(one.mistake.id for one in made if first in one.nodes)))
-        return {} if found is None else {first: found}
+        tensors, walks, coarse = found
+        done = Expected({**self.tensors, **tensors}, {**self.walks, **walks})
+        try:
+            return Wrong(graph, [np.asarray(made_of(graph, done, claim)) for claim in self.claims], coarse)
+        except MISFIT:
+            return None
 
     def off(self, values: Sequence[Array]) -> float:
         """How far they are off the right ones at worst, in limits: up to 1 hardly anybody can tell them apart."""

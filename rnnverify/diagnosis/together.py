@@ -23,11 +23,12 @@ MOST = 1 << 23  # numbers that are held at once: beyond that the products are wh
 CACHED = 1 << 17  # numbers that a processor has at hand
 
 
-def together(walks: Mapping[Key, Walk]) -> dict[Key, Walked]:
+def together(walks: Mapping[Key, Walk], every_step: bool = False) -> dict[Key, Walked]:
     """Take those walks that can be taken side by side; the others are left out.
 
     Args:
         walks: about to be taken, in whatever order, by any key.
+        every_step: whether every state at every step is kept.
     """
     groups: dict[Hashable, list[Key]] = {}
     for key, walk in walks.items():
@@ -37,14 +38,15 @@ def together(walks: Mapping[Key, Walk]) -> dict[Key, Walked]:
     for keys in groups.values():
         keys.sort(key=lambda key: [id(function) for function in functions_of(walks[key])])  # the same side by side
         for some in parts_of([walks[key] for key in keys], keys):
-            done.update(zip(some, side_by_side([walks[key] for key in some]), strict=True))
+            done.update(zip(some, side_by_side([walks[key] for key in some], every_step), strict=True))
     return done
 
 
 def kind_of(walk: Walk) -> Hashable | None:
     """What walks must have in common; None where a walk goes its own way."""
     plain = walk.x.ndim == 3 and all(state.ndim == 2 for state in walk.states)
-    if type(walk) is not Walk or walk.mask is not None or not plain:
+    misfit = walk.mask is not None and walk.mask.shape != walk.x.shape[:2]  # it comes out when it is taken by itself
+    if type(walk) is not Walk or not plain or misfit:
         return None
     cell = walk.cell
     if type(cell).__module__.split(".")[1] != "layers" or not hasattr(cell, "recurrent_kernel"):
@@ -52,7 +54,8 @@ def kind_of(walk: Walk) -> Hashable | None:
     if any(function in MIXING for function in functions_of(walk)):
         return None
     weights = tuple((name, np.shape(value)) for name, value in vars(cell).items() if not callable(value))
-    return type(cell), weights, walk.x.shape, tuple(state.shape for state in walk.states)
+    masks = walk.mask is not None, walk.layer.zero_output_for_mask
+    return type(cell), weights, masks, walk.x.shape, tuple(state.shape for state in walk.states)
 
 
 def functions_of(walk: Walk) -> list[Any]:
@@ -68,9 +71,9 @@ def parts_of(walks: Sequence[Walk], keys: Sequence[Key]) -> list[Sequence[Key]]:
     return [keys[start : start + count] for start in range(0, len(keys), count)] if count > 1 else []
 
 
-def side_by_side(walks: Sequence[Walk]) -> list[Walked]:
+def side_by_side(walks: Sequence[Walk], every_step: bool) -> list[Walked]:
     """As `Walk.run`, for walks of one kind: states are (K, N, M), of K walks."""
-    timesteps = walks[0].x.shape[1]
+    first, timesteps = walks[0], walks[0].x.shape[1]
     shares: dict[tuple[int, ...], Array] = {}  # of walks that have the input and its weights in common
     for walk in walks:
         if share_of(walk) not in shares:
@@ -81,19 +84,23 @@ def side_by_side(walks: Sequence[Walk]) -> list[Walked]:
         np.stack(parts, dtype=np.float32, casting="same_kind")
         for parts in zip(*(walk.states for walk in walks), strict=True)
     )
-    sequence = np.empty((timesteps, *states[0].shape), dtype=states[0].dtype)
+    awake = None if first.mask is None else np.stack([walk.mask for walk in walks])  # type: ignore[misc] # (K, N, T)
+    output = np.zeros_like(states[0])
+    kept = [np.empty((timesteps, *state.shape), dtype=state.dtype) for state in states[: None if every_step else 1]]
     stretch = max(1, CACHED // (len(walks) * own[0][0].size))
     for t in range(timesteps):
         if t % stretch == 0:
             zx = np.stack([share[t : t + stretch] for share in own], axis=1)  # (t, K, N, gates * M)
-        states = cell.step(zx[t % stretch], states)
-        sequence[t] = states[0]
-    made = []
+        new = cell.step(zx[t % stretch], states)
+        states, output = first.after(new, states, output, None if awake is None else awake[..., t])
+        for array, made in zip(kept, (output, *states[1:]), strict=False):
+            array[t] = made
+    ended = []
     for index, walk in enumerate(walks):
-        put_out = np.swapaxes(sequence[:, index], 0, 1)
-        put_out = put_out if walk.layer.return_sequences else put_out[:, -1:]
-        made.append(Walked(put_out, tuple(state[index] for state in states)))
-    return made
+        put_out, *others = (np.swapaxes(array[:, index], 0, 1) for array in kept)
+        put_out = put_out if every_step or walk.layer.return_sequences else put_out[:, -1:]
+        ended.append(Walked(put_out, tuple(state[index] for state in states), tuple(others)))
+    return ended
 
 
 def share_of(walk: Walk) -> tuple[int, ...]:

@@ -65,18 +65,12 @@ class Graph:
                     done[Ref(node.name, index)] = output
         return done
 
-    def rerun(
-        self,
-        before: Mapping[Ref, Masked],
-        changed: Collection[str],
-        taken: Mapping[str, Sequence[Walked]] = MappingProxyType({}),
-    ) -> dict[Ref, Masked]:
+    def rerun(self, before: Mapping[Ref, Masked], changed: Collection[str]) -> dict[Ref, Masked]:
         """The same after some nodes have changed: what depends on none of them is taken from a run before that.
 
         Args:
             before: that run.
             changed: the nodes.
-            taken: of some nodes, of which nothing before them has changed, their walks, which were taken already.
         """
         stale = set(changed)
         done = {ref: before[ref] for ref in before if ref.node not in self.layers}
@@ -86,8 +80,7 @@ class Graph:
                     done.update({ref: output for ref, output in before.items() if ref.node == node.name})
                     continue
                 stale.add(node.name)
-                layer, call = self.layers[node.name], self.call(node, done, np.float64)
-                made = layer.outputs(call, taken[node.name]) if node.name in taken else layer(call)
+                made = self.layers[node.name](self.call(node, done, np.float64))
                 done.update({Ref(node.name, index): output for index, output in enumerate(made)})
         return done
 

@@ -52,18 +52,27 @@ class Walk:
                 zx = self.cell.project(by_time.reshape(-1, *features))
                 zx = zx.reshape(len(by_time), samples, *zx.shape[1:])
             new = self.cell.step(zx[t % stretch], states)
-            if self.mask is None:
-                states, output = new, new[0]
-            else:
-                awake = self.mask[:, t]
-                states = tuple(kept(awake, after, before) for after, before in zip(new, states, strict=True))
-                output = self.put_out(awake, new[0], output)
+            states, output = self.after(new, states, output, None if self.mask is None else self.mask[:, t])
             if sequenced:
                 sequence.append(output)
             if every_step:
                 others.append(states[1:])
         every_other = tuple(np.stack(one, axis=1) for one in zip(*others, strict=True))
         return Walked(np.stack(sequence if sequenced else [output], axis=1), states, every_other)
+
+    def after(self, new: States, states: States, output: Array, awake: Array | None) -> tuple[States, Array]:
+        """The states and the output after a step, masked or not.
+
+        Args:
+            new: the states that the cell makes of it, (N, ...) each.
+            states: those before it.
+            output: what the step before it put out.
+            awake: which samples are not masked, (N,) of bool; None where there is no mask.
+        """
+        if awake is None:
+            return new, new[0]
+        left = tuple(kept(awake, after, before) for after, before in zip(new, states, strict=True))
+        return left, self.put_out(awake, new[0], output)
 
     def put_out(self, awake: Array, h: Array, before: Array) -> Array:
         """What steps put out: h; where they are masked, the output before them again, or zero (zero_output_for_mask).

@@ -10,7 +10,7 @@ from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Layer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is one of its kind
 class Mistake:
     """A known wrong variant of the mathematics."""
 
