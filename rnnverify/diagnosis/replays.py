@@ -80,7 +80,8 @@ class Replays:
             wrong: dict[str, Layer] = {}
             for mistake, nodes in made:
                 tried = {
-                    node: made_in(wrong[node], mistake) if node in wrong else self.layer_of(mistake, node) for node in nodes
+                    node: made_in(wrong[node], mistake) if node in wrong else self.layer_of(mistake, node)
+                    for node in nodes
                 }
                 found = {node: layer for node, layer in tried.items() if layer is not None}
                 if not found:

@@ -10,7 +10,7 @@ from rnnverify.errors import SpecError
 from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.config_graph import InboundNode
 from rnnverify.keras_model.connection import connect
-from rnnverify.keras_model.probe import Trace
+from rnnverify.keras_model.predicting import Trace
 from rnnverify.keras_model.refusals import refusal
 from rnnverify.observation import Ref
 from rnnverify.spec.arguments import LayerArguments, NestedLayer, snake_case

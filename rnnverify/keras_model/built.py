@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -14,8 +14,11 @@ import numpy.typing as npt
 
 from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.config_graph import InboundNode
-from rnnverify.keras_model.probe import Trace, Watcher, predict, walks_of
+from rnnverify.keras_model.long_walks import LONG, long_walks_of, width_of
+from rnnverify.keras_model.predicting import Trace, arguments, predict
+from rnnverify.keras_model.probe import Watcher
 from rnnverify.keras_model.refusals import first_line
+from rnnverify.keras_model.walks import directions_of, walk_of
 from rnnverify.keras_model.weights import weight_names
 from rnnverify.observation import Asked, Node, Observation, Ref
 from rnnverify.observation.precision import rounded
@@ -39,6 +42,7 @@ class Built:
     )
     feed: Mapping[str, str] | None = None  # by which names it wants its inputs; None: in their order
     trace: Trace | None = None  # is done to a model before its first prediction
+    watchers: dict[frozenset[str], Watcher] = field(default_factory=dict)  # by the nodes whose walks are long ones
 
     def vocabularies(self) -> dict[str, int]:
         """For each input that an Embedding reads, how many ids all of those that read it have."""
@@ -66,26 +70,26 @@ class Built:
         Raises:
             RequestError: Keras cannot predict on these inputs; they or the weights are not all finite numbers.
         """
-        floatx, own = self.keras.config.floatx(), self.model if self.model is not None else self.watcher.model
+        watcher = self.watcher(self.long(x))
+        floatx, own = self.keras.config.floatx(), self.model if self.model is not None else watcher.model
         x = {name: cast(cast(array, floatx), own.compute_dtype) for name, array in x.items()}
         check_finite({f"the input {name!r}": array for name, array in x.items()})
         check_ids(x, self.vocabularies())
         self.check_weights()
-        samples, watched = len(next(iter(x.values()))), arguments(x)
         started = time.perf_counter()
         try:
             if self.model is None:
-                seen = self.watcher.look(watched, samples)
+                seen = watcher.look(x)
                 predictions = seen.outputs
             else:
-                fed = watched if self.feed is None else {key: x[name] for key, name in self.feed.items()}
-                predicted = predict(self.keras, self.model, fed, samples, self.trace)
+                fed = arguments(x) if self.feed is None else {key: x[name] for key, name in self.feed.items()}
+                predicted = predict(self.keras, self.model, fed, len(next(iter(x.values()))), self.trace)
                 predictions = [np.asarray(array) for array in self.keras.tree.flatten(predicted)]
         except Exception as error:  # whatever it is, this model cannot be run on these inputs
             raise RequestError(f"Keras cannot predict: {first_line(error)}") from None
         elapsed = time.perf_counter() - started
         if self.model is not None:
-            seen = self.watcher.look(watched, samples)
+            seen = watcher.look(x)
         return Observation(
             asked=asked,
             inputs=x,
@@ -109,18 +113,50 @@ class Built:
             weights = weights_of(layer)
             check_finite({f"the weight {weight!r} of layer {name!r}": array for weight, array in weights.items()})
 
+    def long(self, x: Mapping[str, Array]) -> frozenset[str]:
+        """The nodes whose walks are long ones, with these inputs."""
+        samples = max(len(array) for array in x.values())
+        timesteps = max((array.shape[1] for array in x.values() if array.ndim > 1), default=1)
+        lengths = {name: self.tensors[ref].shape[1] or timesteps for name, ref in self.walking.items()}
+        return frozenset(name for name in lengths if samples * lengths[name] * self.widths[name] > LONG)
+
     @cached_property
-    def watcher(self) -> Watcher:
-        """A model over the same tensors that returns them all, made once."""
+    def widths(self) -> Mapping[str, int]:
+        """How many numbers each node's walks hold at each step, of those that can be taken in stretches."""
+        found = {node.name: width_of(self.keras, self.layers[node.layer], *self.fed(node)) for node in self.nodes}
+        return {name: width for name, width in found.items() if width}
+
+    @cached_property
+    def walking(self) -> Mapping[str, Ref]:
+        """What those nodes walk over."""
+        return {node.name: node.inputs[0] for node in self.nodes if node.name in self.widths}
+
+    def fed(self, node: InboundNode) -> tuple[Any, list[Any]]:
+        """What a node is fed: its first input, and the states to start from."""
+        return self.tensors[node.inputs[0]], [self.tensors[ref] for ref in node.initial_state]
+
+    def watcher(self, long: frozenset[str] = frozenset()) -> Watcher:
+        """A model over the same tensors that returns them all, made once; with nodes whose walks are watched by themselves."""
+        if long not in self.watchers:
+            self.watchers[long] = self.watching(long)
+        return self.watchers[long]
+
+    def watching(self, long: frozenset[str]) -> Watcher:
         inputs = [self.tensors[Ref(given.name)] for given in self.inputs]
         fed = {given.name for given in self.inputs}
         tensors = {ref: tensor for ref, tensor in self.tensors.items() if ref.node not in fed}
-        walks = {}
+        walks, stretched = {}, {}
         for node in self.nodes:
-            x, states = self.tensors[node.inputs[0]], [self.tensors[ref] for ref in node.initial_state]
-            walks[node.name] = walks_of(self.keras, self.layers[node.layer], x, states, node.name)
+            layer, (x, states) = self.layers[node.layer], self.fed(node)
+            if node.name in long:
+                refs = node.inputs[0], node.initial_state
+                stretched[node.name] = long_walks_of(self.keras, layer, x, refs, node.name)
+                continue
+            mask = None if states else getattr(x, "_keras_mask", None)  # no implied one beside states
+            directions = directions_of(self.keras, layer, x, states, node.name)
+            walks[node.name] = [walk_of(self.keras, one, mask) for one in directions]
         outputs = [self.tensors[ref] for ref in self.outputs] if self.model is None else []
-        return Watcher(self.keras, inputs, outputs, tensors, walks, self.trace)
+        return Watcher(self.keras, inputs, outputs, tensors, walks, stretched, self.trace)
 
     @cached_property
     def configs(self) -> Mapping[str, Mapping[str, Any]]:
@@ -189,9 +225,3 @@ def cast(array: Array, precision: str) -> Array:
     values = rounded(array, precision)
     smallest = 2.0**-1022 if precision == "float64" else 2.0**-126
     return np.where(np.abs(values) < smallest, 0, values).astype(array.dtype)
-
-
-def arguments(arrays: Mapping[str, Array]) -> Any:
-    """Inputs in their order, as a model takes them: a list, or the only one."""
-    several = list(arrays.values())
-    return several if len(several) > 1 else several[0]

@@ -36,7 +36,7 @@ class Session:
 
     Specs that differ only in N, T, data, weights or seed share a Keras model, and what TensorFlow traced of it. Tracing is
     what costs: some tenths of a second. Everything else about a small spec takes milliseconds, as TensorFlow traces once for
-    all sizes (see `trace_for_any_size`), and the data-set machinery of `predict` is left out (see `probe.predict`).
+    all sizes (see `trace_for_any_size`), and the data-set machinery of `predict` is left out (see `predicting.predict`).
     """
 
     def __init__(self, known: Collection[str]) -> None:

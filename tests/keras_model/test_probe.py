@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import rnnverify
+from rnnverify.keras_model import built, long_walks
 from rnnverify.keras_model.models import taken_apart
 from rnnverify.layers.arrays import Array
 
@@ -31,7 +33,7 @@ def test_a_cell_of_the_user_s_own_is_watched_at_every_step(keras: Any, x: Array)
 
     layer = keras.layers.RNN(Sum(5), go_backwards=True)
     layer(x)
-    ((walked,),) = taken_apart(keras, layer, [x], []).watcher.look(x, len(x)).walks.values()
+    ((walked,),) = taken_apart(keras, layer, [x], []).watcher().look({"input": x}).walks.values()
     kernel = layer.get_weights()[0].astype(np.float64)
     np.testing.assert_allclose(walked.sequence, np.cumsum(x[:, ::-1] @ kernel, axis=1), atol=1e-5)
 
@@ -39,11 +41,53 @@ def test_a_cell_of_the_user_s_own_is_watched_at_every_step(keras: Any, x: Array)
 def test_stacked_cells_have_all_their_states(keras: Any, x: Array) -> None:
     layer = keras.layers.RNN([keras.layers.LSTMCell(4), keras.layers.GRUCell(2)])
     layer(x)
-    ((walked,),) = taken_apart(keras, layer, [x], []).watcher.look(x, len(x)).walks.values()
+    ((walked,),) = taken_apart(keras, layer, [x], []).watcher().look({"input": x}).walks.values()
     assert [state.shape for state in (walked.sequence, *walked.others)] == [(2, 6, 4), (2, 6, 4), (2, 6, 2)]
 
 
 def test_a_layer_without_steps_has_none(keras: Any, x: Array) -> None:
     layer = keras.layers.Dense(4)
     layer(x)
-    assert taken_apart(keras, layer, [x], []).watcher.look(x, len(x)).walks == {}
+    assert taken_apart(keras, layer, [x], []).watcher().look({"input": x}).walks == {}
+
+
+KINDS: dict[str, Any] = {
+    "SimpleRNN, sequences": [{"SimpleRNN": {"units": 5, "return_sequences": True}}],
+    "GRU": [{"GRU": {"units": 5}}, {"Dense": {"units": 2}}],
+    "LSTM, backwards": [{"LSTM": {"units": 5, "go_backwards": True, "return_state": True}}],
+    "Bidirectional": [
+        {"Bidirectional": {"layer": {"LSTM": {"units": 5, "return_sequences": True}}}},
+        {"GRU": {"units": 3}},
+    ],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_walk_is_the_same_in_stretches(monkeypatch: pytest.MonkeyPatch, kind: str, dtype: str) -> None:
+    """To the last bit, for more samples than a batch has, and with a stretch that is shorter than the others."""
+    spec: dict[str, Any] = {"N": 35, "T": 11, "D": 3, "layers": KINDS[kind], "dtype": dtype, "seed": 5}
+    if kind == "SimpleRNN, sequences":
+        spec["initial_state"] = "random"
+    whole = rnnverify.observe(rnnverify.spec.spec_from_mapping(spec))
+    monkeypatch.setattr(built, "LONG", 0)
+    monkeypatch.setattr(long_walks, "STRETCH", 32 * 4 * 10)
+    taken = []
+    own = long_walks.LongWalk.taken
+    monkeypatch.setattr(long_walks.LongWalk, "taken", lambda walk, *rest: taken.append(walk) or own(walk, *rest))
+    parts = rnnverify.observe(rnnverify.spec.spec_from_mapping(spec))
+    assert len(taken) == sum(map(len, whole.walks.values()))
+    for name, walks in whole.walks.items():
+        for one, other in zip(walks, parts.walks[name], strict=True):
+            np.testing.assert_array_equal(one.sequence, other.sequence)
+            for array, again in zip(one.others, other.others, strict=True):
+                np.testing.assert_array_equal(array, again)
+    assert rnnverify.verify(parts).passed
+
+
+def test_a_masked_walk_is_never_taken_in_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = [{"Embedding": {"input_dim": 9, "output_dim": 4, "mask_zero": True}}, {"GRU": {"units": 3}}]
+    monkeypatch.setattr(built, "LONG", 0)
+    monkeypatch.setattr(long_walks.LongWalk, "taken", None)
+    spec = {"N": 3, "T": 8, "layers": layers, "data": {"tokens": {"lengths": "random"}}}
+    assert rnnverify.verify(rnnverify.observe(rnnverify.spec.spec_from_mapping(spec))).passed

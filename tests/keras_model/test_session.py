@@ -56,7 +56,7 @@ def test_one_trace_does_for_every_size() -> None:
     for sizes in ({}, {"T": 9}, {"N": 1}, {"N": 40, "T": 1}, {"N": 300}):
         session.observe(spec(**sizes))
     assert session.built is not None
-    assert session.built.watcher.model.predict_function.experimental_get_tracing_count() == 1
+    assert session.built.watcher().model.predict_function.experimental_get_tracing_count() == 1
     assert session.built.model is None  # no other one is traced
 
 

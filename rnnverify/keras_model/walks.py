@@ -1,0 +1,98 @@
+"""The steps of Keras's recurrent layers, made visible. Works on Keras's objects without importing Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnverify.observation import Walked
+
+Array = npt.NDArray[Any]
+
+
+class Watched(NamedTuple):
+    """A walk through time, as a tensor of the graph: every state at every step, side by side."""
+
+    states: Any  # (N, T, M) in all
+    widths: tuple[int, ...]  # of each state
+
+
+class Direction(NamedTuple):
+    """A recurrent layer, perhaps one inside a Bidirectional, with what it is fed."""
+
+    layer: Any
+    x: Any
+    states: Sequence[Any]  # to start from, if they are given
+    name: str  # for its walk
+
+
+def directions_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -> list[Direction]:
+    """A recurrent layer, or both of a Bidirectional; none of other layers.
+
+    Args:
+        keras: the module.
+        layer: any layer of Keras's.
+        x: what it is fed, a tensor of a graph.
+        states: what it is given to start from, tensors too.
+        name: of its node.
+    """
+    half, named = len(states) // 2, f"of_{name.replace(':', '_')}"
+    if hasattr(layer, "forward_layer"):
+        as_handed = layer.dtype_policy.convert_input
+        x, *states = (as_handed(tensor, layer.autocast, layer.input_dtype) for tensor in (x, *states))
+        parts = [(layer.forward_layer, [*states[:half]]), (layer.backward_layer, [*states[half:]])]
+    else:
+        parts = [(layer, [*states])] if isinstance(layer, keras.layers.RNN) else []
+    return [Direction(original, x, start, f"walk_{index}_{named}") for index, (original, start) in enumerate(parts)]
+
+
+def walk_of(keras: Any, direction: Direction, mask: Any) -> Watched:
+    """Every state at every step of a walk: of a second layer around the same cell, and so with the same weights."""
+    original, x, start, name = direction
+    widths = widths_of(keras, original)
+    sibling = emitting_all(keras, original, widths, name)
+    return Watched(sibling(x, mask=mask, **({"initial_state": list(start)} if start else {})), widths)
+
+
+def widths_of(keras: Any, layer: Any) -> tuple[int, ...]:
+    """How many numbers each state of a recurrent layer has."""
+    return tuple(prod(state.shape[1:]) for state in keras.tree.flatten(layer.get_initial_state(1)))
+
+
+class EmittingAll:
+    """A cell that puts out what another one's states are after the step, side by side."""
+
+    def __init__(self, keras: Any, cell: Any, widths: Sequence[int]) -> None:
+        self.keras = keras
+        self.cell = cell
+        self.widths = widths
+        self.compute_dtype = cell.compute_dtype
+        self.state_size = cell.state_size
+        self.output_size = sum(widths)
+        if hasattr(cell, "get_initial_state"):
+            self.get_initial_state = cell.get_initial_state
+
+    def __call__(self, inputs: Any, states: Any, **options: Any) -> Any:
+        _, new = self.cell(inputs, states, **options)
+        pairs = zip(self.keras.tree.flatten(new), self.widths, strict=True)
+        flat = [self.keras.ops.reshape(state, (-1, width)) if len(state.shape) > 2 else state for state, width in pairs]
+        return (self.keras.ops.concatenate(flat, axis=-1) if flat[1:] else flat[0]), new
+
+    call = __call__  # by which Keras knows a cell
+
+
+def emitting_all(keras: Any, layer: Any, widths: Sequence[int], name: str, **changes: Any) -> Any:
+    """A recurrent layer that takes the same steps, and emits every state at every one of them."""
+    options = {key: getattr(layer, key) for key in ("go_backwards", "unroll", "zero_output_for_mask")} | changes
+    cell = EmittingAll(keras, layer.cell, widths)
+    return keras.layers.RNN(cell, return_sequences=True, name=name, dtype=layer.dtype_policy, **options)
+
+
+def walked(states: Array, widths: Sequence[int]) -> Walked:
+    """The states apart: views, so that nothing is held twice."""
+    h, *others = np.split(states, np.cumsum(widths)[:-1], axis=-1)
+    return Walked(h, others=tuple(others))
