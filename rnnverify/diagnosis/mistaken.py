@@ -78,9 +78,10 @@ def diagnose(
         return Diagnosis(verdict, judged.first, search.before, (), (), (), True)
     singles = list(search.singles([one for one in mistakes if not one.late]))
     explaining = [one for one in singles if search.explains(one)]
-    if not explaining:
-        singles += search.singles([one for one in mistakes if one.late])
-        explaining = [one for one in singles if search.explains(one)]
+    families = {one.made[0].mistake.family for one in explaining}  # the others of these may be ties
+    more = list(search.singles([one for one in mistakes if one.late and (not families or one.family in families)]))
+    explaining += [one for one in more if search.explains(one)]
+    singles += more
     complete = True
     if not explaining:
         explaining, complete = search.pairs(singles, effort, progress)
