@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from rnnverify import __version__
+from rnnverify.report.places import places_of
 from rnnverify.results import (
     Comparison,
     Diagnosis,
@@ -46,7 +47,11 @@ def compare_json(result: Comparison) -> str:
 def check_json(outcomes: Sequence[Outcome]) -> str:
     """What `check --format json` prints: the same object, and `errors` for the specs that could not be run."""
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
-    errors = [{"spec": o.spec, "message": o.error} for o in outcomes if o.error is not None]
+    errors = [
+        {"spec": one.spec, "message": one.error, "problems": [place._asdict() for place in places_of(one)]}
+        for one in outcomes
+        if one.error is not None
+    ]
     return dumped({**report(results), "errors": errors})
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rnnverify.layers.registry import LAYERS, inside_of
+from rnnverify.spec import words
 from rnnverify.spec.arguments import arguments_of, entries
 from rnnverify.spec.data import KINDS, SHORTHANDS
 from rnnverify.spec.keys import SpecKeys, ToleranceKeys, WeightKeys
@@ -19,23 +20,39 @@ SHORTHAND_SCHEMAS: dict[str, dict[str, Any]] = {
 
 def spec_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a spec."""
-    schema = mapping_schema(SpecKeys)
-    properties = schema["properties"]
-    properties["layers"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/layer"}}
-    properties["data"] = {"anyOf": [{"enum": [k for k in KINDS if k not in ("text", "chars", "file")]}, data_schema()]}
-    properties["weights"] = {"anyOf": [{"const": "keras"}, mapping_schema(WeightKeys)]}
-    properties["tolerance"] = mapping_schema(ToleranceKeys)
-    definitions = {f"{name} arguments": mapping_schema(arguments_of(name)) for name in entries()}
-    for name, layer in LAYERS.items():
-        for key in layer.layers_inside():
-            definitions[f"{name} arguments"]["properties"][key] = any_of(inside_of(layer))
-    definitions["layer"] = any_of(entries())
+    return {**head("spec"), **spec_mapping(), "$defs": definitions()}
+
+
+def head(which: str) -> dict[str, Any]:
+    """What each schema begins with."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "rnnverify spec",
-        **schema,
-        "$defs": definitions,
+        "$id": f"urn:rnnverify:{which}",
+        "title": f"rnnverify {which}",
     }
+
+
+def spec_mapping() -> dict[str, Any]:
+    """The keys of a spec; layers are in the `definitions`."""
+    schema = mapping_schema(SpecKeys, words.SPEC)
+    kinds = [kind for kind in KINDS if kind not in ("text", "chars", "file")]
+    wider: dict[str, dict[str, Any]] = {
+        "layers": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/layer"}},
+        "data": {"anyOf": [{"enum": kinds}, data_schema()]},
+        "weights": {"anyOf": [{"const": "keras"}, mapping_schema(WeightKeys, words.WEIGHTS)]},
+        "tolerance": mapping_schema(ToleranceKeys, words.TOLERANCE),
+    }
+    schema["properties"] |= {key: {"description": words.SPEC[key], **made} for key, made in wider.items()}
+    return schema
+
+
+def definitions() -> dict[str, Any]:
+    """Every layer with its arguments."""
+    made = {f"{name} arguments": mapping_schema(arguments_of(name), words.ARGUMENTS) for name in entries()}
+    for name, layer in LAYERS.items():
+        for key in layer.layers_inside():
+            made[f"{name} arguments"]["properties"][key] |= any_of(inside_of(layer))
+    return {**made, "layer": any_of(entries())}
 
 
 def any_of(names: Sequence[str]) -> dict[str, Any]:
@@ -44,10 +61,12 @@ def any_of(names: Sequence[str]) -> dict[str, Any]:
     return {"anyOf": [*([{"enum": bare}] if bare else []), *map(entry_schema, names)]}
 
 
-def mapping_schema(model: type[Arguments]) -> dict[str, Any]:
-    """One mapping of keys, without the titles that pydantic makes up."""
+def mapping_schema(model: type[Arguments], meaning: Mapping[str, str]) -> dict[str, Any]:
+    """One mapping of keys, each with what it means, without the titles that pydantic makes up."""
     schema = model.model_json_schema()
-    properties = {name: clean(field) for name, field in schema.get("properties", {}).items()}
+    properties = {
+        name: {"description": meaning[name], **clean(field)} for name, field in schema.get("properties", {}).items()
+    }
     return {
         "type": "object",
         "properties": properties,
@@ -77,10 +96,13 @@ def data_schema() -> dict[str, Any]:
     """One kind of data with its details: {uniform: {high: 2}}, {file: x.npy}."""
     properties: dict[str, Any] = {}
     for kind, model in KINDS.items():
-        details: list[dict[str, Any]] = [mapping_schema(model)]
+        details: list[dict[str, Any]] = [mapping_schema(model, words.DETAILS)]
         if kind in SHORTHANDS:
             details.append(SHORTHAND_SCHEMAS[kind])
-        properties[kind] = {"anyOf": [*details, *([] if required(model) else [{"type": "null"}])]}
+        properties[kind] = {
+            "description": words.DATA[kind],
+            "anyOf": [*details, *([] if required(model) else [{"type": "null"}])],
+        }
     return {
         "type": "object",
         "properties": properties,

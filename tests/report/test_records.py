@@ -125,7 +125,11 @@ def test_a_check_lists_what_could_not_be_run_beside_the_results() -> None:
     report = read(check_json(OUTCOMES))
     assert [record["spec"] for record in report["results"]] == ["a.yaml", "b.yaml", "c.yaml"]
     message = "d.yaml:4: M: expected a whole number; got 0\nd.yaml:5: K: expected a whole number; got 0"
-    assert report["errors"] == [{"spec": "d.yaml", "message": message}]
+    problems = [
+        {"file": "d.yaml", "line": line, "key": key, "message": "expected a whole number; got 0"}
+        for line, key in ((4, "M"), (5, "K"))
+    ]
+    assert report["errors"] == [{"spec": "d.yaml", "message": message, "problems": problems}]
     assert read(check_json(OUTCOMES[:1]))["errors"] == []
 
 

@@ -1,0 +1,116 @@
+"""What each key of a spec and of a grid means, in a few words: for editors, which show them beside the JSON schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+SPEC: Mapping[str, str] = MappingProxyType(
+    {
+        "N": "samples",
+        "T": "timesteps",
+        "D": "input features",
+        "M": "hidden units",
+        "K": "output units",
+        "layer": "the recurrent layer of a spec without `layers`: it has M units, and a Dense of K units follows",
+        "layers": "the model, layer by layer, in Keras's own class and argument names",
+        "model": "a saved model (.keras, .h5), or module:function that returns a keras.Model, in place of layers",
+        "data": "what the model is fed",
+        "weights": "where weights come from: by default Keras's initializers, with every bias drawn at random",
+        "initial_state": "what recurrent layers start from that are given no states",
+        "dtype": "the Keras dtype policy of all layers",
+        "seed": "of weights and data",
+        "tolerance": "a further demand on every output: |Keras - replay| <= atol + rtol |Keras|",
+        "candidate": "your own arithmetic, judged beside Keras: port.py:forward, outputs.npz or cmd:./port {inputs} {outputs}",
+    }
+)
+WEIGHTS: Mapping[str, str] = MappingProxyType(
+    {
+        "bias": "how biases are drawn: at random, since zeros hide mistakes, or as Keras does",
+        "file": "an .npz with every weight, named layer/weight",
+        "scale": "what kernels are multiplied with",
+    }
+)
+TOLERANCE: Mapping[str, str] = MappingProxyType(
+    {"atol": "what any element may be off", "rtol": "what it may be off for each unit of its own size"}
+)
+DATA: Mapping[str, str] = MappingProxyType(
+    {
+        "normal": "independent normal variables",
+        "uniform": "independent uniform variables",
+        "one_hot": "a random feature is 1 at every step, the others 0",
+        "tokens": "random token ids from 1 up; 0 pads sequences of random length",
+        "text": "documents, each word hashed to a token id, padded with 0 to T ids",
+        "chars": "texts over an alphabet, one one-hot vector a character",
+        "file": "an array in a .npy, .npz or .csv file",
+    }
+)
+DETAILS: Mapping[str, str] = MappingProxyType(
+    {
+        "mean": "of each number",
+        "scale": "the standard deviation",
+        "low": "the smallest number",
+        "high": "what all numbers are below",
+        "vocabulary": "what all ids are below; by default what the Embedding takes",
+        "padding": "whether padding comes before a sequence or after it",
+        "lengths": "whether sequences are all full, or of random length",
+        "documents": "a text each",
+        "alphabet": "distinct characters",
+        "texts": "all of one length",
+        "path": "of the file, from the spec's folder",
+        "key": "the name of an array in an .npz",
+    }
+)
+# A layer's arguments mean the same in every layer.
+ARGUMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "name": "the layer's name; by default Keras's, such as lstm_1",
+        "trainable": "without effect here",
+        "dtype": "the layer's own Keras dtype policy",
+        "inputs": "the earlier layers that it is called on; by default the one before it",
+        "initial_state": "the earlier layers, or their states (encoder.h), that it starts from",
+        "shape": "of the input, without the samples",
+        "units": "how many units it has",
+        "activation": "the activation function, by name",
+        "recurrent_activation": "the gates' activation function, by name",
+        "use_bias": "whether it has biases",
+        "return_sequences": "whether it returns the output of every step, and not of the last alone",
+        "return_state": "whether it returns its last states as well",
+        "go_backwards": "whether it reads the sequence from its end, and returns it in that order",
+        "unroll": "whether Keras builds the loop step by step; it computes the same",
+        "zero_output_for_mask": "whether masked steps put out zeros, and not the output before them again",
+        "reset_after": "whether the reset gate comes after the recurrent product, as in cuDNN",
+        "unit_forget_bias": "whether the forget gate's bias is drawn as 1",
+        "use_cudnn": "whether Keras may use cuDNN",
+        "layer": "the layer inside",
+        "backward_layer": "the layer that reads backwards; by default a copy of `layer`",
+        "merge_mode": "how both directions are put together; null returns both",
+        "input_dim": "how many token ids there are",
+        "output_dim": "how many numbers stand for each of them",
+        "mask_zero": "whether id 0 is padding, which later layers skip",
+        "mask_value": "steps in which all features are this are skipped",
+        "axis": "along which inputs are joined",
+        "n": "how many times the input is repeated",
+        "rate": "without effect at inference",
+        "dropout": "without effect at inference",
+        "recurrent_dropout": "without effect at inference",
+        "seed": "of dropout; without effect at inference",
+        **{
+            f"{weight}_{kind}": words
+            for weight in ("kernel", "recurrent", "bias", "embeddings", "activity")
+            for kind, words in (
+                ("initializer", "how Keras draws it"),
+                ("regularizer", "without effect at inference"),
+                ("constraint", "without effect at inference"),
+            )
+        },
+    }
+)
+GRID: Mapping[str, str] = MappingProxyType(
+    {
+        "base": "a spec, or the path of one",
+        "grid": "for some keys of the spec the values to try; points are the product, the last key fastest",
+        "sample": "how many points are drawn from the product; by default all are tried",
+        "seed_of_sample": "of that draw",
+    }
+)
