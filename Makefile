@@ -2,6 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# The environment is made anew where it is of another Python than the one that is asked for.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+MADE := .venv/python-$(VERSION)
 
 .PHONY: run test lint check bench ledger clean
 
@@ -30,13 +33,18 @@ ledger: .venv/installed
 clean:
 	rm -rf .venv
 
-.venv/bin/python:
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "rnnverify needs Python 3.11 or newer, and $(PYTHON) is $(or $(VERSION),not there);" \
+			"name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	rm -rf .venv
 	$(PYTHON) -m venv .venv
+	touch $@
 
-.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+.venv/installed: $(MADE) pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
 	touch $@
 
-.venv/tests-installed: .venv/bin/python pyproject.toml constraints.txt
+.venv/tests-installed: $(MADE) pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	touch $@ .venv/installed

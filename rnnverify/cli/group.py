@@ -13,6 +13,7 @@ from rnnverify import __version__
 from rnnverify.cli.blindspots import blindspots
 from rnnverify.cli.check import check
 from rnnverify.cli.compare import compare
+from rnnverify.cli.init import init
 from rnnverify.cli.mistakes import mistakes
 from rnnverify.cli.run import run
 from rnnverify.cli.schema import schema
@@ -68,6 +69,7 @@ def main() -> None:
 
     \b
     Examples:
+      rnnverify init lstm.yaml
       rnnverify run configs/lstm_softmax.yaml
       rnnverify run configs/lstm_softmax.yaml --set T=50 --format json
       rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward
@@ -77,6 +79,7 @@ def main() -> None:
     """
 
 
+main.add_command(init)
 main.add_command(run)
 main.add_command(check)
 main.add_command(compare)

@@ -45,8 +45,7 @@ def together(walks: Mapping[Key, Walk], every_step: bool = False) -> dict[Key, W
 def kind_of(walk: Walk) -> Hashable | None:
     """What walks must have in common; None where a walk goes its own way."""
     plain = walk.x.ndim == 3 and all(state.ndim == 2 for state in walk.states)
-    misfit = walk.mask is not None and walk.mask.shape != walk.x.shape[:2]  # it comes out when it is taken by itself
-    if type(walk) is not Walk or not plain or misfit:
+    if type(walk) is not Walk or not plain or not fits(walk):
         return None
     cell = walk.cell
     if type(cell).__module__.split(".")[1] != "layers" or not hasattr(cell, "recurrent_kernel"):
@@ -56,6 +55,12 @@ def kind_of(walk: Walk) -> Hashable | None:
     weights = tuple((name, np.shape(value)) for name, value in vars(cell).items() if not callable(value))
     masks = walk.mask is not None, walk.layer.zero_output_for_mask
     return type(cell), weights, masks, walk.x.shape, tuple(state.shape for state in walk.states)
+
+
+def fits(walk: Walk) -> bool:
+    """Whether its mask and states are those of its samples; where they are not, that comes out when it is taken by itself."""
+    masked = walk.mask is None or walk.mask.shape == walk.x.shape[:2]
+    return masked and all(len(state) == len(walk.x) for state in walk.states)
 
 
 def functions_of(walk: Walk) -> list[Any]:
