@@ -122,6 +122,13 @@ def load_grid(path: str, overrides: Sequence[Override] = ()) -> Grid:
     if not isinstance(source.value, dict):
         problems.add((), f"expected a mapping with `base` and `grid`, got {shown(source.value)}")
         problems.refuse()
+    if not {"base", "grid"} & source.value.keys() and set(source.value) & SpecKeys.model_fields.keys():
+        problems.add(
+            (),
+            f"a spec, and no grid; `rnnverify run {path}` verifies it. A grid is such as"
+            f" `{{base: {path}, grid: {{T: [1, 10]}}}}`",
+        )
+        problems.refuse()
     keys = problems.validate(GridKeys, source.value, (), None)
     problems.refuse()
     assert keys is not None

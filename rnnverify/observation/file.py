@@ -13,6 +13,7 @@ import numpy as np
 from rnnverify.errors import RequestError
 from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walked
 from rnnverify.observation.arrays_file import write_arrays
+from rnnverify.recognised import what_it_is
 
 if TYPE_CHECKING:
     from rnnverify.observation.observed import Array
@@ -110,6 +111,9 @@ def reading(path: str) -> Iterator[None]:
     except OSError as error:
         raise RequestError(f"{path}: cannot be read: {error.strerror or error}") from None
     except DAMAGE as error:
+        known = what_it_is(path)
+        if known is not None and not known.startswith("a saved observation"):
+            raise RequestError(f"{path}: expected a saved observation; this is {known}") from None
         raise RequestError(f"{path}: not a saved observation, or damaged: {str(error)[:120]}; save it anew") from None
 
 

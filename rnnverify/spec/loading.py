@@ -45,7 +45,15 @@ def load_spec(path: str, overrides: Sequence[Override] = ()) -> Spec:
     Raises:
         SpecError: with a line for every problem found: file:line: key: expected ..., got ...
     """
-    return validated(apply_overrides(source_of(path), overrides))
+    source = source_of(path)
+    try:
+        return validated(apply_overrides(source, overrides))
+    except SpecError as error:
+        if not source.of_grid:
+            raise
+        raise SpecError(
+            f"{error}\n{path}: this is the base of a grid, whose points `rnnverify sweep {path}` tries"
+        ) from None
 
 
 def source_of(path: str) -> Source:
@@ -77,7 +85,8 @@ def base_of(source: Source) -> Source:
     base = source.value["base"]
     if isinstance(base, str):
         raise SpecError(f"{source.file}: a grid for `rnnverify sweep`; its spec is {located(source.file, base)}")
-    return Source(source.file, base, {path[1:]: line for path, line in source.lines.items() if path[:1] == ("base",)})
+    lines = {path[1:]: line for path, line in source.lines.items() if path[:1] == ("base",)}
+    return Source(source.file, base, lines, of_grid=True)
 
 
 def is_grid(value: Any) -> bool:

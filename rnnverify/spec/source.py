@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from rnnverify.errors import SpecError
+from rnnverify.recognised import what_it_is
 
 Path = tuple[str | int, ...]  # the keys and indices that lead to a value
 
@@ -71,6 +72,7 @@ class Source:
     file: str
     value: Any
     lines: dict[Path, int | None] = field(default_factory=dict)
+    of_grid: bool = False  # whether it is what the points of a grid have in common
 
     def line(self, path: Path) -> int | None:
         """The line of the nearest key that leads to `path`; None for values that came from elsewhere."""
@@ -87,6 +89,8 @@ def read_source(path: str) -> Source:
         SpecError: it cannot be read, is not UTF-8 text, is not YAML, or uses what a spec has no use for.
     """
     try:
+        if known := what_it_is(path):
+            raise SpecError(f"{path}: expected a YAML file; this is {known}")
         if FilePath(path).is_dir():
             raise SpecError(
                 f"{path}: expected a YAML file, got a directory; `rnnverify check {path}` takes a directory"
