@@ -87,10 +87,8 @@ def archive(path: str) -> str | None:
     if "content.npy" in names:
         return f"a saved observation; `rnnverify run {path}` verifies it"
     if names and all(name.endswith(".npy") for name in names):
-        return (
-            f"an archive of arrays; `rnnverify compare SPEC --candidate {path}` judges them as somebody's outputs, and a spec takes it as"
-            f" data or as weights (`file: {os.path.basename(path)}`)"
-        )
+        judged = f"`rnnverify compare SPEC --candidate {path}` judges them as somebody's outputs"
+        return f"an archive of arrays; {judged}, and a spec takes it as data or as weights (`file: {os.path.basename(path)}`)"
     return None
 
 

@@ -59,7 +59,9 @@ def test_the_report_of_a_file_is_that_of_the_spec(spec: Path, tmp_path: Path) ->
     saved = tmp_path / "o.npz"
     first = json.loads(run(spec, "--format", "json", "--save-observation", saved).stdout)
     second = json.loads(run(saved, "--format", "json").stdout)
-    first["results"][0]["seconds"] = second["results"][0]["seconds"] = None
+    for report in (first, second):
+        report["results"][0]["seconds"] = None
+        report["results"][0]["blind_spots"] = None  # looked for if there is time; and a file leaves less to be changed
     assert first == second
 
 

@@ -95,7 +95,7 @@ def test_a_tag_is_refused_and_nothing_is_made_of_it(text: str, fragments: tuple[
         ("# caf\u00e9\nN: 1\n".encode("latin-1"), "got byte 0xe9 at offset 5"),
         (b"N: 1\0\n", "U+0000"),
         (bytes(range(256)), "expected UTF-8 text"),
-        (b"\x93NUMPY\x01\x00v\x00{}", "expected UTF-8 text"),
+        (b"\x93NUMPY\x01\x00v\x00{}", "expected a YAML file; this is an array"),
     ],
 )
 def test_a_file_that_is_no_text_is_refused(raw: bytes, fragment: str) -> None:
