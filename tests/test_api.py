@@ -276,3 +276,21 @@ def test_sweep_runs_every_point_once_and_goes_on_where_it_stopped(tmp_path: Path
 def test_sweep_runs_in_one_place(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="either workers, for this machine, or a scheduler"):
         rnnverify.sweep("grid.yaml", tmp_path, workers=2, scheduler="tcp://127.0.0.1:1")
+
+
+def test_a_path_will_do_for_what_stands_in_the_file(tmp_path: Path) -> None:
+    path, seen = tmp_path / "small.yaml", tmp_path / "seen.npz"
+    path.write_text("N: 2\nT: 4\nD: 3\nM: 5\nK: 2\n")
+    observed = rnnverify.observe(path)
+    rnnverify.save_observation(observed, str(seen))
+    for target in (path, str(path), seen):
+        assert rnnverify.verify(target).passed
+        assert rnnverify.blind_spots(target).spots
+        assert rnnverify.trace(target)["simple_rnn"]["h"].shape == (2, 4, 5)
+        assert rnnverify.compare(target, observed.predictions[0]).passed
+    with pytest.raises(rnnverify.RequestError, match="no such file"):
+        rnnverify.verify("none.keras")
+    with pytest.raises(rnnverify.RequestError, match="expected something to observe"):
+        rnnverify.observe(seen)
+    with pytest.raises(rnnverify.RequestError, match="expected no x beside a spec"):
+        rnnverify.verify(path, observed.inputs["input"])

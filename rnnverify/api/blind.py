@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from rnnverify.api.observing import observation_of
+from rnnverify.api.observing import observation_of, read
 from rnnverify.diagnosis import blind_spots as search
 from rnnverify.diagnosis.variations import Free
 from rnnverify.observation import Observation
@@ -47,7 +47,7 @@ def blind_spots(target: Any, x: Any = None, *, allow_code: bool = False) -> Blin
     """The known mistakes whose outputs could not be told from the right ones.
 
     Args:
-        target: a Spec, a built keras.Model, one built Keras layer, or what Keras was observed to do.
+        target: a Spec, a built keras.Model, one built Keras layer, what Keras was observed to do, or the path of a file.
         x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
         allow_code: whether a function that a spec names, to return the model, may be run.
 
@@ -58,6 +58,7 @@ def blind_spots(target: Any, x: Any = None, *, allow_code: bool = False) -> Blin
     Raises:
         RequestError: the target cannot be built, fed or replayed; the message says what to do.
     """
+    target = read(target)
     observed = observation_of(target, x, allow_code)
     found = search.blind_spots(observed, free(target))
     assert found is not None  # it had all the time it takes

@@ -45,7 +45,7 @@ def compare(
     """Hold somebody else's implementation against the replay, and say which known mistake it made. Keras is verified beside it.
 
     Args:
-        target: a Spec, a built keras.Model, one built Keras layer, or what Keras was observed to do.
+        target: a Spec, a built keras.Model, one built Keras layer, what Keras was observed to do, or the path of a file.
         candidate: a function of (x, weights), called with the inputs and, by layer, lists as get_weights() gives them, which
             returns the model's output, a list of its outputs, or a mapping of tensors by name; such arrays themselves; or as on
             the command line `port.py:forward`, `outputs.npz`, `cmd:./port {inputs} {outputs}`. Names are those of the report,

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from rnnverify.errors import RequestError
 from rnnverify.keras_model.session import Session, observe_model
 from rnnverify.layers.registry import LAYERS
 from rnnverify.observation import Observation
+from rnnverify.observation.file import load_observation
+from rnnverify.spec import load_spec
 from rnnverify.spec.consent import check_consent
 from rnnverify.spec.model import Spec
+
+
+def read(target: Any) -> Any:
+    """What stands in a file, where a path is given: a spec, or of an .npz what Keras was observed to do.
+
+    Raises:
+        RequestError: it cannot be read.
+    """
+    if not isinstance(target, str | os.PathLike):
+        return target
+    path = os.fspath(target)
+    return load_observation(path) if path.lower().endswith(".npz") else load_spec(path)
 
 
 def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation:
     """Have Keras predict, and write down everything that it did. What `verify` verifies.
 
     Args:
-        target: a Spec, a built keras.Model (Sequential or functional), or one built Keras layer.
+        target: a Spec or its path, a built keras.Model (Sequential or functional), or one built Keras layer.
         x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
         allow_code: whether a function that a spec names, to return the model, may be run.
 
@@ -26,6 +41,9 @@ def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation
     Raises:
         RequestError: the target cannot be built or fed; the message says what to do.
     """
+    target = read(target)
+    if isinstance(target, Observation):
+        raise RequestError("expected something to observe: a spec, a model or a layer; got an observation")
     if isinstance(target, Spec):
         if x is not None:
             raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
@@ -42,6 +60,7 @@ def observation_of(target: Any, x: Any, allow_code: bool) -> Observation:
     Raises:
         RequestError: as `observe`; or there is an x beside an observation.
     """
+    target = read(target)
     if not isinstance(target, Observation):
         return observe(target, x, allow_code)
     if x is not None:

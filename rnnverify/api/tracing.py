@@ -15,7 +15,7 @@ def trace(target: Any, x: Any = None, *, allow_code: bool = False) -> Trace:
     """Every gate and state at every step, as the free-running float64 replay computes them.
 
     Args:
-        target: a Spec, a built keras.Model, one built Keras layer, or what Keras was observed to do.
+        target: a Spec, a built keras.Model, one built Keras layer, what Keras was observed to do, or the path of a file.
         x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
         allow_code: whether a function that a spec names, to return the model, may be run.
 

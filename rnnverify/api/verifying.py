@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from rnnverify.api.blind import Patience
-from rnnverify.api.observing import observation_of
+from rnnverify.api.observing import observation_of, read
 from rnnverify.candidates.registry import Options, candidate_of
 from rnnverify.diagnosis.comparison import compared
 from rnnverify.diagnosis.explanation import explained
@@ -28,7 +28,7 @@ def verify(
 
     Args:
         target: a Spec, a built keras.Model (Sequential or functional), one built Keras layer, or what Keras was observed to
-            do, for which Keras is not needed.
+            do, for which Keras is not needed; or the path of a spec, a saved model, a saved observation.
         x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
         atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|, in place of the spec's.
         allow_code: whether what a spec names may be run, where it is code: a candidate, or a function that returns the model.
@@ -40,7 +40,7 @@ def verify(
     Raises:
         RequestError: the target cannot be built, fed or replayed; the message says what to do.
     """
-    wanted = demanded(atol, rtol)
+    wanted, target = demanded(atol, rtol), read(target)
     if isinstance(target, Spec):
         check_consent(target, allow_code)
     observed = with_tolerance(observation_of(target, x, allow_code), wanted)
