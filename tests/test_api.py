@@ -107,7 +107,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     [
         (lambda keras: keras.Sequential([keras.layers.Dense(2)]), "has no fixed graph"),
         (lambda keras: keras.layers.LSTM(2), "has no weights yet"),
-        (lambda keras: "model.keras", "expected a keras.Model, a Keras layer or a spec, got str"),
+        (lambda keras: 3, "expected a keras.Model, a Keras layer or a spec, got int"),
+        (lambda keras: "model.keras", "model.keras: no such file"),
         (
             lambda keras: keras.Sequential([keras.Input((9, 3)), keras.layers.LSTM(2)]),
             r"\(N, \*\(9, 3\)\), got an array",
