@@ -20,6 +20,7 @@ from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Layer, Masked
 from rnnverify.observation import Node, Observation, Ref
 from rnnverify.results import LayerResult, OutputResult, Parting, Verification
+from rnnverify.verification.known_faults import known_fault
 from rnnverify.verification.outputs import absolute_error, compare_outputs, label
 from rnnverify.verification.steps import Checked, check_nodes
 from rnnverify.verification.tally import Tally
@@ -54,6 +55,7 @@ def judge(observed: Observation) -> Judged:
     exact = graph.run(observed.inputs)
     outputs, judged_alone = compare_outputs(observed, graph, exact, asked.tolerance, steps_right)
     found = [tally.first for tally in (*tallies.values(), *judged_alone.values()) if tally.first is not None]
+    first = found[0] if found else None
     amplification = amplified(outputs, tallies)
     result = Verification(
         spec=asked.spec,
@@ -64,13 +66,18 @@ def judge(observed: Observation) -> Judged:
             summarise(node, graph.layers[node.name], tallies[node.name], observed.emitted[Ref(node.name)].shape)
             for node in observed.nodes
         ),
-        first_divergence=found[0] if found else None,
+        first_divergence=first,
         amplification=amplification,
         parting=parting(observed, graph, exact, tallies)
         if steps_right and amplification is not None and amplification > AMPLIFIED
         else None,
         tolerance=asked.tolerance,
-        notes=(*unheeded_masks(observed.nodes, graph, exact), *another_run(judged_alone), *to_one_side(tallies)),
+        notes=(
+            *unheeded_masks(observed.nodes, graph, exact),
+            *another_run(judged_alone),
+            *to_one_side(tallies),
+            *known_fault(first, graph.layers.get(first.layer) if first is not None else None),
+        ),
         untested=tuple(dict.fromkeys(untested(graph, tallies, judged_alone))),
         environment=observed.environment,
         seconds={**observed.seconds, "replay": time.perf_counter() - started},

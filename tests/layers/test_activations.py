@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+import rnnverify
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ACTIVATIONS, activation
 from tests.layers.against_keras import EXACT, SINGLE, Array, layers_in, softmax_of_one_unit_is_meant
@@ -166,3 +167,13 @@ def test_another_activation_is_refused_by_name(name: Any) -> None:
     message = f"the activation {name!r} is not implemented by the replay; those that are: celu, elu, exponential, gelu"
     with pytest.raises(UnsupportedError, match=re.escape(message)):
         activation(name)
+
+
+def test_a_mismatch_by_keras_s_own_sparsemax_says_so(keras: Any) -> None:
+    x = np.random.default_rng(3).standard_normal((5, 6, 4)).astype(np.float32)
+    for activation, told in (("sparsemax", True), ("softmax", False)):
+        given = keras.Input((6, 4))
+        inner = keras.layers.Dense(3, activation=activation, name=f"head_{activation}")
+        result = rnnverify.verify(keras.Model(given, keras.layers.TimeDistributed(inner, name="heads")(given)), x)
+        assert result.passed != told
+        assert any("sparsemax, which Keras computes wrongly" in note for note in result.notes) == told
