@@ -9,8 +9,8 @@ from rnnverify.layers.layer import Layer
 from rnnverify.results import Divergence
 
 SPARSEMAX = (
-    "its activation is sparsemax, which Keras computes wrongly where more than one value is in the support (it adds up the running"
-    " sums of them): what it gives does not add up to 1. The replay's does; until Keras is mended, choose another activation"
+    "its activation is sparsemax, which Keras computes wrongly where more than one value is in the support (it adds up"
+    " their running sums): what it gives does not add up to 1. The replay's does; until Keras is mended, choose another activation"
 )
 
 

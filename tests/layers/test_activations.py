@@ -171,9 +171,9 @@ def test_another_activation_is_refused_by_name(name: Any) -> None:
 
 def test_a_mismatch_by_keras_s_own_sparsemax_says_so(keras: Any) -> None:
     x = np.random.default_rng(3).standard_normal((5, 6, 4)).astype(np.float32)
-    for activation, told in (("sparsemax", True), ("softmax", False)):
+    for name, told in (("sparsemax", True), ("softmax", False)):
         given = keras.Input((6, 4))
-        inner = keras.layers.Dense(3, activation=activation, name=f"head_{activation}")
+        inner = keras.layers.Dense(3, activation=name, name=f"head_{name}")
         result = rnnverify.verify(keras.Model(given, keras.layers.TimeDistributed(inner, name="heads")(given)), x)
         assert result.passed != told
         assert any("sparsemax, which Keras computes wrongly" in note for note in result.notes) == told
