@@ -59,6 +59,7 @@ def disagreements(observed: Observation) -> Iterator[tuple[str, set[str], set[st
     """The mistakes of which not the same layers are blind by the search and by brute force."""
     graph = Graph(observed.nodes)
     look = search.Look(observed, Free())
+    look.make(MISTAKES)  # as the search does
     for mistake in MISTAKES:
         nodes = places(observed, graph, mistake)
         found = {name for name in nodes if look.hidden(mistake, name, look.right)}

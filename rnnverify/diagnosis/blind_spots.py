@@ -67,7 +67,7 @@ class Look:
 
     def found(self, mistakes: Sequence[Mistake]) -> BlindSpots:
         self.check_enough(mistakes)
-        self.right.take_together((Made(one, (node.name,)),) for one in mistakes for node in self.right.nodes_of(one))
+        self.make(mistakes)
         known = 0
         spots, equivalent = [], []
         needed: dict[Variation, None] = {}
@@ -87,6 +87,10 @@ class Look:
                 spots.append(BlindSpot(mistake.id, mistake.says, tuple(blind), reason, written(by)))
         change = written(needed) if needed else None
         return BlindSpots(self.observed.asked.spec, known, tuple(spots), tuple(equivalent), change)
+
+    def make(self, mistakes: Sequence[Mistake]) -> None:
+        """Make each in each layer by itself, all at once: quicker than one by one, when it is looked whether they show."""
+        self.right.take_together((Made(one, (node.name,)),) for one in mistakes for node in self.right.nodes_of(one))
 
     def check_enough(self, mistakes: Sequence[Mistake]) -> None:
         """Begin nothing that cannot be ended: every mistake takes a replay, from the layer on that it is made in."""

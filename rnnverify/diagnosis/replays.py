@@ -26,7 +26,7 @@ class Wrong(NamedTuple):
 
     graph: Graph
     values: list[Array]  # of the tensors that are looked at
-    coarse: bool  # whether it comes of walks in float32
+    coarse: bool  # whether it comes of walks that were taken side by side
 
 
 class Replays:
@@ -94,7 +94,12 @@ class Replays:
     @cached_property
     def reruns(self) -> Reruns:
         """Those wrong replays that were taken together."""
-        return Reruns(self.observed, self.graph_of, self.tensors, self.watched)
+        return self.no_reruns()
+
+    def no_reruns(self) -> Reruns:
+        """None taken yet. Side by side they are taken as precisely as the limits are narrow."""
+        kind = np.float64 if "float64" in self.graph.precisions.values() else np.float32
+        return Reruns(self.observed, self.graph_of, self.tensors, self.watched, kind)
 
     @cached_property
     def walks(self) -> dict[str, Sequence[Walked]]:
@@ -122,7 +127,7 @@ class Replays:
             return None
         reruns = self.reruns
         if exact or not reruns.knows(made):
-            reruns = Reruns(self.observed, self.graph_of, self.tensors, self.watched)
+            reruns = self.no_reruns()
             reruns.reach([made], coarse=False)
         found = reruns.found(made)
         if found is None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnnverify.diagnosis.together import together
+from rnnverify.diagnosis.together import Kind, together
 from rnnverify.errors import RequestError
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs
@@ -38,7 +38,7 @@ class Reached(NamedTuple):
 
     outputs: Outputs
     walks: Sequence[Walked]  # with every step, where the node's states are looked at
-    coarse: bool  # whether walks were taken in float32, its own or some before it
+    coarse: bool  # whether walks were taken side by side, its own or some before it
 
 
 class Begun(NamedTuple):
@@ -58,6 +58,7 @@ class Reruns:
         graph_of: the model with some mistakes in it.
         right: every tensor of the right replay, in float64.
         watched: the nodes whose states are looked at.
+        kind: what walks are computed in that are taken side by side.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class Reruns:
         graph_of: Callable[[Key], Graph | None],
         right: Mapping[Ref, Masked],
         watched: Collection[str],
+        kind: Kind,
     ) -> None:
         self.nodes, self.graph_of, self.right, self.watched = observed.nodes, graph_of, right, watched
+        self.kind = kind
         self.before: dict[str, set[str]] = {}  # the nodes that each depends on, itself among them
         for node in self.nodes:
             fed = [self.before.get(ref.node, set()) for ref in (*node.inputs, *node.initial_state)]
@@ -87,7 +90,7 @@ class Reruns:
 
         Args:
             several: mistakes that are made at once, one after the other.
-            coarse: whether walks are taken side by side, in float32, where they can be.
+            coarse: whether walks are taken side by side, where they can be.
         """
         if self.held > HELD // 2:
             self.known.clear()
@@ -99,7 +102,7 @@ class Reruns:
                 begun = {key: self.begun(node, key) for key in keys if (node.name, key) not in self.known}
                 able = {key: one for key, one in begun.items() if one is not None}
                 walks = {(key, at): walk for key, one in able.items() for at, walk in enumerate(one.walks)}
-                done = together(walks, node.name in self.watched) if coarse else {}
+                done = together(walks, self.kind, node.name in self.watched) if coarse else {}
                 for key, one in begun.items():
                     self.keep(node, key, None if one is None else self.ended(node, key, one, done))
 

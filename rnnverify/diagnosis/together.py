@@ -2,7 +2,8 @@
 
 A port that reads its weights otherwise takes the same walk with other numbers, and one that takes x or the states otherwise
 does too. On small models a step costs what its calls of NumPy cost, however many numbers they are for: so such walks are taken
-side by side, along an axis before the samples. In float32, as it is to tell which of them are worth a closer look.
+side by side, along an axis before the samples. In float32 where the model computes in no wider precision, as it is to tell which
+of them are worth a closer look.
 """
 
 from __future__ import annotations
@@ -19,30 +20,32 @@ from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
 
 Key = TypeVar("Key", bound=Hashable)
+Kind = type[np.floating[Any]]
 MOST = 1 << 23  # numbers that are held at once: beyond that the products are what takes time, and nothing is gained
 CACHED = 1 << 17  # numbers that a processor has at hand
 
 
-def together(walks: Mapping[Key, Walk], every_step: bool = False) -> dict[Key, Walked]:
+def together(walks: Mapping[Key, Walk], kind: Kind = np.float32, every_step: bool = False) -> dict[Key, Walked]:
     """Take those walks that can be taken side by side; the others are left out.
 
     Args:
         walks: about to be taken, in whatever order, by any key.
+        kind: what they are computed in.
         every_step: whether every state at every step is kept.
     """
     groups: dict[Hashable, list[Key]] = {}
     for key, walk in walks.items():
-        if (kind := kind_of(walk)) is not None:
-            groups.setdefault(kind, []).append(key)
+        if (alike := what_is_alike(walk)) is not None:
+            groups.setdefault(alike, []).append(key)
     done: dict[Key, Walked] = {}
     for keys in groups.values():
         keys.sort(key=lambda key: [id(function) for function in functions_of(walks[key])])  # the same side by side
         for some in parts_of([walks[key] for key in keys], keys):
-            done.update(zip(some, side_by_side([walks[key] for key in some], every_step), strict=True))
+            done.update(zip(some, side_by_side([walks[key] for key in some], kind, every_step), strict=True))
     return done
 
 
-def kind_of(walk: Walk) -> Hashable | None:
+def what_is_alike(walk: Walk) -> Hashable | None:
     """What walks must have in common; None where a walk goes its own way."""
     plain = walk.x.ndim == 3 and all(state.ndim == 2 for state in walk.states)
     if type(walk) is not Walk or not plain or not fits(walk):
@@ -76,18 +79,17 @@ def parts_of(walks: Sequence[Walk], keys: Sequence[Key]) -> list[Sequence[Key]]:
     return [keys[start : start + count] for start in range(0, len(keys), count)] if count > 1 else []
 
 
-def side_by_side(walks: Sequence[Walk], every_step: bool) -> list[Walked]:
+def side_by_side(walks: Sequence[Walk], kind: Kind, every_step: bool) -> list[Walked]:
     """As `Walk.run`, for walks of one kind: states are (K, N, M), of K walks."""
     first, timesteps = walks[0], walks[0].x.shape[1]
     shares: dict[tuple[int, ...], Array] = {}  # of walks that have the input and its weights in common
     for walk in walks:
         if share_of(walk) not in shares:
-            shares[share_of(walk)] = projected(walk)
+            shares[share_of(walk)] = projected(walk, kind)
     own = [shares[share_of(walk)] for walk in walks]
-    cell: Any = stacked([walk.cell for walk in walks])
+    cell: Any = stacked([walk.cell for walk in walks], kind)
     states = tuple(
-        np.stack(parts, dtype=np.float32, casting="same_kind")
-        for parts in zip(*(walk.states for walk in walks), strict=True)
+        np.stack(parts, dtype=kind, casting="same_kind") for parts in zip(*(walk.states for walk in walks), strict=True)
     )
     awake = None if first.mask is None else np.stack([walk.mask for walk in walks])  # type: ignore[misc] # (K, N, T)
     output = np.zeros_like(states[0])
@@ -116,14 +118,14 @@ def share_of(walk: Walk) -> tuple[int, ...]:
     return id(walk.x), *map(id, own)
 
 
-def projected(walk: Walk) -> Array:
+def projected(walk: Walk, kind: Kind) -> Array:
     """The input's share of every step, (T, N, gates * M)."""
     by_time = np.swapaxes(walk.x, 0, 1)
-    made = walk.cell.project(by_time.reshape(-1, *walk.x.shape[2:])).astype(np.float32)
+    made = walk.cell.project(by_time.reshape(-1, *walk.x.shape[2:])).astype(kind)
     return made.reshape(*by_time.shape[:2], *made.shape[1:])
 
 
-def stacked(cells: Sequence[Any]) -> Any:
+def stacked(cells: Sequence[Any], kind: Kind) -> Any:
     """A cell whose recurrent weights have an axis before their own, so that each walk meets its own; functions likewise."""
     made: dict[str, Any] = {}
     for field in fields(cells[0]):
@@ -131,7 +133,7 @@ def stacked(cells: Sequence[Any]) -> Any:
         if callable(values[0]):
             made[field.name] = piecewise(values)
         elif field.name.startswith("recurrent_") and np.ndim(values[0]):
-            arrays = np.stack(values, dtype=np.float32, casting="same_kind")
+            arrays = np.stack(values, dtype=kind, casting="same_kind")
             made[field.name] = (
                 arrays if arrays.ndim > 2 else arrays[:, np.newaxis]
             )  # a bias is the same for all samples

@@ -10,7 +10,7 @@ from rnnverify.results import Divergence
 
 SPARSEMAX = (
     "its activation is sparsemax, which Keras computes wrongly where more than one value is in the support (it adds up"
-    " their running sums): what it gives does not add up to 1. The replay's does; until Keras is mended, choose another activation"
+    " their running sums): its outputs do not add up to 1; choose another activation until Keras is mended"
 )
 
 

@@ -21,9 +21,9 @@ def spots_of(**spec: Any) -> dict[str, Any]:
     return {spot.id: spot for spot in found.spots}
 
 
-@pytest.mark.parametrize("seed", [1, 12, 25, 26])
+@pytest.mark.parametrize("seed", [1, 6, 12, 14, 25, 26])
 def test_they_are_what_brute_force_finds(seed: int) -> None:
-    """Over 100 seeds: benchmarks/blind_spots.py."""
+    """Two of these models compute in float64. Over 100 seeds: benchmarks/blind_spots.py."""
     assert list(disagreements(rnnverify.observe(spec_of(seed)))) == []
 
 
