@@ -28,7 +28,9 @@ class WrongRequest(click.ClickException):
     exit_code = 2
 
     def show(self, file: IO[str] | None = None) -> None:
-        click.echo(self.message, err=True)
+        from rnnverify.report.screen import fitted
+
+        click.echo(fitted(self.message, sys.stderr), err=True)
 
 
 class Group(click.Group):

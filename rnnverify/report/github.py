@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rnnverify.report.lines import gist, summary_line
+from rnnverify.report.lines import summary_line, told
 from rnnverify.results import Outcome
+from rnnverify.text import cleaned
 
 
 def github_commands(outcomes: Sequence[Outcome]) -> str:
@@ -14,10 +15,11 @@ def github_commands(outcomes: Sequence[Outcome]) -> str:
     commands = []
     for outcome in outcomes:
         if not outcome.passed:
-            line = re.match(re.escape(outcome.spec) + r":(\d+):", outcome.error or "")
-            where = f"file={escaped(outcome.spec, ',:')}" + (f",line={line[1]}" if line else "")
+            file = cleaned(outcome.spec)
+            line = re.match(re.escape(file) + r":(\d+):", outcome.error or "")
+            where = f"file={escaped(file, ',:')}" + (f",line={line[1]}" if line else "")
             title = f"rnnverify {outcome.verdict}"
-            commands.append(f"::error {where},title={title}::{escaped(outcome.error or gist(outcome))}")
+            commands.append(f"::error {where},title={title}::{escaped(told(outcome))}")
     return "\n".join([*commands, summary_line(outcomes).plain])
 
 
