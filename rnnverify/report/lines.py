@@ -30,7 +30,12 @@ def told(outcome: Outcome) -> str:
 def outcome_table(outcomes: Sequence[Outcome]) -> Table:
     """The same as a table."""
     rows = (
-        row(outcome.verdict, outcome.spec, gist(outcome), style=STYLES[outcome.verdict] if not outcome.passed else "")
+        row(
+            outcome.verdict,
+            outcome.spec,
+            gist(outcome),
+            style="" if outcome.passed else STYLES[outcome.verdict].removeprefix("bold "),
+        )
         for outcome in outcomes
     )
     return Table((Column("verdict"), Column("spec"), Column("", words=True)), tuple(rows))

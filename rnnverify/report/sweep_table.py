@@ -104,7 +104,6 @@ def picture_of(records: Sequence[Record], axes: Mapping[str, Sequence[Any]]) -> 
     )
     yield Line(f"max |error|, the worst over all else: {down} down, {across} across")
     yield Table(tuple(headings), tuple(cells), folds=True)
-    yield Line()
 
 
 def cell(error: float | None, low: float, high: float) -> str:

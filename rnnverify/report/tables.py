@@ -15,7 +15,8 @@ from rich.text import Text
 from rnnverify.report.parts import ASCII, FURTHER_IN, WORD, Line, in_pieces, wrapped
 from rnnverify.text import cleaned
 
-LEAST_WORDS = 12  # columns that a cell of words has at least, and a name that is broken
+LEAST = 12  # columns that a cell of words has at least, and a name that is broken
+EASY = 25  # columns in which words are easily read
 RULE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 PLAIN_RULE = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
@@ -77,19 +78,17 @@ class Table:
         """What is shown in so many columns."""
         table, left_out = self, []
         for step in self.narrower:
-            if table.least <= width:
-                break
-            if isinstance(step, str):
+            if isinstance(step, str) and table.least() > width:
                 table = table.without(step)
                 left_out.append(step)
-            else:
+            elif not isinstance(step, str) and table.least(EASY) > width:
                 for lower, upper in step.items():
                     table = table.stacked(lower, upper)
-        if table.least > width:
+        if table.least() > width:
             table = replace(table, broken=True)
         if self.folds:
             yield from table.folded(width)
-        elif table.least <= width:
+        elif table.least() <= width:
             yield table
         else:
             yield from self.listed(width)
@@ -97,25 +96,23 @@ class Table:
         if left_out:
             yield Line(f"left out for want of width: {', '.join(left_out)}", style="dim", indent=1)
 
-    @property
-    def least(self) -> int:
-        """The narrowest that it can be."""
-        return sum(map(self.least_of, range(len(self.columns)))) + len(self.columns)
+    def least(self, words: int = LEAST) -> int:
+        """The narrowest that it can be, if cells of words have so many columns."""
+        return sum(self.least_of(index, words) for index in range(len(self.columns))) + len(self.columns)
 
     def natural_of(self, index: int) -> int:
         lines = (line for row in self.rows for line in row.cells[index])
         return max(map(cell_len, [*self.columns[index].heading.split("\n"), *lines]))
 
-    def least_of(self, index: int) -> int:
+    def least_of(self, index: int, words: int = LEAST) -> int:
         natural = self.natural_of(index)
         if not self.columns[index].words:
-            return min(natural, LEAST_WORDS) if self.broken and index == 0 else natural
-        cells = [row.cells[index] for row in self.rows]
-        words = (
-            (word[0].rstrip(), further_in(cell)) for cell in cells for line in cell for word in WORD.finditer(line)
-        )
-        widest = max((cell_len(word) + inset for word, inset in words), default=0)
-        return max(cell_len(self.columns[index].heading), min(natural, max(widest, LEAST_WORDS)))
+            return min(natural, LEAST) if self.broken and index == 0 else natural
+        longest = 0
+        for cell in (row.cells[index] for row in self.rows):
+            found = (word for line in cell for word in WORD.findall(line))
+            longest = max([longest, *(cell_len(word.rstrip()) + further_in(cell) for word in found)])
+        return max(cell_len(self.columns[index].heading), min(natural, max(longest, words)))
 
     def widths(self, width: int) -> list[int]:
         """How wide each column is: what is to spare goes to the narrowest of those that could use it."""
@@ -173,7 +170,7 @@ class Table:
         """Tables of as many columns as fit, one after the other, each with the first one."""
         kept = [0]
         for index in range(1, len(self.columns)):
-            if len(kept) > 1 and self.of([*kept, index]).least > width:
+            if len(kept) > 1 and self.of([*kept, index]).least() > width:
                 yield self.of(kept)
                 kept = [0]
             kept.append(index)
