@@ -46,7 +46,7 @@ def summary(result: BlindSpots) -> Line:
 def line(result: Verification, verbose: bool = False) -> Line | None:
     """What a verdict could not have seen; nothing where they were not looked for, but for a hint if verbose."""
     if result.blind is None:
-        text = f"blind spots were not looked for, as that takes longer than this did: rnnverify blindspots {result.spec} does"
+        text = f"blind spots were not looked for, which takes longer than this did; `rnnverify blindspots {result.spec}` does"
         return Line(text, style="dim") if verbose and result.keras_verdict == "match" else None
     return Line(unseen(result.blind, verbose), style="dim" if not result.blind.spots else "")
 

@@ -61,4 +61,4 @@ def plain(parts: Iterable[Line | Table], width: int, encoding: str) -> str:
     out = Console(file=page, width=width, highlight=False, color_system=None, force_terminal=False, force_jupyter=False)
     show(out, *parts)
     page.flush()
-    return "\n".join(line.rstrip() for line in written.getvalue().decode(encoding).splitlines())
+    return "\n".join(line.rstrip() for line in written.getvalue().decode(encoding).splitlines()).lstrip("\n")

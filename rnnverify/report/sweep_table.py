@@ -27,8 +27,7 @@ def render_sweep(result: SweepResult) -> Iterator[Line | Table]:
         yield Line()
     yield summary_text(summary)
     if summary.reproduce is not None:
-        yield Line("the worst point alone:")
-        yield Line(summary.reproduce, indent=2, whole=True)
+        yield Line(f"the worst point alone: {summary.reproduce}", whole=True)
 
 
 def worst_table(summary: Summary, axes: Sequence[str]) -> Table:
@@ -57,7 +56,8 @@ def remark(record: Record) -> str:
         return f"{first['layer']}{when}, sample {first['sample']}, unit {first['unit']}"
     if record.get("untested"):
         return f"no change of 10% could have been seen in {', '.join(record['untested'])}"
-    return str(record.get("message", ""))[:200]
+    first, *rest = str(record.get("message", "")).splitlines() or [""]
+    return first[:200] + (f" (and {len(rest)} more)" if rest else "")
 
 
 def summary_text(summary: Summary) -> Line:

@@ -21,7 +21,6 @@ max |error|, the worst over all else: layer down, N across
   LSTM   1.0e-08 ░ 1.0e-07
    GRU █ 1.0e-04
 
-
  N layer verdict  of limit max |error|
  ────────────────────────────────────────────────────────────────────────
  1   GRU mismatch       40      0.0001 lstm, timestep 4, sample 1, unit 2

@@ -23,7 +23,6 @@ a.yaml   float32, seed 7
  dense Dense kernel (3, 2)                      (3 + 1) x 2 = 8    (2, 6, 2)
              bias (2,)
 
-
  output   max |error| mean |error| expected sample timestep Keras      replay
  ───────────────────────────────────────────────────────────────────────────────
  dense[1]       3e-08        2e-09    4e-08      0        5 -0.25 -0.25000003 ok
@@ -42,18 +41,17 @@ b.yaml   float32, seed 7
  dense Dense kernel (3, 2)                      (3 + 1) x 2 = 8    (2, 6, 2)        3e-08        0.5
              bias (2,)
 
-
  output   max |error| mean |error| expected sample timestep Keras      replay
  ─────────────────────────────────────────────────────────────────────────────────
  dense[1]         0.5        2e-09    4e-08      0        5 -0.25 -0.25000003 FAIL
  dense[0]       1e-08        2e-09    4e-08      1        3   0.5  0.50000001 ok
 
 mismatch: layer lstm, timestep 4, sample 1, unit 2, forget gate: Keras 0.125, replay 0.25, a difference of 0.125 where
-rounding gives at most 1e-07; no order of summation can excuse it
+  rounding gives at most 1e-07; no order of summation can excuse it
 lstm: a relative change of 0.001 would show in 50% of the elements, of 0.01 in 75%, of 0.1 in 100%
 dense: a relative change of 0.001 would show in 100% of the elements, of 0.01 in 100%, of 0.1 in 100%
 suspicious: lstm recurrent_kernel[0, 5], forget gate: Keras computes as if it were 0.001 more than reported, which
-explains 99.5% of what is wrong with this unit
+  explains 99.5% of what is wrong with this unit
 keras 3.9.0, numpy 2.0.0
 build 0.250 s, predict 0.125 s, replay 0.062 s"""
 
@@ -97,9 +95,9 @@ def test_verbose_says_which_columns_are_which_gate_and_which_end_is_which() -> N
         gates={"kernel": {"i": (0, 2), "f": (3, 5)}, "bias": {"z": (0, 0), "r": (1, 1)}},
         ends="walks from the last timestep to the first",
     )
-    text = lines(render(replace(RIGHT, layers=(lstm,)), verbose=True))
+    text = lines(render(replace(RIGHT, layers=(lstm,)), verbose=True), width=200)
     assert "kernel (8, 12): i 0-2, f 3-5 " in text
-    assert "bias (2, 3): z 0, r 1; row 0 goes with x, row 1 with h " in text
+    assert "bias (2, 3): z 0, r 1; row 0 goes with x, row 1 with h" in text
     assert "\nlstm: walks from the last timestep to the first\n" in text
     assert "i 0-2" not in lines(render(replace(RIGHT, layers=(lstm,))))
 
