@@ -20,6 +20,11 @@ def cleaned(text: str) -> str:
     return COMMAND.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
+def json_cleaned(text: str) -> str:
+    """JSON, in ASCII, that says the same without what a terminal or a CI server obeys."""
+    return COMMAND.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\x7f", "\\u007f"))
+
+
 def shape_text(sizes: Sequence[object]) -> str:
     """A shape as people write it: (4, 10, 3), (N, 10, 3), (5,)."""
     return f"({', '.join(map(str, sizes))}{',' * (len(sizes) == 1)})"

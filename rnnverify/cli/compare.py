@@ -100,7 +100,7 @@ def shown(result: Comparison, options: Options) -> None:
         show_record(comparison.quiet(result))
         return
     show(*comparison.render(result, options.verbose))
-    if not (result.passed or options.verbose):
+    if result.outputs and not (result.passed or options.verbose):
         show(comparison.hint(result))
 
 
