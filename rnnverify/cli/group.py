@@ -42,8 +42,11 @@ def usage_in_text() -> Iterator[None]:
     try:
         yield
     except click.UsageError as error:
-        error.message = "\n".join(map(cleaned, error.message.splitlines()))
-        raise
+        told = error.format_message()
+        text = "\n".join(map(cleaned, told.splitlines()))
+        if text == told:
+            raise
+        raise click.UsageError(text, error.ctx) from None
 
 
 class Group(click.Group):
