@@ -84,7 +84,8 @@ def place_of(first: Divergence, whose: str = "Keras", what: str = "layer") -> st
 def difference(first: Divergence) -> str:
     """How far off it is, and how far off it might be."""
     if not first.residual < inf:
-        return "of which only one is a number, or they are infinities of different signs"
+        one = math.isfinite(first.keras) != math.isfinite(first.replay)
+        return "of which only one is finite" if one else "which are not the same"
     certain = "; no order of summation can excuse it" if first.certain else ""
     if not first.allowed:
         return f"a difference of {first.residual:.3g} where nothing is rounded{certain}"

@@ -75,7 +75,7 @@ def worst_text(ratio: float) -> str:
     """How near to its limit the worst point comes, or how far beyond."""
     if ratio < math.inf:
         return f"the worst at {ratio:.2g} of its limit"
-    return "the worst is off where nothing may differ, or where only one side has a number"
+    return "the worst is off where nothing is rounded, or where only one of the two is finite"
 
 
 def picture_of(records: Sequence[Record], axes: Mapping[str, Sequence[Any]]) -> Iterator[Line | Table]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from math import inf, nan
+from typing import Any
 
 import pytest
 
 from rnnverify.observation import Tolerance
-from rnnverify.report.table import quiet_line, render, suspicion
+from rnnverify.report.reasons import suspicion
+from rnnverify.report.table import hint, quiet_line, render, title
 from rnnverify.results import Place, Suspect, Verification
 from tests.report.by_hand import DENSE, DIVERGENCE, PARTED, RIGHT, SMALL, SUSPECT, TOO_FAR, WRONG, lines
 
@@ -80,6 +83,37 @@ def test_a_place_without_time_and_gate_says_neither() -> None:
         "mismatch: layer dense, sample 1, unit 2: Keras 0.125, replay 0.25, a difference of 0.125 where rounding gives at"
         " most 1e-07"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"allowed": 0.0, "certain": False}, "a difference of 0.125 where nothing is rounded"),
+        ({"keras": nan, "residual": inf}, "Keras nan, replay 0.25, of which only one is finite"),
+        ({"keras": inf, "replay": -inf, "residual": inf}, "Keras inf, replay -inf, which are not the same"),
+    ],
+)
+def test_where_no_number_says_how_far_off_it_is_a_sentence_does(changes: dict[str, Any], told: str) -> None:
+    assert last_line(replace(WRONG, first_divergence=replace(DIVERGENCE, **changes))).endswith(told)
+
+
+def test_beyond_any_limit_is_no_number_either() -> None:
+    layer = replace(DENSE, worst_ratio=inf, passed=False)
+    text = lines(render(replace(RIGHT, layers=(layer,), first_divergence=DIVERGENCE), verbose=True))
+    assert " beyond any\n" in text
+    assert "inf" not in text
+
+
+def test_a_hint_says_what_verbose_would_show() -> None:
+    assert hint(WRONG).plain == (
+        "-v shows more: each layer's residual, how small a fault it could have shown, and which weights are suspicious"
+    )
+    assert hint(TOO_FAR).plain == "-v shows more: each layer's residual, how small a fault it could have shown"
+
+
+def test_the_seed_is_named_where_there_was_one() -> None:
+    assert lines([title("a.yaml", RIGHT)]) == "a.yaml   float32, seed 7"
+    assert lines([title("mine", replace(RIGHT, seed=None))]) == "mine   float32"
 
 
 def test_a_demand_that_is_not_met_is_named() -> None:
