@@ -13,8 +13,8 @@ from rnnverify.text import cleaned
 
 FURTHER_IN = 2  # columns, for what follows of a message that takes several lines
 WORD = re.compile(
-    r"(?:[a-z=]~? (?=\d))?(?:\([^()]{1,24}\)|`(?:rnnverify [^`]*|[^`]{1,40})`|\S)+\s*"
-)  # `(4, 10, 3)` is one, `i 0-4`, `= 45`, a command
+    r"(?:[A-Za-z=~]+ (?=-?\d))?(?:\([^()]{1,24}\)|`(?:rnnverify [^`]*|[^`]{1,40})`|\S)+\s*"
+)  # `(4, 10, 3)` is one, `unit 3`, a command
 JOINT = re.compile(r"[._/-]|.(?=\[)")  # after which a name may be broken
 ASCII = {ord(sign): plain for sign, plain in zip("─░▒▓█", "-.:#@", strict=True)}  # for a screen that has no others
 
