@@ -15,6 +15,9 @@ from rnnverify.report.tables import Table
 WITHOUT_TERMINAL = 100  # columns: a file, a log, a notebook
 USUAL = 80  # of a terminal that does not say
 NARROWEST = 30  # below it a number would have to be cut
+HEIGHT = (
+    25  # lines; means nothing, but without it rich takes a dumb terminal to be 80 columns wide, whatever it is told
+)
 
 
 def width_of(stream: IO[str]) -> int:
@@ -33,7 +36,7 @@ def columns_of(terminal: IO[str]) -> int:
 
 def console(stream: IO[str]) -> Console:
     """For lines and tables on a stream, with colours if it is a terminal."""
-    return Console(file=stream, width=width_of(stream), highlight=False)
+    return Console(file=stream, width=width_of(stream), height=HEIGHT, highlight=False)
 
 
 def show(out: Console, *parts: Line | Table) -> None:
@@ -58,7 +61,8 @@ def fitted(message: str, stream: IO[str]) -> str:
 def plain(parts: Iterable[Line | Table], width: int, encoding: str) -> str:
     """As text, without colours, in characters that an encoding has."""
     page = TextIOWrapper(written := BytesIO(), encoding=encoding, errors="backslashreplace", newline="\n")
-    out = Console(file=page, width=width, highlight=False, color_system=None, force_terminal=False, force_jupyter=False)
+    size = {"width": width, "height": HEIGHT}
+    out = Console(file=page, **size, highlight=False, color_system=None, force_terminal=False, force_jupyter=False)
     show(out, *parts)
     page.flush()
     return "\n".join(line.rstrip() for line in written.getvalue().decode(encoding).splitlines()).lstrip("\n")

@@ -109,9 +109,8 @@ def test_a_mismatch_says_what_verbose_would_show(files: Path) -> None:
 
 def test_a_wrong_candidate_does_too(files: Path) -> None:
     port = files / "port.py"
-    port.write_text(
-        "import numpy as np\n\n\ndef forward(x, weights):\n    return {'a_layer_with_a_name_that_is_rather_long': np.zeros((2, 30))}\n"
-    )
+    outputs = "{'a_layer_with_a_name_that_is_rather_long': np.zeros((2, 30))}"
+    port.write_text(f"import numpy as np\n\n\ndef forward(x, weights):\n    return {outputs}\n")
     command = ["compare", files / "a.npz", "--candidate", f"{port}:forward", "--effort", "0"]
     assert HINT in rnnverify(*command).stdout
     assert HINT not in rnnverify(*command, "-v").stdout

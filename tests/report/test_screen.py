@@ -10,7 +10,8 @@ from typing import IO
 
 import pytest
 
-from rnnverify.report.screen import NARROWEST, console, fitted, plain, show_record, width_of
+from rnnverify.report.parts import Line
+from rnnverify.report.screen import NARROWEST, console, fitted, plain, show, show_record, width_of
 from rnnverify.report.sweep_table import render_sweep
 from rnnverify.report.table import render
 from tests.report.by_hand import RIGHT, SWEEP, WRONG
@@ -79,12 +80,20 @@ def test_where_there_is_no_utf_8_our_own_signs_are_ascii(encoding: str) -> None:
 
 
 def test_a_stream_without_utf_8_gets_ascii_too() -> None:
-    from rnnverify.report.screen import show
-
     stream = TextIOWrapper(written := BytesIO(), encoding="ascii")
     show(console(stream), *render(RIGHT))
     stream.flush()
     assert b"-----" in written.getvalue()
+
+
+def test_a_dumb_terminal_is_as_wide_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.delenv("LINES", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # for rich: it is a terminal
+    monkeypatch.setenv("COLUMNS", "40")
+    out = StringIO()
+    show(console(out), Line(MESSAGE))
+    assert max(map(len, out.getvalue().splitlines())) <= 40
 
 
 def test_plain_is_plain_whatever_the_environment_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
