@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from rnnverify.text import cleaned
+
 
 class RequestError(Exception):
-    """The request is wrong; the message says what was expected, what was received and what to do next."""
+    """The request is wrong; the message says what was expected, what was received and what to do next.
+
+    Args:
+        lines: the message, each with whatever names and values from outside it quotes: they are cleaned here.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*map(cleaned, lines))
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 class SpecError(RequestError):

@@ -12,6 +12,7 @@ from rnnverify.spec import Spec, load_spec
 from rnnverify.spec.loading import is_grid
 from rnnverify.spec.overrides import Override
 from rnnverify.spec.source import LARGEST_FILE, read_source
+from rnnverify.text import cleaned
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -57,4 +58,6 @@ def check(
         except RequestError as error:
             yield Outcome(path, error=str(error))
         except Exception as error:  # a bug of ours must not hide the specs after it
-            yield Outcome(path, error=f"{path}: {type(error).__name__}: {error}; `rnnverify run {path}` shows where")
+            yield Outcome(
+                path, error=cleaned(f"{path}: {type(error).__name__}: {error}; `rnnverify run {path}` shows where")
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -18,6 +19,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("rnnverify")
+
+# Reports are as wide as COLUMNS says, which xdist sets for its workers: as without it, and without a terminal.
+os.environ.pop("COLUMNS", None)
 
 # What these assert is shown in full when it fails, as in the tests themselves.
 pytest.register_assert_rewrite("tests.layers.against_keras", "tests.spec.malformed.refusals")

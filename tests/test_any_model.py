@@ -110,8 +110,8 @@ INPUTS: dict[str, tuple[Any, str]] = {
     "text": (np.full((N, T, D), "a"), "expected numbers for the input"),
     "objects": (X.astype(object), "expected numbers for the input"),
     "no samples": (X[:0], "at least one sample"),
-    "too few axes": (X[0], r"as \(N, \*\(5, 3\)\), got an array of shape \(5, 3\)"),
-    "another width": (X[..., :2], r"as \(N, \*\(5, 3\)\)"),
+    "too few axes": (X[0], r"as \(N, 5, 3\), got an array of shape \(5, 3\)"),
+    "another width": (X[..., :2], r"as \(N, 5, 3\)"),
     "too many": ([X, X], "expected 1 inputs"),
     "none": ([], "expected 1 inputs"),
     "a dict": ({"x": X}, "in the order of model.inputs"),
@@ -154,9 +154,9 @@ def test_a_token_id_beyond_the_vocabulary_is_named(keras: Any) -> None:
     [
         ({"mask": np.ones((N, T - 1))}, r"of shape \(4, 5\); got one of shape \(4, 4\)"),
         ({"mask": np.ones((1, T))}, r"of shape \(4, 5\); got one of shape \(1, 5\)"),
-        ({"initial_state": [np.zeros((1, 3))] * 2}, r"\[\(4, 3\), \(4, 3\)\], got \[\(1, 3\), \(1, 3\)\]"),
-        ({"initial_state": [np.zeros((N, 2))] * 2}, r"got \[\(4, 2\), \(4, 2\)\]"),
-        ({"initial_state": np.zeros((N, 3))}, r"got \[\(4, 3\)\]"),
+        ({"initial_state": [np.zeros((1, 3))] * 2}, r"\(4, 3\) and \(4, 3\); got \(1, 3\) and \(1, 3\)"),
+        ({"initial_state": [np.zeros((N, 2))] * 2}, r"got \(4, 2\) and \(4, 2\)"),
+        ({"initial_state": np.zeros((N, 3))}, r"got \(4, 3\)$"),
         ({"initial_state": [np.full((N, 3), np.nan)] * 2}, "finite numbers in initial_state"),
     ],
 )

@@ -15,6 +15,9 @@ from rnnverify.layers.graph import Graph
 def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = None) -> Any:
     """What a Keras model or layer computes, in float64 NumPy, from its weights and config alone; Keras does not run.
 
+    As in Keras, inputs and states are rounded first to the precision that the model takes them in: for a float32 model, float64
+    ones to float32, which a loop of your own over the same x has to do as well, or it differs by some 1e-8.
+
     Args:
         model_or_layer: a built keras.Model (Sequential or functional), or one built Keras layer.
         x: its input (N, ...), or a list of them.

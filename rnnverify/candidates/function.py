@@ -40,5 +40,5 @@ def raised(error: BaseException, task: Task) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text from outside, without line breaks and without what a terminal takes for commands."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    """A message that may run over several lines, on one."""
+    return " ".join(text.split())

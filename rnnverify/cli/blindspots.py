@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rnnverify.cli.options import Options, allow_code, console, show, spec_options
+from rnnverify.cli.options import Options, allow_code, show, spec_options
 from rnnverify.cli.run import target_of
 
 
@@ -32,4 +32,4 @@ def blindspots(ctx: click.Context, options: Options, spec: str, form: str, allow
     if form == "json":
         click.echo(blind.blind_spots_json(result))
     else:
-        show(console(), *([blind.summary(result)] if options.quiet else blind.render(result)))
+        show(*([blind.summary(result)] if options.quiet else blind.render(result)))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rnnverify.cli.options import Options, allow_code, console, show, spec_options
+from rnnverify.cli.options import Options, allow_code, show, show_record, spec_options
 from rnnverify.cli.output import refuse_unwritable, write_report
+from rnnverify.text import cleaned
 
 if TYPE_CHECKING:
     from rnnverify.results import Outcome
@@ -71,12 +72,11 @@ class Lines:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.console = console()
         self.width = 0
 
     def begin(self, specs: Sequence[str]) -> None:
         """Know how wide the column of the specs is."""
-        self.width = max(map(len, specs))
+        self.width = max(len(cleaned(spec)) for spec in specs)
 
     def add(self, outcome: Outcome) -> None:
         """Print a line; below it, if asked, the tables of what does not match."""
@@ -84,12 +84,15 @@ class Lines:
 
         if self.options.quiet and outcome.passed:
             return
-        self.console.print(lines.outcome_line(outcome, self.width), soft_wrap=True)
+        show_record(lines.outcome_line(outcome, self.width))
         if self.options.verbose and outcome.result is not None and not outcome.passed:
-            show(self.console, *table.render(outcome.result))
+            show(*table.render(outcome.result))
 
     def end(self, outcomes: Sequence[Outcome]) -> None:
-        """Print the summary."""
-        from rnnverify.report.lines import summary_line
+        """Print the summary, and that there is more to see where something is no match."""
+        from rnnverify.report import lines
 
-        self.console.print(summary_line(outcomes))
+        show(lines.summary_line(outcomes))
+        seen = self.options.verbose or self.options.quiet
+        if not seen and any(outcome.result is not None and not outcome.passed for outcome in outcomes):
+            show(lines.hint())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rnnverify.cli.options import Options, allow_code, console, show, spec_options
+from rnnverify.cli.options import Options, allow_code, show, show_record, spec_options
 from rnnverify.cli.output import refuse_unwritable
 from rnnverify.cli.run import target_of
 from rnnverify.errors import RequestError
+from rnnverify.text import cleaned
+
+if TYPE_CHECKING:
+    from rnnverify.results import Comparison
 
 
 @click.command()
@@ -61,7 +65,7 @@ def compare(
       rnnverify compare configs/lstm_softmax.yaml --candidate 'cmd:./port {inputs} {outputs}' --candidate-format raw
     """
     from rnnverify import api
-    from rnnverify.report import comparison, records
+    from rnnverify.report import records
 
     refuse_unwritable(script, "--script", beside=[spec, candidate, candidate.rpartition(":")[0]])
     target = target_of(spec, options, how["allow_code"])
@@ -82,10 +86,22 @@ def compare(
     if form == "json":
         click.echo(records.compare_json(result))
     else:
-        show(console(), *([comparison.quiet(result)] if options.quiet else comparison.render(result, options.verbose)))
+        shown(result, options)
     if problem is not None:
         raise RequestError(problem)
     ctx.exit(0 if result.passed and result.keras.passed else 1)
+
+
+def shown(result: Comparison, options: Options) -> None:
+    """Print the table and the diagnosis, or with -q the verdict; and of what is no match that there is more to see."""
+    from rnnverify.report import comparison
+
+    if options.quiet:
+        show_record(comparison.quiet(result))
+        return
+    show(*comparison.render(result, options.verbose))
+    if result.outputs and not (result.passed or options.verbose):
+        show(comparison.hint(result))
 
 
 def kept_script(path: str | None, result: Any) -> str | None:
@@ -95,7 +111,7 @@ def kept_script(path: str | None, result: Any) -> str | None:
     if path is None:
         return None
     if result.why is None or result.why.case is None:
-        click.echo(f"--script {path}: not written, as no call was found that differs", err=True)
+        click.echo(cleaned(f"--script {path}: not written, as no call was found that differs"), err=True)
         return None
     try:
         with open(path, "w", encoding="utf-8") as file:

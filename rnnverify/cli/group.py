@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import io
 import sys
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 import click
 
@@ -21,6 +23,7 @@ from rnnverify.cli.sweep import sweep
 from rnnverify.cli.trace import trace
 from rnnverify.cli.vectors import vectors
 from rnnverify.errors import RequestError
+from rnnverify.text import cleaned
 
 
 class WrongRequest(click.ClickException):
@@ -29,18 +32,38 @@ class WrongRequest(click.ClickException):
     exit_code = 2
 
     def show(self, file: IO[str] | None = None) -> None:
-        click.echo(self.message, err=True)
+        from rnnverify.report.screen import fitted
+
+        click.echo(fitted(self.message, sys.stderr), err=True)
+
+
+@contextmanager
+def usage_in_text() -> Iterator[None]:
+    """What click says of arguments, which may be names of files, cleaned."""
+    try:
+        yield
+    except click.UsageError as error:
+        told = error.format_message()
+        text = "\n".join(map(cleaned, told.splitlines()))
+        if text == told:
+            raise
+        raise click.UsageError(text, error.ctx) from None
 
 
 class Group(click.Group):
     """Commands whose request errors have no traceback; any other exception is a bug and keeps its own."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with usage_in_text():
+            return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> object:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a path may hold characters that the terminal has not
                 stream.reconfigure(errors="backslashreplace")
         try:
-            return super().invoke(ctx)
+            with usage_in_text():
+                return super().invoke(ctx)
         except RequestError as error:
             raise WrongRequest(str(error)) from None
         except OSError as error:

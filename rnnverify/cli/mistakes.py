@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from rnnverify.cli.options import show
 from rnnverify.errors import RequestError
 
 
@@ -26,4 +27,7 @@ def mistakes(word: str | None, form: str) -> None:
     found = [one for one in MISTAKES if sought in f"{one.id} {one.says} {one.mend}".lower()]
     if not found:
         raise RequestError(f"no known mistake has {word!r} in its id or its text; without a word, all are listed")
-    click.echo(catalogue.catalogue_json(found) if form == "json" else catalogue.catalogue_text(found))
+    if form == "json":
+        click.echo(catalogue.catalogue_json(found))
+    else:
+        show(*catalogue.render(found))

@@ -1,7 +1,8 @@
-"""The options that commands share, and the console they print to."""
+"""The options that commands share, and how they print."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-
+    from rnnverify.report.parts import Line
+    from rnnverify.report.tables import Table
     from rnnverify.spec.overrides import Override
 
 Command = Callable[..., None]
@@ -92,21 +93,15 @@ allow_code = click.option(
 )
 
 
-def console() -> Console:
-    """Where tables and lines go: stdout."""
-    from rich.console import Console
+def show(*parts: Line | Table) -> None:
+    """Print lines and tables to stdout."""
+    from rnnverify.report import screen
 
-    return Console(highlight=False)
+    screen.show(screen.console(sys.stdout), *parts)
 
 
-def show(out: Console, *parts: RenderableType) -> None:
-    """Print tables at their full width, also where the terminal is narrower: a shortened number is no number."""
-    from rich.measure import Measurement
-    from rich.table import Table
+def show_record(line: Line) -> None:
+    """Print one line of many, each on a spec of its own."""
+    from rnnverify.report import screen
 
-    terminal = out.width
-    for part in parts:
-        wide = Measurement.get(out, out.options.update(width=10_000), part).maximum if isinstance(part, Table) else 0
-        out.width = max(terminal, wide)
-        out.print(part, soft_wrap=not wide)
-    out.width = terminal
+    screen.show_record(screen.console(sys.stdout), line)

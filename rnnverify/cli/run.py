@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rnnverify.cli.options import Options, allow_code, console, show, spec_options
+from rnnverify.cli.options import Options, allow_code, show, show_record, spec_options
 from rnnverify.cli.output import refuse_unwritable
 from rnnverify.errors import RequestError
 
@@ -46,7 +46,7 @@ def run(
     """
     loaded = targets(specs, options, save_observation, allow_code)  # a wrong spec is refused before any is built
     from rnnverify.api import blind
-    from rnnverify.report import records, table
+    from rnnverify.report import records
 
     patience = blind.Patience(blind.START)
     results = []
@@ -54,10 +54,22 @@ def run(
         result = verified(target, options, save_observation, patience)
         results.append(result)
         if form == "table":
-            show(console(), *([table.quiet_line(result)] if options.quiet else table.render(result, options.verbose)))
+            shown(result, options)
     if form == "json":
         click.echo(records.report_json(results))
     ctx.exit(0 if all(result.passed for result in results) else 1)
+
+
+def shown(result: Verification, options: Options) -> None:
+    """Print the tables, or with -q the verdict; and of what is no match that there is more to see."""
+    from rnnverify.report import table
+
+    if options.quiet:
+        show_record(table.quiet_line(result))
+        return
+    show(*table.render(result, options.verbose))
+    if not (result.passed or options.verbose):
+        show(table.hint(result))
 
 
 def targets(

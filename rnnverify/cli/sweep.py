@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from rnnverify.cli.options import Options, allow_code, console, show, spec_options
+from rnnverify.cli.options import Options, allow_code, show, spec_options
 from rnnverify.cli.output import refuse_unwritable
 from rnnverify.cli.progress import progress
 
@@ -65,7 +65,7 @@ def sweep(
     if form == "json":
         click.echo(records.sweep_json(result))
     elif options.quiet:
-        show(console(), sweep_table.summary_text(result.summary))
+        show(sweep_table.summary_text(result.summary))
     else:
-        show(console(), *sweep_table.render_sweep(result))
+        show(*sweep_table.render_sweep(result))
     ctx.exit(0 if result.passed else 1)

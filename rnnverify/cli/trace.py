@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rnnverify.cli.options import Options, allow_code, console, show, spec_options
+from rnnverify.cli.options import Options, allow_code, show, spec_options
 from rnnverify.cli.output import refuse_unwritable
 from rnnverify.cli.run import target_of
 from rnnverify.errors import RequestError
@@ -55,7 +55,7 @@ def trace(
     if printed and form == "json":
         click.echo(traced.trace_json(result, sample, unit))
     elif printed:
-        show(console(), *traced.render(result, sample, unit, options.verbose))
+        show(*traced.render(result, sample, unit, options.verbose))
 
 
 def save(path: str, arrays: Mapping[str, Any]) -> None:

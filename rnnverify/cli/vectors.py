@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rnnverify.cli.options import Options, allow_code, console, show, spec_options
+from rnnverify.cli.options import Options, allow_code, show, spec_options
 
 
 @click.command()
@@ -34,9 +34,9 @@ def vectors(ctx: click.Context, options: Options, spec: str, output: str, form: 
 
     made = api.vectors(spec, output, overrides=options.overrides, allow_code=allow_code)
     if not made.keras.passed:
-        show(console(), report.refused(made))
+        show(report.refused(made))
         ctx.exit(1)
     if form == "json":
         click.echo(dumped(report.manifest(made)))
     elif not options.quiet:
-        show(console(), *report.render(made))
+        show(*report.render(made))

@@ -18,6 +18,7 @@ from rnnverify.keras_model.refusals import first_line
 from rnnverify.observation import Ref
 from rnnverify.spec.model import Input, Spec
 from rnnverify.spec.paths import is_function
+from rnnverify.text import shape_text, shapes_text
 
 Array = npt.NDArray[Any]
 
@@ -105,7 +106,7 @@ def described_input(layer: Any, read_by: Sequence[Any], spec: Spec | None) -> In
         if None in free_timesteps:
             raise SpecError(
                 f"{spec.path}: expected a model of which only N and T are open; its input {layer.name!r} has shape"
-                f" (N, {', '.join('open' if size is None else str(size) for size in shape)}): build it with the other sizes"
+                f" {shape_text(('N', *('open' if size is None else size for size in shape)))}: build it with the other sizes"
             )
         shape = tuple(free_timesteps)
     return Input(layer.name, tuple(shape), "ids" if any(map(is_embedding, read_by)) else "features")
@@ -136,7 +137,7 @@ def taken_apart(keras: Any, model: Any, inputs: Sequence[Array], states: Sequenc
         fits = [want in (None, have) for want, have in zip(given.shape, array.shape[1:], strict=False)]
         if array.ndim != len(given.shape) + 1 or not all(fits):
             raise DataError(
-                f"expected the input {given.name!r} as (N, *{given.shape}), got an array of shape {array.shape}"
+                f"expected the input {given.name!r} as {shape_text(('N', *given.shape))}, got an array of shape {array.shape}"
             )
         if array.dtype.kind not in "fiub":
             raise DataError(f"expected numbers for the input {given.name!r}, got an array of {array.dtype}")
@@ -164,7 +165,9 @@ def check_states(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequen
     wanted = [tuple(one.shape) for part in parts for one in keras.tree.flatten(part.get_initial_state(samples))]
     got = [tuple(state.shape) for state in states]
     if got != wanted:
-        raise DataError(f"expected initial_state for the layer {layer.name!r} in the shapes {wanted}, got {got}")
+        raise DataError(
+            f"expected initial_state for the layer {layer.name!r} in the shapes {shapes_text(wanted)}; got {shapes_text(got)}"
+        )
 
 
 def model_of_layer(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Any:

@@ -14,6 +14,18 @@ Trace = Callable[[Any, Any], None]  # of a model and what it is fed
 BATCH = 32  # samples that predict feeds at once by default
 
 
+def trace_as_fed(model: Any, x: Any) -> None:
+    """Have TensorFlow trace `predict` for inputs of these sizes, as it would on the call that follows.
+
+    It warns the user of a function that it traces often. Those calls are ours, so that they should not count as the user's;
+    what is traced by name does not.
+    """
+    model.make_predict_function()
+    trace = getattr(model.predict_function, "get_concrete_function", None)
+    if trace is not None:  # not where it runs eagerly, nor with another backend
+        trace([(x,)])
+
+
 def predict(keras: Any, model: Any, x: Any, samples: int, trace: Trace | None) -> Any:
     """What `model.predict` returns.
 
@@ -22,8 +34,12 @@ def predict(keras: Any, model: Any, x: Any, samples: int, trace: Trace | None) -
     """
     if trace is not None and model.predict_function is None:
         trace(model, x)
-    batches = [slice(start, start + BATCH) for start in range(0, samples, BATCH)]
-    made = [model.predict_on_batch(keras.tree.map_structure(lambda array: array[batch], x)) for batch in batches]  # noqa: B023
+    made = []
+    for start in range(0, samples, BATCH):
+        part = keras.tree.map_structure(lambda array: array[start : start + BATCH], x)  # noqa: B023
+        if trace is None and (start == 0 or start + BATCH > samples):  # another size than before
+            trace_as_fed(model, part)
+        made.append(model.predict_on_batch(part))
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts) if parts[1:] else parts[0], *made)
 
 

@@ -144,7 +144,7 @@ def observe_model(model: Any, x: Any) -> Observation:
     with quiet():
         keras = load_keras()
         built = taken_apart(keras, model, arrays, [])
-        asked = Asked(str(model.name), 0, str(model.dtype_policy.name), Tolerance())
+        asked = Asked(str(model.name), None, str(model.dtype_policy.name), Tolerance())
         fed = {given.name: array for given, array in zip(built.inputs, arrays, strict=True)}
         return watched(keras, built, asked, fed, 0.0)
 

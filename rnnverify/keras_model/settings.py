@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -24,11 +25,18 @@ def quiet() -> Iterator[None]:
     with tempfile.TemporaryFile() as sink, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         os.dup2(sink.fileno(), 2)
+        logger = logging.getLogger("tensorflow")  # writes to sys.stderr, which in a notebook is another stream
+        logger.addFilter(is_error)
         try:
             yield
         finally:
+            logger.removeFilter(is_error)
             os.dup2(saved, 2)
             os.close(saved)
+
+
+def is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class Asked:
     """What was asked of Keras, and is demanded of its outputs."""
 
     spec: str  # the spec's path; of a model or layer, its name
-    seed: int
+    seed: int | None  # of weights and data; None where both were given
     dtype: str  # the policy
     tolerance: Tolerance = Tolerance()
 

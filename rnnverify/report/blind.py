@@ -5,55 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import RenderableType
-from rich.markup import escape
-from rich.text import Text
-
 from rnnverify import __version__
+from rnnverify.report.parts import Line
 from rnnverify.report.records import dumped
-from rnnverify.report.table import new_table
+from rnnverify.report.tables import Column, Table, row
 from rnnverify.results import BlindSpot, BlindSpots, Verification
 
 MOST_NAMED = 4  # ids in a line
 
 
-def render(result: BlindSpots) -> Iterator[RenderableType]:
+def render(result: BlindSpots) -> Iterator[Line | Table]:
     """The table of what would not show, why, and what would show it; then those that are no mistakes here."""
-    yield Text(result.spec, style="bold")
+    yield Line(result.spec, style="bold")
     if result.spots:
-        table = new_table()
-        for heading in ("would not show", "in", "as", "would show with"):
-            table.add_column(heading, no_wrap=True)
-        for spot in result.spots:
-            table.add_row(spot.id, escape(", ".join(spot.layers)), spot.reason, escape(spot.change or ""))
-        yield table
+        words = (Column(heading, words=True) for heading in ("in", "as", "would show with"))
+        rows = (row(spot.id, ", ".join(spot.layers), spot.reason, spot.change or "") for spot in result.spots)
+        yield Table((Column("would not show"), *words), tuple(rows))
+        yield Line()
     yield summary(result)
     if result.equivalent:
-        yield Text(
+        yield Line(
             f"no mistakes for this model, as nothing shows them: {', '.join(spot.id for spot in result.equivalent)}",
             style="dim",
         )
 
 
-def summary(result: BlindSpots) -> Text:
+def summary(result: BlindSpots) -> Line:
     """How many of the known mistakes would not have shown, and what would show them."""
     seen = result.known - len(result.spots)
     if not result.known:
-        return Text("no known mistake can be made here")
+        return Line("no known mistake can be made here")
     if not result.spots:
-        return Text(f"each of the {result.known} known mistakes that can be made here would have shown", style="green")
-    return Text(
+        return Line(f"each of the {result.known} known mistakes that can be made here would have shown", style="green")
+    return Line(
         f"{seen} of the {result.known} known mistakes that can be made here would have shown; for the others try"
         f" {result.change}"
     )
 
 
-def line(result: Verification, verbose: bool = False) -> Text | None:
+def line(result: Verification, verbose: bool = False) -> Line | None:
     """What a verdict could not have seen; nothing where they were not looked for, but for a hint if verbose."""
     if result.blind is None:
-        text = f"blind spots were not looked for, as that takes longer than this did: rnnverify blindspots {result.spec} does"
-        return Text(text, style="dim") if verbose and result.keras_verdict == "match" else None
-    return Text(unseen(result.blind, verbose), style="dim" if not result.blind.spots else "")
+        text = f"blind spots were not looked for, which takes longer than this did; `rnnverify blindspots {result.spec}` does"
+        return Line(text, style="dim") if verbose and result.keras_verdict == "match" else None
+    return Line(unseen(result.blind, verbose), style="dim" if not result.blind.spots else "")
 
 
 def unseen(blind: BlindSpots, verbose: bool = False) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from rnnverify import __version__
 from rnnverify.report.parameters import gate_words
 from rnnverify.results import Expected, LayerWeights, Vectors
+from rnnverify.text import cleaned
 
 KEYWORDS = """
     auto break case char const continue default do double else enum extern float for goto if inline int long register
@@ -84,7 +85,7 @@ class Names:
 
 def comment(text: str) -> str:
     """Text that does not end a comment."""
-    return text.replace("*/", "* /").replace("/*", "/ *")
+    return cleaned(text).replace("*/", "* /").replace("/*", "/ *")
 
 
 def prototype(vectors: Vectors, inputs: dict[str, str], outputs: dict[str, str]) -> Iterator[str]:
@@ -99,7 +100,7 @@ def weights(one: LayerWeights, names: Names) -> Iterator[str]:
     """The constants of one layer."""
     for name, array in one.arrays.items():
         columns = gate_words(one.gates.get(name, {}))
-        yield f"/* {comment(one.layer)} {name} {array.shape}{': ' * bool(columns)}{columns} */"
+        yield f"/* {comment(f'{one.layer} {name}')} {array.shape}{': ' * bool(columns)}{columns} */"
         yield constant(names.of(f"{one.layer}_{name}"), array.astype(np.float32))
     if one.ends:
         yield f"/* {comment(one.layer)}: {one.ends} */"
@@ -129,7 +130,7 @@ def record(one: Expected, name: str) -> str:
     """Its entry in the table of outputs."""
     shape = one.values.shape[1:]
     first = "[0]" * (len(shape) - 1)
-    text = one.name.replace("\\", "\\\\").replace('"', '\\"')
+    text = cleaned(one.name).replace("\\", "\\\\").replace('"', '\\"')
     counts = f"{shape[0] if one.timed else 0}, {prod(shape)}"
     return f'{{"{text}", {counts}, got_{name}{first}, expected_{name}[0]{first}, limit_{name}[0]{first}}}'
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rnnverify.mistakes import Mistake
+from rnnverify.report.parts import Line
 from rnnverify.report.records import dumped
 
 
-def catalogue_text(mistakes: Sequence[Mistake]) -> str:
+def render(mistakes: Sequence[Mistake]) -> Iterator[Line]:
     """A paragraph for each: its id, what was done, how to mend it, and where it was seen."""
-    paragraphs = []
-    for one in mistakes:
-        lines = [one.id, f"  {one.says}", f"  to mend it: {one.mend}"]
-        paragraphs.append("\n".join([*lines, f"  seen in {one.seen}"] if one.seen else lines))
-    return "\n\n".join(paragraphs)
+    for index, one in enumerate(mistakes):
+        if index:
+            yield Line()
+        yield Line(one.id, style="bold")
+        yield Line(one.says, indent=2)
+        yield Line(f"to mend it: {one.mend}", indent=2)
+        if one.seen:
+            yield Line(f"seen in {one.seen}", indent=2)
 
 
 def catalogue_json(mistakes: Sequence[Mistake]) -> str:

@@ -2,83 +2,77 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import singledispatch
-from io import StringIO
-
-from rich.console import Console, RenderableType
 
 from rnnverify.report import blind, comparison, traced, vectors
-from rnnverify.report.lines import outcome_line, summary_line
+from rnnverify.report.html import html
+from rnnverify.report.lines import outcome_table, summary_line
+from rnnverify.report.parts import Line
+from rnnverify.report.screen import plain, width_of
 from rnnverify.report.sweep_table import render_sweep
 from rnnverify.report.table import render
+from rnnverify.report.tables import Table
 from rnnverify.results import BlindSpots, CheckResult, Comparison, Diagnosis, SweepResult, Trace, Vectors, Verification
 from rnnverify.results.shown import Shown
 
-WIDTH = 120  # of the tables in text; a notebook scrolls
-
 
 @singledispatch
-def parts_of(result: Shown) -> Iterator[RenderableType]:
+def parts_of(result: Shown) -> Iterator[Line | Table]:
     """The lines and tables of a result."""
     raise TypeError(f"no report shows a {type(result).__name__}")
 
 
 @parts_of.register
-def _(result: Verification) -> Iterator[RenderableType]:
+def _(result: Verification) -> Iterator[Line | Table]:
     yield from render(result)
 
 
 @parts_of.register
-def _(result: BlindSpots) -> Iterator[RenderableType]:
+def _(result: BlindSpots) -> Iterator[Line | Table]:
     yield from blind.render(result)
 
 
 @parts_of.register
-def _(result: CheckResult) -> Iterator[RenderableType]:
-    width = max((len(outcome.spec) for outcome in result.outcomes), default=0)
-    yield from (outcome_line(outcome, width) for outcome in result.outcomes)
+def _(result: CheckResult) -> Iterator[Line | Table]:
+    yield outcome_table(result.outcomes)
     yield summary_line(result.outcomes)
 
 
 @parts_of.register
-def _(result: SweepResult) -> Iterator[RenderableType]:
+def _(result: SweepResult) -> Iterator[Line | Table]:
     yield from render_sweep(result)
 
 
 @parts_of.register
-def _(result: Comparison) -> Iterator[RenderableType]:
+def _(result: Comparison) -> Iterator[Line | Table]:
     yield from comparison.render(result)
 
 
 @parts_of.register
-def _(result: Diagnosis) -> Iterator[RenderableType]:
+def _(result: Diagnosis) -> Iterator[Line | Table]:
     if result.verdict == "mismatch":
         yield from comparison.lines_of(result)
     else:
-        yield result.verdict
+        yield Line(result.verdict)
 
 
 @parts_of.register
-def _(result: Trace) -> Iterator[RenderableType]:
+def _(result: Trace) -> Iterator[Line | Table]:
     yield from traced.shapes(result)
 
 
 @parts_of.register
-def _(result: Vectors) -> Iterator[RenderableType]:
+def _(result: Vectors) -> Iterator[Line | Table]:
     yield from vectors.render(result)
 
 
 def text_of(result: Shown) -> str:
-    """A result as text."""
-    console = Console(file=StringIO(), width=WIDTH, highlight=False)
-    with console.capture() as capture:
-        console.print(result)
-    return capture.get()
+    """A result as plain text, as wide as what Python prints on, in signs that it has."""
+    return plain(parts_of(result), width_of(sys.stdout), getattr(sys.stdout, "encoding", None) or "utf-8")
 
 
 def html_of(result: Shown) -> str:
     """A result as HTML for a notebook."""
-    console = Console(file=StringIO(), width=WIDTH, record=True, highlight=False)
-    console.print(result)
-    return console.export_html(inline_styles=True, code_format='<pre style="line-height: normal">{code}</pre>')
+    return html(parts_of(result))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rnnverify.report.lines import gist, summary_line
 from rnnverify.report.places import places_of
 from rnnverify.results import Outcome
+from rnnverify.text import cleaned
 
 SIGNS = {"match": "✅", "mismatch": "❌", "untested": "⚠️", "error": "❗"}
 
@@ -15,11 +16,11 @@ def github_commands(outcomes: Sequence[Outcome]) -> str:
     """An `::error` for every spec that does not match, and for every problem of one that cannot be run; then the summary."""
     commands = []
     for outcome in outcomes:
-        file, title = f"file={escaped(outcome.spec, ',:')}", f"title=rnnverify {outcome.verdict}"
+        file, title = f"file={escaped(cleaned(outcome.spec), ',:')}", f"title=rnnverify {outcome.verdict}"
         for place in places_of(outcome):
             where = file if place.line is None else f"{file},line={place.line}"
             told = place.message if place.key is None else f"{place.key}: {place.message}"
-            commands.append(f"::error {where},{title}::{escaped(told)}")
+            commands.append(f"::error {where},{title}::{escaped(cleaned(told))}")
         if outcome.error is None and not outcome.passed:
             commands.append(f"::error {file},{title}::{escaped(gist(outcome))}")
     return "\n".join([*commands, summary_line(outcomes).plain])

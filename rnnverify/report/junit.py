@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from rnnverify.report.lines import gist
+from rnnverify.report.lines import gist, told
 from rnnverify.results import Outcome
-
-CONTROL = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot carry
+from rnnverify.text import cleaned
 
 
 def junit_xml(outcomes: Sequence[Outcome]) -> str:
@@ -23,16 +21,12 @@ def junit_xml(outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         seconds = sum(outcome.result.seconds.values()) if outcome.result else 0.0
         case = ElementTree.SubElement(
-            suite, "testcase", {"classname": "rnnverify", "name": clean(outcome.spec), "time": f"{seconds:.3f}"}
+            suite, "testcase", {"classname": "rnnverify", "name": cleaned(outcome.spec), "time": f"{seconds:.3f}"}
         )
         if not outcome.passed:
             kind = "error" if outcome.verdict == "error" else "failure"
             apart = {"type": "untested"} if outcome.verdict == "untested" else {}
-            problem = ElementTree.SubElement(case, kind, {"message": clean(gist(outcome)), **apart})
-            problem.text = clean(outcome.error or gist(outcome))
+            problem = ElementTree.SubElement(case, kind, {"message": cleaned(gist(outcome)), **apart})
+            problem.text = told(outcome)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
-
-
-def clean(text: str) -> str:
-    return CONTROL.sub("?", text)

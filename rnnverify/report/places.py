@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from rnnverify.results import Outcome
+from rnnverify.text import cleaned
 
 KEY = re.compile(r"([A-Za-z_]\w*(?:\.\w+|\[\d+\])*): ")
 LINE = re.compile(r":(\d+): ")
@@ -22,7 +23,8 @@ class Place(NamedTuple):
 
 def places_of(outcome: Outcome) -> list[Place]:
     """The problems of a spec that could not be run, from its error: file:line: key: expected ..., got ..."""
-    return [place_of(outcome.spec, line) for line in (outcome.error or "").splitlines()]
+    file = cleaned(outcome.spec)  # as it is written in messages
+    return [place_of(file, line) for line in (outcome.error or "").splitlines()]
 
 
 def place_of(file: str, sentence: str) -> Place:

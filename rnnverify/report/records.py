@@ -24,6 +24,7 @@ from rnnverify.results import (
     Verification,
     Why,
 )
+from rnnverify.text import json_cleaned
 
 TEXTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 NUMBERS = frozenset(
@@ -179,7 +180,7 @@ def error_of(record: Record) -> float:
 
 def dumped(value: Any) -> str:
     """A report as text."""
-    return json.dumps(written(value), indent=2, allow_nan=False)
+    return json_cleaned(json.dumps(written(value), indent=2, allow_nan=False))
 
 
 def line(record: Record) -> str:

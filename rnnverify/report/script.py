@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnverify.observation.arrays_file import plain
 from rnnverify.results import Case, Comparison
+from rnnverify.text import cleaned
 
 OF_FILE = """
 import importlib.util
@@ -46,7 +47,7 @@ def script(result: Comparison, case: Case) -> str:
 def lines(result: Comparison, case: Case) -> Iterator[str]:
     why = result.why
     sizes = ", ".join(f"{letter}={size}" for letter, size in (why.smallest if why else {}).items())
-    yield f"# The smallest call of {one_line(result.candidate)} that differs from {one_line(result.spec)}: {sizes}."
+    yield f"# The smallest call of {cleaned(result.candidate)} that differs from {cleaned(result.spec)}: {sizes}."
     yield "import numpy as np"
     yield ""
     arrays = [literal(array) for array in case.inputs.values()]
@@ -54,7 +55,7 @@ def lines(result: Comparison, case: Case) -> Iterator[str]:
     yield "weights = {"
     for layer, own in case.weights.items():
         yield f"    {layer!r}: ["
-        yield from (f"        {literal(array)},  # {name} {array.shape}" for name, array in own.items())
+        yield from (f"        {literal(array)},  # {cleaned(name)} {array.shape}" for name, array in own.items())
         yield "    ],"
     yield "}"
     yield "expected = {"
@@ -70,7 +71,3 @@ def literal(array: Any) -> str:
     array = plain(array)
     numbers = np.array2string(array, separator=", ", threshold=array.size + 1, floatmode="unique", max_line_width=10**9)
     return f"np.array({' '.join(numbers.split())}, dtype=np.{array.dtype.name})"
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -7,46 +7,45 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from rnnverify.report.lines import counted
+from rnnverify.report.parts import Line
 from rnnverify.report.records import error_of, ratio_of
-from rnnverify.report.table import new_table
+from rnnverify.report.table import STYLES, ratio_text
+from rnnverify.report.tables import Column, Row, Table, row
 from rnnverify.results import Record, Summary, SweepResult
 
 SHADES = " ░▒▓█"
 MOST_ACROSS, MOST_DOWN = 24, 24
 
 
-def render_sweep(result: SweepResult) -> Iterator[RenderableType]:
+def render_sweep(result: SweepResult) -> Iterator[Line | Table]:
     """The picture, the worst points and the summary."""
     summary = result.summary
     yield from picture_of(result.records, result.axes)
     if summary.worst:
         yield worst_table(summary, list(result.axes))
+        yield Line()
     yield summary_text(summary)
     if summary.reproduce is not None:
-        yield Text(f"the worst point alone: {summary.reproduce}")
+        yield Line(f"the worst point alone: {summary.reproduce}", whole=True)
 
 
 def worst_table(summary: Summary, axes: Sequence[str]) -> Table:
     """The worst points, a row each."""
-    table = new_table()
-    for axis in axes:
-        table.add_column(axis, justify="right", no_wrap=True)
-    for heading in ("verdict", "of limit", "max |error|", ""):
-        table.add_column(heading, justify="left" if heading in ("verdict", "") else "right", no_wrap=heading != "")
-    for record in summary.worst:
-        table.add_row(
-            *(short(record["point"].get(axis)) for axis in axes),
-            record["verdict"],
-            *(("", "") if record["verdict"] == "error" else (f"{ratio_of(record):.2g}", f"{error_of(record):.2g}")),
-            Text(remark(record)),
-            style={"mismatch": "red", "untested": "yellow", "error": "magenta"}.get(record["verdict"]),
-        )
-    return table
+    columns = (
+        *(Column(axis, right=True) for axis in axes),
+        Column("verdict"),
+        *(Column(heading, right=True) for heading in ("of limit", "max |error|")),
+        Column("", words=True),
+    )
+    return Table(columns, tuple(worst_row(record, axes) for record in summary.worst))
+
+
+def worst_row(record: Record, axes: Sequence[str]) -> Row:
+    numbers = ("", "") if record["verdict"] == "error" else (ratio_text(ratio_of(record)), f"{error_of(record):.2g}")
+    style = "" if record["verdict"] == "match" else STYLES[record["verdict"]].removeprefix("bold ")
+    point = (short(record["point"].get(axis)) for axis in axes)
+    return row(*point, record["verdict"], *numbers, remark(record), style=style)
 
 
 def remark(record: Record) -> str:
@@ -57,21 +56,29 @@ def remark(record: Record) -> str:
         return f"{first['layer']}{when}, sample {first['sample']}, unit {first['unit']}"
     if record.get("untested"):
         return f"no change of 10% could have been seen in {', '.join(record['untested'])}"
-    return str(record.get("message", ""))[:200]
+    first, *rest = str(record.get("message", "")).splitlines() or [""]
+    return first[:200] + (f" (and {len(rest)} more)" if rest else "")
 
 
-def summary_text(summary: Summary) -> Text:
+def summary_text(summary: Summary) -> Line:
     found = {
         "match": summary.matches,
         "mismatch": summary.mismatches,
         "untested": summary.untested,
         "error": summary.errors,
     }
-    counts = f"{summary.points} points: {counted(found)}; the worst at {summary.worst_ratio:.2g} of its limit"
-    return Text(counts, style="bold green" if summary.passed else "bold red")
+    counts = f"{summary.points} points: {counted(found)}; {worst_text(summary.worst_ratio)}"
+    return Line(counts, style="bold green" if summary.passed else "bold red")
 
 
-def picture_of(records: Sequence[Record], axes: Mapping[str, Sequence[Any]]) -> Iterator[RenderableType]:
+def worst_text(ratio: float) -> str:
+    """How near to its limit the worst point comes, or how far beyond."""
+    if ratio < math.inf:
+        return f"the worst at {ratio:.2g} of its limit"
+    return "the worst is off where nothing is rounded, or where only one of the two is finite"
+
+
+def picture_of(records: Sequence[Record], axes: Mapping[str, Sequence[Any]]) -> Iterator[Line | Table]:
     """The worst error over the two axes with the most values; nothing where there are not two, or too many values."""
     longest = sorted((axis for axis, values in axes.items() if len(values) > 1), key=lambda axis: -len(axes[axis]))
     if len(longest) < 2:
@@ -90,25 +97,22 @@ def picture_of(records: Sequence[Record], axes: Mapping[str, Sequence[Any]]) -> 
     if not finite:
         return
     low, high = min(finite), max(finite)
-    table = new_table()
-    table.add_column(down, justify="right", no_wrap=True)
-    for column in columns:
-        table.add_column(short(column), justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            short(row), *(cell(worst.get((json.dumps(row), json.dumps(column))), low, high) for column in columns)
-        )
-    yield Text(f"max |error|, the worst over all else: {down} down, {across} across")
-    yield table
+    headings = (Column(heading, right=True) for heading in (down, *map(short, columns)))
+    cells = (
+        row(short(one), *(cell(worst.get((json.dumps(one), json.dumps(column))), low, high) for column in columns))
+        for one in rows
+    )
+    yield Line(f"max |error|, the worst over all else: {down} down, {across} across")
+    yield Table(tuple(headings), tuple(cells), folds=True)
 
 
-def cell(error: float | None, low: float, high: float) -> Text:
+def cell(error: float | None, low: float, high: float) -> str:
     """An error as a number on a shade: the denser the larger, on a logarithmic scale over the picture."""
     if error is None:
-        return Text("")
+        return ""
     share = 1.0 if error == math.inf else 0.0 if error <= 0 else (math.log10(error) - low) / max(high - low, 1e-9)
     shade = SHADES[round(share * (len(SHADES) - 1))]
-    return Text(f"{shade} {error:.1e}")
+    return f"{shade} {error:.1e}"
 
 
 def short(value: Any) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from rich.console import RenderableType
-from rich.text import Text
 
 from rnnverify import __version__
 from rnnverify.errors import RequestError
+from rnnverify.report.parts import Line
 from rnnverify.report.records import dumped, listed
-from rnnverify.report.table import new_table
+from rnnverify.report.tables import Column, Table, row
 from rnnverify.results import Trace
+from rnnverify.text import shape_text
 
 MOST_STEPS = 40  # rows of a table
 WORDS = {
@@ -28,15 +28,11 @@ WORDS = {
 }
 
 
-def shapes(trace: Trace) -> Iterator[RenderableType]:
+def shapes(trace: Trace) -> Iterator[Line | Table]:
     """What there is: each array with its shape."""
-    table = new_table()
-    for heading in ("array", "shape"):
-        table.add_column(heading, no_wrap=True)
-    for name, array in trace.arrays.items():
-        table.add_row(name, str(array.shape))
-    yield Text(trace.spec, style="bold")
-    yield table
+    rows = (row(name, shape_text(array.shape)) for name, array in trace.arrays.items())
+    yield Line(trace.spec, style="bold")
+    yield Table((Column("array"), Column("shape")), tuple(rows))
 
 
 def walks_of(trace: Trace, sample: int, unit: int) -> dict[str, dict[str, Any]]:
@@ -70,31 +66,30 @@ def walks_of(trace: Trace, sample: int, unit: int) -> dict[str, dict[str, Any]]:
     return found
 
 
-def render(trace: Trace, sample: int, unit: int, verbose: bool = False) -> Iterator[RenderableType]:
+def render(trace: Trace, sample: int, unit: int, verbose: bool = False) -> Iterator[Line | Table]:
     """A table for each walk through time: one sample, one unit, a row for each step."""
     for title, numbers in walks_of(trace, sample, unit).items():
-        yield Text(f"{title}   sample {sample}, unit {unit}", style="bold")
+        yield Line((title, "bold"), f"   sample {sample}, unit {unit}")
         yield table_of(numbers, verbose)
+        yield Line()
         words = [WORDS[name] for name in numbers if name in WORDS]
         if words:
-            yield Text(", ".join(words), style="dim")
+            yield Line(", ".join(words), style="dim")
 
 
-def table_of(numbers: Mapping[str, Any], verbose: bool) -> RenderableType:
-    table = new_table()
-    table.add_column("timestep", justify="right")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
+def table_of(numbers: Mapping[str, Any], verbose: bool) -> Table:
     timesteps = len(next(iter(numbers.values())))
     shown = list(range(timesteps))
     if timesteps > MOST_STEPS and not verbose:
         half = MOST_STEPS // 2
         shown = [*range(half), *range(timesteps - half, timesteps)]
+    rows = []
     for before, t in zip([-1, *shown], shown, strict=False):
         if t != before + 1:
-            table.add_row("...", *[""] * len(numbers))
-        table.add_row(str(t), *(written(array[t]) for array in numbers.values()))
-    return table
+            rows.append(row("...", *[""] * len(numbers)))
+        rows.append(row(str(t), *(written(array[t]) for array in numbers.values())))
+    columns = (Column(name, right=True) for name in ("timestep", *numbers))
+    return Table(tuple(columns), tuple(rows), folds=True)
 
 
 def written(number: float) -> str:

@@ -8,15 +8,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from rnnverify import __version__
 from rnnverify.observation.arrays_file import write_arrays
 from rnnverify.report.c_header import header
 from rnnverify.report.parameters import gate_words
+from rnnverify.report.parts import Line
 from rnnverify.report.records import dumped, listed, written
-from rnnverify.report.table import new_table, quiet_line
+from rnnverify.report.table import quiet_line
+from rnnverify.report.tables import Column, Table, row
 from rnnverify.results import Kill, Vectors
 from rnnverify.results.vectors import FAR
 
@@ -95,32 +94,29 @@ def killed(one: Kill) -> dict[str, Any]:
     return {"mistake": one.id, "layer": one.layer, "times_the_limit": written(float(one.limits))}
 
 
-def render(vectors: Vectors) -> Iterator[RenderableType]:
+def render(vectors: Vectors) -> Iterator[Line | Table]:
     """What was written, and what it shows."""
-    yield Text(f"{vectors.spec}: vectors of {len(vectors.rows)} samples in {vectors.folder}", style="bold")
-    table = new_table()
-    for heading in ("sample", "is"):
-        table.add_column(heading, no_wrap=True)
-    for index, words in enumerate(vectors.rows):
-        table.add_row(str(index), words)
-    yield table
+    yield Line(f"{vectors.spec}: vectors of {len(vectors.rows)} samples in {vectors.folder}", style="bold")
+    rows = (row(str(index), words) for index, words in enumerate(vectors.rows))
+    yield Table((Column("sample"), Column("is", words=True)), tuple(rows))
+    yield Line()
     near = sorted((one for one in vectors.kills if one.limits < FAR), key=lambda one: one.limits)
-    yield Text(
+    yield Line(
         f"{len(vectors.kills)} known mistakes, each in one layer, are killed; {len(vectors.kills) - len(near)} of them are"
         f" off by at least {FAR:,.0f} times the limit"
     )
     if near:
-        yield Text(f"by less: {listed_kills(near)}", style="dim")
+        yield Line(f"by less: {listed_kills(near)}", style="dim")
     if vectors.survivors:
-        yield Text(f"not shown: {', '.join(f'{one.id} in {one.layer}' for one in vectors.survivors)}", style="dim")
+        yield Line(f"not shown: {', '.join(f'{one.id} in {one.layer}' for one in vectors.survivors)}", style="dim")
     for spot in vectors.spots:
-        yield Text(f"  {spot.id} would be with {spot.change}, as {spot.reason}", style="dim")
+        yield Line(f"{spot.id} would be with {spot.change}, as {spot.reason}", style="dim", indent=2)
 
 
 def listed_kills(kills: list[Kill]) -> str:
     return ", ".join(f"{one.id} in {one.layer} {one.limits:.2g}" for one in kills)
 
 
-def refused(vectors: Vectors) -> Text:
+def refused(vectors: Vectors) -> Line:
     """Why nothing was written."""
-    return Text.assemble("nothing was written, as Keras itself is no match: ", quiet_line(vectors.keras))
+    return Line(f"nothing was written, as Keras itself is no match: {quiet_line(vectors.keras).plain}")

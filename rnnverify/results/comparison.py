@@ -48,7 +48,7 @@ class Comparison(Shown):
 
     spec: str
     candidate: str
-    seed: int
+    seed: int | None
     dtype: str  # what it is taken to compute in
     outputs: tuple[
         OutputResult, ...

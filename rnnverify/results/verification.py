@@ -97,7 +97,7 @@ class Verification(Shown):
     """The result for one spec or model."""
 
     spec: str
-    seed: int
+    seed: int | None  # None where the inputs were given
     dtype: str
     outputs: tuple[OutputResult, ...]
     layers: tuple[LayerResult, ...]

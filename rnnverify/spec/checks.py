@@ -9,7 +9,7 @@ from rnnverify.spec.keys import SpecKeys
 from rnnverify.spec.model import Spec
 from rnnverify.spec.paths import COMMAND, is_function
 from rnnverify.spec.problems import Problems
-from rnnverify.spec.source import Source, printable
+from rnnverify.spec.source import Source
 
 
 def check_files(problems: Problems, spec: Spec) -> None:
@@ -23,7 +23,7 @@ def check_files(problems: Problems, spec: Spec) -> None:
     for path, file in named.items():
         if file is not None and not os.path.isfile(file):
             got = "is no regular file" if os.path.exists(file) else "does not exist"
-            problems.add(path, f"expected the path of a file; {printable(file)} {got}")
+            problems.add(path, f"expected the path of a file; {file} {got}")
 
 
 def candidate_file(candidate: str) -> str | None:

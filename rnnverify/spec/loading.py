@@ -51,9 +51,8 @@ def load_spec(path: str, overrides: Sequence[Override] = ()) -> Spec:
     except SpecError as error:
         if not source.of_grid:
             raise
-        raise SpecError(
-            f"{error}\n{path}: this is the base of a grid, whose points `rnnverify sweep {path}` tries"
-        ) from None
+        more = f"{path}: this is the base of a grid, whose points `rnnverify sweep {path}` tries"
+        raise SpecError(*str(error).splitlines(), more) from None
 
 
 def source_of(path: str) -> Source:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rnnverify.errors import RequestError
 from rnnverify.spec import data
-from rnnverify.spec.source import Path, Source, dotted, parse, printable
+from rnnverify.spec.source import Path, Source, dotted, parse
 
 Override = tuple[str, Any]  # a key such as layers.0.LSTM.units, and its value
 
@@ -30,7 +30,7 @@ def parse_override(text: str) -> Override:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise RequestError(f"--set: expected KEY=VALUE, such as T=50 or layers.0.LSTM.units=7; got {text[:80]!r}")
-    return key.strip(), parse(value, f"--set {printable(key.strip()[:80])}").value if value.strip() else None
+    return key.strip(), parse(value, f"--set {key.strip()[:80]}").value if value.strip() else None
 
 
 def apply_overrides(source: Source, overrides: Sequence[Override]) -> Source:

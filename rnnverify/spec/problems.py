@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from rnnverify.errors import SpecError
 from rnnverify.layers.layer import MisfitError
-from rnnverify.spec.source import Path, Source, dotted, printable
+from rnnverify.spec.source import Path, Source, dotted
 
 MOST_SHOWN = 8
 MOST_KEPT = 100  # of one mapping; each is compared with every known key, which takes its time
@@ -41,7 +41,7 @@ class Problems:
         if len(sentences) > MOST_SHOWN:
             more = len(sentences) - MOST_SHOWN + self.more
             sentences = [*sentences[:MOST_SHOWN], f"{self.source.file}: and {more} more"]
-        raise SpecError("\n".join(sentences))
+        raise SpecError(*sentences)
 
     def validate(self, model: type[Model], value: Any, path: Path, letters: dict[str, int] | None) -> Model | None:
         """Validate one mapping; None, and problems added, where it is wrong."""
@@ -97,7 +97,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return "a mapping" + (f" with {printable(', '.join(list(value)[:3]))}"[:60] if value else " without keys")
+        return "a mapping" + (f" with {', '.join(list(value)[:3])}"[:60] if value else " without keys")
     if isinstance(value, list):
         return f"a list of {len(value)}"
     if isinstance(value, int) and abs(value) >= 10**15:

@@ -126,7 +126,7 @@ def parse(text: str, file: str) -> Source:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = ", ".join(filter(None, (error.context, error.problem)))
-        raise SpecError(f"{place_of(file, mark)}: not valid YAML: {printable(reason)}{hint(text, mark)}") from None
+        raise SpecError(f"{place_of(file, mark)}: not valid YAML: {reason}{hint(text, mark)}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise SpecError(
@@ -227,20 +227,15 @@ def place_of(file: str, mark: yaml.Mark | None) -> str:
     return f"{file}:{mark.line + 1}" if mark else file
 
 
-def printable(text: str) -> str:
-    """A text on one line, without control characters."""
-    return text if text.isprintable() else repr(text)[1:-1]
-
-
 def dotted(path: Path) -> str:
     """A path as people write it: layers[0].LSTM.units; the document itself is `spec`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{printable(part) or repr(part)}" for part in path)
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part or repr(part)}" for part in path)
     text = "".join(parts).removeprefix(".")
     return (text if len(text) <= 100 else text[:97] + "...") or "spec"
 
 
 def short_tag(tag: str) -> str:
-    return printable(tag.replace(STANDARD, "!!")[:80])
+    return tag.replace(STANDARD, "!!")[:80]
 
 
 def hint(text: str, mark: yaml.Mark | None) -> str:

@@ -137,7 +137,8 @@ def test_a_wrong_gate_order_in_the_code_is_caught_and_the_layer_named(monkeypatc
     names = ("encoder_decoder", "bidirectional_lstm_concat", "gru_state")
     result = check(*(ROOT / "configs" / f"{name}.yaml" for name in names))
     assert result.exit_code == 1
-    plain, wrapped, gru, summary = result.stdout.splitlines()
+    plain, wrapped, gru, summary, hint = result.stdout.splitlines()
+    assert hint == "-v prints the tables of what does not match"
     assert plain.startswith("mismatch")
     assert "layer encoder" in plain
     assert wrapped.startswith("mismatch")

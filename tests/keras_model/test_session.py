@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -81,3 +84,23 @@ def test_weights_that_are_refused_do_not_stay_behind() -> None:
     with pytest.raises(DataError):
         session.observe(spec(dtype="float16", weights={"scale": 1e6}))
     assert_same(session.observe(spec(dtype="float16", T=9)), observe(spec(dtype="float16", T=9)))
+
+
+VERIFIED_THEN_PREDICTED = """\
+import keras, numpy as np, rnnverify
+
+def model(units):
+    return keras.Sequential([keras.Input((6, 3)), keras.layers.SimpleRNN(units)])
+
+x = np.ones((40, 6, 3), "float32")
+rnnverify.verify(model(1), x)
+model(2).predict(x, verbose=0)
+"""
+
+
+def test_what_we_trace_is_not_counted_as_the_users() -> None:
+    """TensorFlow warns of the fifth trace in ten calls. To verify this model takes four, and the user's prediction two."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", VERIFIED_THEN_PREDICTED]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert "retracing" not in done.stderr

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
-from rich.console import Console, RenderableType
-
 from rnnverify.observation import Tolerance
+from rnnverify.report.parts import Line
+from rnnverify.report.screen import plain
+from rnnverify.report.tables import Table
 from rnnverify.results import (
     Divergence,
     LayerResult,
@@ -106,13 +107,9 @@ OUTCOMES = (
 )
 
 
-def lines(parts: Iterable[RenderableType], width: int = 120) -> str:
+def lines(parts: Iterable[Line | Table], width: int = 120) -> str:
     """What a terminal shows, without colours and without the blanks at the ends of lines."""
-    console = Console(width=width, highlight=False, color_system=None)
-    with console.capture() as capture:
-        for part in parts:
-            console.print(part)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+    return plain(parts, width, "utf-8")
 
 
 def point(verdict: str, ratio: float, error: float, first: Divergence | None = None, **values: Any) -> dict[str, Any]:

@@ -46,8 +46,8 @@ def test_counts_and_kinds_can_be_read_back() -> None:
     assert [[child.tag for child in case] for case in suite] == [[], ["failure"], ["failure"], ["error"]]
 
 
-def test_what_xml_cannot_carry_becomes_a_question_mark() -> None:
-    outcome = Outcome("a<b>&\x00.yaml", error='a\x1b[2J "quoted"\ud800\tend')
+def test_what_xml_cannot_carry_is_written_out() -> None:
+    outcome = Outcome("a<b>&\x00.yaml", error='a\x1b[2J "quoted"\ud800\tend\n::error::b')
     (case,) = ElementTree.fromstring(junit_xml([outcome]))[0]
-    assert case.get("name") == "a<b>&?.yaml"
-    assert case[0].text == 'a?[2J "quoted"?\tend'
+    assert case.get("name") == r"a<b>&\x00.yaml"
+    assert case[0].text == 'a\\x1b[2J "quoted"\\ud800\\tend\n\\x3a:error::b'

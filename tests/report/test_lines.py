@@ -37,12 +37,13 @@ def test_an_error_of_one_line_is_all_there_is_to_say() -> None:
 
 def test_verdicts_have_colours_and_specs_have_none() -> None:
     found = [outcome_line(outcome, 8) for outcome in OUTCOMES]
-    assert [[(span.start, span.end, span.style) for span in line.spans] for line in found] == [
-        [(0, 8, "bold green")],
-        [(0, 8, "bold red")],
-        [(0, 8, "bold red")],
-        [(0, 8, "bold magenta")],
+    assert [line.pieces[0] for line in found] == [
+        ("match   ", "bold green"),
+        ("mismatch", "bold red"),
+        ("mismatch", "bold red"),
+        ("error   ", "bold magenta"),
     ]
+    assert [[style for _, style in line.pieces[1:]] for line in found] == [[""]] * 4
 
 
 def test_the_summary_counts_the_verdicts() -> None:

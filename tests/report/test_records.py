@@ -166,3 +166,18 @@ def test_a_sweep_has_its_counts_its_worst_points_and_every_record() -> None:
         ],
     }
     assert report["results"] == list(POINTS)
+
+
+def test_where_the_inputs_were_given_the_seed_is_null() -> None:
+    report = json.loads(report_json([replace(RIGHT, seed=None)]))
+    assert report["results"][0]["seed"] is None
+    jsonschema.validate(report, SCHEMA)
+
+
+def test_a_report_says_the_same_without_what_a_terminal_or_a_ci_server_obeys() -> None:
+    evil = "::error::a\n##[error]b\x1b[2J\x7f\u202e\udc80"
+    text = report_json([replace(RIGHT, spec=evil)])
+    assert json.loads(text)["results"][0]["spec"] == evil
+    assert text.isascii()
+    assert "##[" not in text
+    assert text.replace("\n", "").isprintable()

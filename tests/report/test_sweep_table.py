@@ -21,7 +21,6 @@ max |error|, the worst over all else: layer down, N across
   LSTM   1.0e-08 ░ 1.0e-07
    GRU █ 1.0e-04
 
-
  N layer verdict  of limit max |error|
  ────────────────────────────────────────────────────────────────────────
  1   GRU mismatch       40      0.0001 lstm, timestep 4, sample 1, unit 2
@@ -114,6 +113,21 @@ def test_a_value_is_short_enough_for_a_column(value: Any, text: str) -> None:
 def test_the_summary_is_green_only_where_every_point_matches() -> None:
     assert summary_text(SUMMARY).style == "bold red"
     assert summary_text(replace(SUMMARY, matches=4, mismatches=0, errors=0)).style == "bold green"
+
+
+def test_a_worst_point_beyond_any_limit_is_told_in_a_sentence() -> None:
+    record = point("mismatch", inf, 0.5, replace(DIVERGENCE, allowed=0.0), N=1)
+    result = replace(SWEEP, summary=replace(SUMMARY, worst=(record,), worst_ratio=inf))
+    text = lines(render_sweep(result), width=200)
+    assert "; the worst is off where nothing is rounded, or where only one of the two is finite\n" in text
+    assert " beyond any " in text
+    assert "inf" not in text
+
+
+def test_a_message_of_several_lines_is_its_first_and_how_many_more() -> None:
+    record = failed("a.yaml: N: too large\na.yaml: T: too large", N=4)
+    text = lines([worst_table(replace(SUMMARY, worst=(record,)), ["N"])])
+    assert "a.yaml: N: too large (and 1 more)" in text
 
 
 def test_values_that_begin_alike_have_cells_of_their_own() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from math import inf, nan
+from typing import Any
 
 import pytest
 
 from rnnverify.observation import Tolerance
-from rnnverify.report.table import quiet_line, render, suspicion
+from rnnverify.report.reasons import suspicion
+from rnnverify.report.table import hint, quiet_line, render, title
 from rnnverify.results import Place, Suspect, Verification
 from tests.report.by_hand import DENSE, DIVERGENCE, PARTED, RIGHT, SMALL, SUSPECT, TOO_FAR, WRONG, lines
 
@@ -22,7 +25,6 @@ a.yaml   float32, seed 7
              bias (12,)
  dense Dense kernel (3, 2)                      (3 + 1) x 2 = 8    (2, 6, 2)
              bias (2,)
-
 
  output   max |error| mean |error| expected sample timestep Keras      replay
  ───────────────────────────────────────────────────────────────────────────────
@@ -42,18 +44,17 @@ b.yaml   float32, seed 7
  dense Dense kernel (3, 2)                      (3 + 1) x 2 = 8    (2, 6, 2)        3e-08        0.5
              bias (2,)
 
-
  output   max |error| mean |error| expected sample timestep Keras      replay
  ─────────────────────────────────────────────────────────────────────────────────
  dense[1]         0.5        2e-09    4e-08      0        5 -0.25 -0.25000003 FAIL
  dense[0]       1e-08        2e-09    4e-08      1        3   0.5  0.50000001 ok
 
 mismatch: layer lstm, timestep 4, sample 1, unit 2, forget gate: Keras 0.125, replay 0.25, a difference of 0.125 where
-rounding gives at most 1e-07; no order of summation can excuse it
+  rounding gives at most 1e-07; no order of summation can excuse it
 lstm: a relative change of 0.001 would show in 50% of the elements, of 0.01 in 75%, of 0.1 in 100%
 dense: a relative change of 0.001 would show in 100% of the elements, of 0.01 in 100%, of 0.1 in 100%
 suspicious: lstm recurrent_kernel[0, 5], forget gate: Keras computes as if it were 0.001 more than reported, which
-explains 99.5% of what is wrong with this unit
+  explains 99.5% of what is wrong with this unit
 keras 3.9.0, numpy 2.0.0
 build 0.250 s, predict 0.125 s, replay 0.062 s"""
 
@@ -84,6 +85,37 @@ def test_a_place_without_time_and_gate_says_neither() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"allowed": 0.0, "certain": False}, "a difference of 0.125 where nothing is rounded"),
+        ({"keras": nan, "residual": inf}, "Keras nan, replay 0.25, of which only one is finite"),
+        ({"keras": inf, "replay": -inf, "residual": inf}, "Keras inf, replay -inf, which are not the same"),
+    ],
+)
+def test_where_no_number_says_how_far_off_it_is_a_sentence_does(changes: dict[str, Any], told: str) -> None:
+    assert last_line(replace(WRONG, first_divergence=replace(DIVERGENCE, **changes))).endswith(told)
+
+
+def test_beyond_any_limit_is_no_number_either() -> None:
+    layer = replace(DENSE, worst_ratio=inf, passed=False)
+    text = lines(render(replace(RIGHT, layers=(layer,), first_divergence=DIVERGENCE), verbose=True))
+    assert " beyond any\n" in text
+    assert "inf" not in text
+
+
+def test_a_hint_says_what_verbose_would_show() -> None:
+    assert hint(WRONG).plain == (
+        "-v shows more: each layer's residual, how small a fault it could have shown, and which weights are suspicious"
+    )
+    assert hint(TOO_FAR).plain == "-v shows more: each layer's residual, how small a fault it could have shown"
+
+
+def test_the_seed_is_named_where_there_was_one() -> None:
+    assert lines([title("a.yaml", RIGHT)]) == "a.yaml   float32, seed 7"
+    assert lines([title("mine", replace(RIGHT, seed=None))]) == "mine   float32"
+
+
 def test_a_demand_that_is_not_met_is_named() -> None:
     demand = "mismatch: dense[1] differs by 3e-08, not within {}, though every step is right within rounding"
     assert last_line(TOO_FAR) == demand.format("atol=2e-08, rtol=1e-09")
@@ -97,9 +129,9 @@ def test_verbose_says_which_columns_are_which_gate_and_which_end_is_which() -> N
         gates={"kernel": {"i": (0, 2), "f": (3, 5)}, "bias": {"z": (0, 0), "r": (1, 1)}},
         ends="walks from the last timestep to the first",
     )
-    text = lines(render(replace(RIGHT, layers=(lstm,)), verbose=True))
+    text = lines(render(replace(RIGHT, layers=(lstm,)), verbose=True), width=200)
     assert "kernel (8, 12): i 0-2, f 3-5 " in text
-    assert "bias (2, 3): z 0, r 1; row 0 goes with x, row 1 with h " in text
+    assert "bias (2, 3): z 0, r 1; row 0 goes with x, row 1 with h" in text
     assert "\nlstm: walks from the last timestep to the first\n" in text
     assert "i 0-2" not in lines(render(replace(RIGHT, layers=(lstm,))))
 

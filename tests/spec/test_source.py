@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rnnverify.errors import SpecError
-from rnnverify.spec.source import Source, dotted, parse, printable
+from rnnverify.spec.source import Source, dotted, parse
 
 
 def value(text: str) -> Any:
@@ -83,18 +83,12 @@ def test_moderate_aliases_are_read() -> None:
         ((), "spec"),
         (("N",), "N"),
         (("layers", 0, "LSTM", "units"), "layers[0].LSTM.units"),
-        (("a\nb",), "a\\nb"),
         (("",), "''"),
         (("x" * 200,), "x" * 97 + "..."),
     ],
 )
 def test_a_path_is_written_as_people_write_it(path: tuple[str | int, ...], text: str) -> None:
     assert dotted(path) == text
-
-
-@pytest.mark.parametrize("text", ["", "caf\u00e9", "a b", "\u2603"])
-def test_text_that_can_be_printed_is_left_as_it_is(text: str) -> None:
-    assert printable(text) == text
 
 
 def test_a_parse_error_names_the_line_and_shows_it() -> None:
