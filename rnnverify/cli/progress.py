@@ -37,7 +37,7 @@ class Bar:
 
     def __init__(self, bar: Progress) -> None:
         self.bar = bar
-        self.task = bar.add_task("", total=None)
+        self.task = bar.add_task("starting", total=None)
 
     def say(self, what: str) -> None:
         self.bar.update(self.task, description=what)
@@ -54,8 +54,12 @@ class Bar:
 @contextmanager
 def watched(quiet: bool) -> Iterator[Watch]:
     """What shows a sweep, while it runs."""
+    if quiet:
+        yield Unwatched()
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+    from rich.table import Column
     from rich.text import Text
 
     class Points(ProgressColumn):
@@ -69,16 +73,17 @@ def watched(quiet: bool) -> Iterator[Watch]:
 
         def render(self, task: Task) -> Text:
             if task.description:
-                return Text(task.description, overflow="ellipsis", no_wrap=True)
+                return Text(task.description)
             speed = task.finished_speed or task.speed
             rate = "" if speed is None else f"{speed:.3g} points/s, "
             return Text.assemble(rate, self.left.render(task), " left")
 
     error = Console(stderr=True)
-    if quiet or not error.is_terminal:
+    if not error.is_terminal:
         yield Unwatched()
         return
-    with Progress(BarColumn(20), Points(), Doing(), console=error, transient=True) as bar:
+    one_line = Column(no_wrap=True, overflow="ellipsis")
+    with Progress(BarColumn(20), Points(one_line), Doing(one_line), console=error, transient=True) as bar:
         yield Bar(bar)
 
 

@@ -84,6 +84,10 @@ def sweep(
             progress=watch.points,
             say=watch.say,
         )
+    if lost := sum("lost" in record for record in result.records):
+        click.echo(
+            f"{lost} of the errors are no results, as their workers died: the same command tries them again", err=True
+        )
     if export is not None:
         tables.write(result, export)
     if form == "json":

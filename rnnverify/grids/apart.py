@@ -52,10 +52,14 @@ def apart() -> Worker:
         [sys.executable, "-c", start], stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], start_new_session=True
     )
     theirs.close()
+    lifeline = process.stdin
+    assert lifeline is not None
 
     def ended(seconds: float) -> int | None:
         with suppress(subprocess.TimeoutExpired):
-            return process.wait(seconds)
+            code = process.wait(seconds)
+            lifeline.close()
+            return code
         return None
 
     return Worker(ours, process.kill, ended)

@@ -16,9 +16,14 @@ from typing import Any
 from rnnverify.errors import RequestError
 from rnnverify.grids.apart import ask_apart
 from rnnverify.grids.workers import ClusterLostError, WorkerDiedError
+from rnnverify.keras_model.refusals import first_line
 
 PATIENCE = 10.0  # seconds that a scheduler may take to answer, and then to find a worker
 CLOSING = 2.0  # seconds that it may take to say goodbye
+
+
+class NoClusterError(RequestError):
+    """No cluster is ready at the address."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Cluster:
         except Exception as error:
             if self.client.status == "running":
                 raise
-            raise ClusterLostError(f"the scheduler is gone ({error})") from None
+            raise ClusterLostError(f"the scheduler is gone ({first_line(error)})") from None
 
     def result(self, future: Future[Any]) -> Any:
         """What a call returned, or raised.
@@ -110,7 +115,7 @@ def cluster(address: Address, limit: float) -> Iterator[tuple[Cluster, int]]:
     """A Dask cluster, and how many threads its workers have.
 
     Raises:
-        RequestError: Dask is not installed, or no cluster is ready at the address.
+        RequestError: Dask is not installed, the files for TLS do not fit, or no cluster is ready at the address.
     """
     try:
         from distributed import Client
@@ -121,16 +126,16 @@ def cluster(address: Address, limit: float) -> Iterator[tuple[Cluster, int]]:
         try:
             client = within(PATIENCE + 1, partial(Client, address.url, timeout=PATIENCE, security=security))
         except Exception as error:  # Dask raises what its parts happen to
-            raise RequestError(
-                f"--scheduler {address.url}: no Dask scheduler answers there ({type(error).__name__}: {error}); start one"
+            raise NoClusterError(
+                f"--scheduler {address.url}: no Dask scheduler answers there ({first_line(error)}); start one"
                 " with: dask scheduler"
             ) from None
         try:
             try:
                 within(PATIENCE + 1, partial(client.wait_for_workers, 1, timeout=PATIENCE))
                 count = sum(within(PATIENCE, client.nthreads).values())
-            except (TimeoutError, OSError):
-                raise RequestError(
+            except Exception:
+                raise NoClusterError(
                     f"--scheduler {address.url}: it has no workers; start one with: dask worker {address.url}"
                 ) from None
             yield Cluster(client, limit), count

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import random
 import sys
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from rnnverify.errors import SpecError
-from rnnverify.grids.axes import identity, settled, try_values, values_of
+from rnnverify.grids.axes import settled, try_values, values_of
 from rnnverify.spec import Spec, spec_from_mapping
 from rnnverify.spec.consent import check_models
 from rnnverify.spec.keys import SpecKeys
@@ -65,9 +63,8 @@ class Grid:
 
     def points(self) -> Iterator[Point]:
         """Every point, the last axis fastest; of a sample in the same order."""
-        return map(self.point, self.numbers)
+        return map(self.point, self.numbers())
 
-    @cached_property
     def numbers(self) -> Sequence[int]:
         """The number that each point has in the product, in ascending order."""
         if self.count == self.product:
@@ -81,29 +78,6 @@ class Grid:
             number, index = divmod(number, len(choices))
             values[key] = choices[index]
         return dict(reversed(values.items()))
-
-    def number_of(self, point: Point) -> int:
-        """The number of a point in the product.
-
-        Raises:
-            LookupError: it is no point of this grid.
-        """
-        if point.keys() != self.axes.keys():
-            raise LookupError("other keys")
-        number = 0
-        for key, places in self.places.items():
-            number = number * len(places) + places[identity(point[key])]
-        index = bisect_left(self.numbers, number)
-        if index == len(self.numbers) or self.numbers[index] != number:
-            raise LookupError("not in the sample")
-        return number
-
-    @cached_property
-    def places(self) -> Mapping[str, Mapping[str, int]]:
-        """Where each value stands on its axis."""
-        return {
-            key: {identity(value): index for index, value in enumerate(values)} for key, values in self.axes.items()
-        }
 
     def spec(self, point: Point) -> Spec:
         """The spec of a point.

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from rnnverify.grids.grid import Grid
+from rnnverify.grids.numbering import Numbering
 from rnnverify.report.records import from_line
 from rnnverify.results import Record
 
@@ -56,18 +56,18 @@ DEEPEST = 100  # levels of a record; a spec has up to 60
 ANY: TypeAdapter[Found | Failed] = TypeAdapter(Found | Failed)
 
 
-def kept_record(line: bytes, grid: Grid) -> tuple[int, Record]:
+def kept_record(line: bytes, numbering: Numbering) -> tuple[int, Record]:
     """The record in a line, and the number of its point.
 
     Raises:
-        ValueError: it is no whole record of a point of this grid.
+        ValueError: it is no whole record of a point of the grid.
     """
     try:
         record: dict[str, Any] = from_line(line.decode())
         if deeper(record, DEEPEST):
             raise ValueError("nested too deeply")
         ANY.validate_python(record)
-        return grid.number_of(record["point"]), record
+        return numbering.number_of(record["point"]), record
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(str(error)) from None
 

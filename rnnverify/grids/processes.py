@@ -18,6 +18,8 @@ from rnnverify.errors import RequestError
 from rnnverify.grids.workers import OverdueError, Worker, WorkerDiedError, work
 from rnnverify.threads import allowed_cores
 
+PRELOAD = ["rnnverify.grids.preload"]  # what the server of the workers imports
+
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
@@ -69,7 +71,7 @@ class Processes:
         Raises:
             RequestError: none can be started.
         """
-        for _ in range(2):  # the server may have died, and is then started anew
+        for _ in range(3):  # the server may have died, and is then started anew
             ours, theirs = self.context.Pipe()
             process = self.context.Process(target=work, args=(theirs,), daemon=True)
             try:
@@ -137,7 +139,7 @@ def prepared_context() -> Any:
     from multiprocessing import forkserver, resource_tracker
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["rnnverify.grids.preload"])
+    context.set_forkserver_preload(PRELOAD)
     resource_tracker.ensure_running()  # by itself the server would start it, and Ctrl-C be let through again
     before = block_interrupts()  # the server inherits that, see `preload`
     try:

@@ -18,6 +18,7 @@ from rnnverify import __version__
 from rnnverify.errors import RequestError
 from rnnverify.grids.grid import Grid, Point
 from rnnverify.grids.kept import kept_record
+from rnnverify.grids.numbering import Numbering
 from rnnverify.report.records import line
 from rnnverify.results import Record
 from rnnverify.spec.source import printable
@@ -33,6 +34,7 @@ class Store:
     def __init__(self, folder: Path, grid: Grid) -> None:
         self.folder = folder
         self.grid = grid
+        self.numbering = Numbering(grid)
         self.about: dict[str, Any] = {}
         self.records: dict[int, Record] = {}  # by the numbers of their points
         self.lost: dict[int, Record] = {}  # of points that have no result, because their worker died; in no file
@@ -42,13 +44,18 @@ class Store:
         """Write the record of one point.
 
         Raises:
-            RequestError: it cannot be written; those before it are kept.
+            RequestError: it cannot be written, or is none that could be read again; those before it are kept.
         """
-        number = self.grid.number_of(record["point"])
+        text = line(record).encode() + b"\n"
+        try:
+            number, _ = kept_record(text, self.numbering)
+        except ValueError:
+            raise RequestError(
+                "a worker answered with what is no result of a point; is the same rnnverify installed there?"
+            ) from None
         if record.get("lost"):
             self.lost[number] = record
             return
-        text = line(record).encode() + b"\n"
         before = os.fstat(self.file).st_size
         try:
             if os.write(self.file, text) < len(text):
@@ -64,7 +71,7 @@ class Store:
 
     def left(self) -> Iterator[Point]:
         """The points that have no result yet."""
-        return (self.grid.point(number) for number in self.grid.numbers if number not in self.records)
+        return (self.grid.point(number) for number in self.numbering.numbers if number not in self.records)
 
     def in_order(self) -> list[Record]:
         """The results in the order of the points; in place of one that is lost, what is said of it."""
@@ -205,7 +212,7 @@ def read(store: Store, timeout: float) -> None:
     with path.open("rb") as file:
         for number, text in enumerate(file, start=1):
             try:
-                point, record = kept_record(text, store.grid)
+                point, record = kept_record(text, store.numbering)
                 if not text.endswith(b"\n"):
                     raise ValueError("torn")
             except ValueError:

@@ -18,6 +18,8 @@ from rnnverify.grids.workers import ClusterLostError
 from rnnverify.results import SweepResult
 from rnnverify.threads import allowed_cores
 
+MOST_IN_VAIN = 3
+
 # Entered with the number of points, and of those that are done already; gives what is called with each number of new ones.
 Progress = Callable[[int, int], AbstractContextManager[Callable[[int], None]]]
 Say = Callable[[str], None]  # is told what is being done
@@ -86,12 +88,13 @@ def run_what_is_left(store: Store, where: Where, progress: Progress, say: Say) -
 def run_on_cluster(
     store: Store, address: clusters.Address, timeout: float, advance: Callable[[int], None], say: Say
 ) -> None:
-    """Run on a cluster. Where it is lost, it is looked for again, as long as anything comes of it.
+    """Run on a cluster. Where it is lost, it is looked for again, unless nothing has come of that several times.
 
     Raises:
         ClusterLostError: it is lost for good.
     """
     last: ClusterLostError | None = None
+    vain = 0
     while True:
         before = len(store.records)
         say(f"connecting to {address.url}" if last is None else f"{last}: connecting to {address.url} again")
@@ -102,9 +105,10 @@ def run_on_cluster(
             return
         except ClusterLostError as lost:
             last = lost
-            if len(store.records) == before:
+            vain = vain + 1 if len(store.records) == before else 0
+            if vain == MOST_IN_VAIN:
                 raise
-        except RequestError:
+        except clusters.NoClusterError:
             if last is None:
                 raise
             raise last from None

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from rnnverify.errors import RequestError
 from rnnverify.grids.grid import Grid, Point
 from rnnverify.grids.workers import ClusterLostError, OverdueError, WorkerDiedError
+from rnnverify.keras_model.refusals import first_line
 from rnnverify.results import Record
 
 Task = Sequence[Point]  # run one after the other by one worker
@@ -115,5 +116,5 @@ def run(executor: Executor, grid: Grid, tasks: Iterable[Task], workers: int) -> 
                 raise
             except Exception as error:
                 raise RequestError(
-                    f"a worker cannot run points ({type(error).__name__}: {error}); is the same rnnverify installed there?"
+                    f"a worker cannot run points ({first_line(error)}); is the same rnnverify installed there?"
                 ) from error

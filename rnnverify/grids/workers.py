@@ -57,21 +57,24 @@ class Worker:
             self.pipe.send((function, arguments))
             if not self.pipe.poll(limit):
                 self.kill()
+                self.end()
                 raise OverdueError(limit)
             returned, answer = self.pipe.recv()
         except (EOFError, OSError):
-            code = self.ended(ENDING)
-            self.kill()
+            code = self.end()
             raise WorkerDiedError("no exit code" if code is None else f"exit code {code}") from None
         if returned:
             return answer
         raise answer
 
-    def end(self) -> None:
-        """Let the process end by itself, or else end it."""
+    def end(self) -> int | None:
+        """Let the process end by itself, or else end it; its exit code."""
         self.pipe.close()
-        if self.ended(ENDING) is None:
+        code = self.ended(ENDING)
+        if code is None:
             self.kill()
+            self.ended(ENDING)
+        return code
 
 
 def work(pipe: Connection) -> None:
