@@ -1,33 +1,107 @@
-"""A bar on stderr."""
+"""What a sweep is doing, and how far it is, on stderr; nothing where that is no terminal."""
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Watch(Protocol):
+    """What is shown of a sweep."""
+
+    def say(self, what: str) -> None:
+        """Show what is being done until the first result is there."""
+
+    def points(self, total: int, done: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Show how many of the points are done; what is entered is called with each number of new ones."""
+
+
+class Unwatched:
+    """Nothing is shown."""
+
+    def say(self, what: str) -> None:
+        pass
+
+    def points(self, total: int, done: int) -> AbstractContextManager[Callable[[int], None]]:
+        return nullcontext(lambda count: None)
+
+
+class Bar:
+    """A bar, and beside it what is being done, then the rate and the time that is left."""
+
+    def __init__(self, bar: Progress) -> None:
+        self.bar = bar
+        self.task = bar.add_task("starting", total=None)
+
+    def say(self, what: str) -> None:
+        self.bar.update(self.task, description=what)
+
+    @contextmanager
+    def points(self, total: int, done: int) -> Iterator[Callable[[int], None]]:
+        def advance(count: int) -> None:
+            self.bar.update(self.task, description="", advance=count)
+
+        self.bar.reset(self.task, total=total, completed=done)
+        yield advance
 
 
 @contextmanager
-def progress(total: int, done: int, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """How many of the points are done, at which rate, and the time that is left; nothing where stderr is no terminal."""
+def watched(quiet: bool) -> Iterator[Watch]:
+    """What shows a sweep, while it runs."""
+    if quiet:
+        yield Unwatched()
+        return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+    from rich.table import Column
     from rich.text import Text
 
-    class Rate(ProgressColumn):
+    class Points(ProgressColumn):
         def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:.3g} points/s,")
+            return Text("" if task.total is None else f"{task.completed:.0f}/{task.total:.0f}", style="green")
 
-    columns = BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn(), TextColumn("left")
+    class Doing(ProgressColumn):
+        """What is being done; when results come, how fast."""
+
+        left = TimeRemainingColumn()
+
+        def render(self, task: Task) -> Text:
+            if task.description:
+                return Text(task.description)
+            speed = task.finished_speed or task.speed
+            rate = "" if speed is None else f"{speed:.3g} points/s, "
+            return Text.assemble(rate, self.left.render(task), " left")
+
     error = Console(stderr=True)
-    with Progress(*columns, console=error, disable=quiet or not error.is_terminal, transient=True) as bar:
-        task = bar.add_task("", total=total, completed=done)
-        yield lambda count: bar.advance(task, count)
+    if not error.is_terminal:
+        yield Unwatched()
+        return
+    one_line = Column(no_wrap=True, overflow="ellipsis")
+    with Progress(BarColumn(20), Points(one_line), Doing(one_line), console=error, transient=True) as bar:
+        yield Bar(bar)
+
+
+@contextmanager
+def interrupted_once() -> Iterator[None]:
+    """Let the first Ctrl-C through, and no other: what it begins to end is not to be interrupted in turn."""
+
+    def interrupt(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:  # or else the process is about to end
+            signal.signal(signal.SIGINT, before)

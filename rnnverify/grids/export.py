@@ -43,7 +43,7 @@ def row(record: Record, axes: Iterable[str]) -> dict[str, Any]:
         "verdict": record["verdict"],
         "worst_ratio": None if failed else ratio_of(record),
         "max_abs_error": None if failed else error_of(record),
-        "expected_error": None if failed else max(output["expected_error"] for output in record["outputs"]),
+        "expected_error": max((output["expected_error"] for output in record.get("outputs", ())), default=None),
         "amplification": record.get("amplification"),
         **{f"first_{name}": first.get(name) for name in PLACE},
         **{f"seconds_{name}": record.get("seconds", {}).get(name) for name in ("build", "predict", "replay")},
@@ -56,13 +56,18 @@ def plain(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 
+def encodable(value: Any) -> Any:
+    """A cell that any file can hold: a path may have bytes in it that are no text."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
 def write(result: SweepResult, path: str) -> None:
     """Write the table.
 
     Raises:
         RequestError: the file cannot be written.
     """
-    rows = [row(record, result.axes) for record in result.records]
+    rows = [{key: encodable(cell) for key, cell in row(record, result.axes).items()} for record in result.records]
     try:
         if path.lower().endswith(".parquet"):
             write_parquet(rows, path)

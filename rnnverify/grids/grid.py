@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from rnnverify.errors import SpecError
+from rnnverify.grids.axes import settled, try_values, values_of
 from rnnverify.spec import Spec, spec_from_mapping
 from rnnverify.spec.consent import check_models
 from rnnverify.spec.keys import SpecKeys
@@ -22,10 +23,8 @@ from rnnverify.spec.types import LARGEST_SIZE, Arguments, Check, Seed, integer
 
 Point = Mapping[str, Any]  # the grid's keys and their values, in its order
 
-MOST_VALUES = 100_000  # along one axis
-MOST_POINTS = 10_000_000
-RANGES = ("logspace", "linspace", "range")
-FORMS = "a list of values, or one of {range: [start, stop, step]}, {linspace: [from, to, count]}, {logspace: [from, to, count]}"
+MOST_POINTS = 1_000_000  # a result takes some 8 KB of memory until the sweep ends
+MOST_KEYS = 100
 COUNT = integer(1, f"a whole number from 1 to {LARGEST_SIZE}", or_letter=False)
 
 
@@ -54,17 +53,23 @@ class Grid:
     def product(self) -> int:
         return math.prod(len(values) for values in self.axes.values())
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many points there are; `len` takes no number that is larger than the machine's."""
         return self.product if self.sample is None else min(self.sample, self.product)
+
+    def __len__(self) -> int:
+        return self.count
 
     def points(self) -> Iterator[Point]:
         """Every point, the last axis fastest; of a sample in the same order."""
-        total = self.product
-        numbers: Sequence[int] = range(total)
-        if self.sample is not None and self.sample < total:
-            numbers = sorted(random.Random(self.seed_of_sample).sample(numbers, self.sample))
-        for number in numbers:
-            yield self.point(number)
+        return map(self.point, self.numbers())
+
+    def numbers(self) -> Sequence[int]:
+        """The number that each point has in the product, in ascending order."""
+        if self.count == self.product:
+            return range(self.product)
+        return drawn(random.Random(self.seed_of_sample), self.product, self.count)
 
     def point(self, number: int) -> Point:
         """The point with that number in the product."""
@@ -102,9 +107,14 @@ class Grid:
         }
 
 
-def identity(point: Point) -> str:
-    """A point as text: the same for the same values."""
-    return json.dumps(point, sort_keys=True)
+def drawn(rng: random.Random, total: int, count: int) -> list[int]:
+    """So many different numbers below a total, in ascending order."""
+    if total <= sys.maxsize:
+        return sorted(rng.sample(range(total), count))
+    chosen: set[int] = set()
+    while len(chosen) < count:  # of so many that hardly one comes twice
+        chosen.add(rng.randrange(total))
+    return sorted(chosen)
 
 
 def load_grid(path: str, overrides: Sequence[Override] = ()) -> Grid:
@@ -140,8 +150,13 @@ def load_grid(path: str, overrides: Sequence[Override] = ()) -> Grid:
             told, "expected no candidate: a sweep verifies Keras alone, and `rnnverify compare` one spec's candidate"
         )
     problems.refuse()
-    grid = Grid(path, base, base_path, axes, keys.sample, keys.seed_of_sample, tuple(overrides))
-    return checked(problems, grid)
+    grid = settled(problems, Grid(path, base, base_path, axes, keys.sample, keys.seed_of_sample, tuple(overrides)))
+    if grid.count > MOST_POINTS:
+        problems.add(("grid",), f"expected at most {MOST_POINTS} points, got {grid.count}; set `sample`")
+    problems.refuse()
+    try_values(problems, grid)
+    problems.refuse()
+    return grid
 
 
 def read_base(problems: Problems, base: Any, path: str) -> tuple[Mapping[str, Any], str]:
@@ -168,6 +183,9 @@ def entries(problems: Problems, grid: Any) -> Iterator[tuple[str, Any]]:
             ("grid",), f"expected a mapping of spec keys to values, such as `T: [1, 10, 100]`; got {shown(grid)}"
         )
         return
+    if len(grid) > MOST_KEYS:
+        problems.add(("grid",), f"expected at most {MOST_KEYS} keys, got {len(grid)}; put what is the same into `base`")
+        return
     known = list(SpecKeys.model_fields)
     for key, given in grid.items():
         first = key.replace("[", ".").split(".")[0]
@@ -175,82 +193,3 @@ def entries(problems: Problems, grid: Any) -> Iterator[tuple[str, Any]]:
             problems.add(("grid", key), f"no key of a spec{near(first, known)}; those are {', '.join(known)}")
             continue
         yield key, given
-
-
-def values_of(problems: Problems, key: str, given: Any) -> tuple[Any, ...]:
-    """The values along one axis, each once."""
-    path: Path = ("grid", key)
-    if isinstance(given, list) and given:
-        values = list(given)
-    elif isinstance(given, dict) and len(given) == 1 and next(iter(given)) in RANGES:
-        ((form, numbers),) = given.items()
-        values = spread(problems, (*path, form), form, numbers)
-    else:
-        problems.add(path, f"expected {FORMS}; got {shown(given)}")
-        return ()
-    return tuple({identity({"": value}): value for value in values}.values())
-
-
-def spread(problems: Problems, path: Path, form: str, numbers: Any) -> list[Any]:
-    """The values of a range."""
-    count = (2, 3) if form == "range" else (3,)
-    names = {"range": "[start, stop, step]", "linspace": "[from, to, count]", "logspace": "[from, to, count]"}[form]
-    real = isinstance(numbers, list) and all(
-        isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < 1e300 for n in numbers
-    )
-    if not real or len(numbers) not in count:
-        problems.add(path, f"expected {names}, numbers below 1e300; got {shown(numbers)}")
-        return []
-    if form == "range":
-        start, stop, step = (*numbers, 1)[:3]
-        length = 0 if step == 0 else max(0, math.ceil((stop - start) / step))
-        if not 1 <= length <= MOST_VALUES:
-            problems.add(path, f"expected between 1 and {MOST_VALUES} values from start to below stop, got {numbers}")
-            return []
-        return [start + index * step for index in range(length)]
-    first, last, length = numbers
-    if not isinstance(length, int) or not 1 <= length <= MOST_VALUES:
-        problems.add(path, f"expected a count from 1 to {MOST_VALUES}, got {shown(length)}")
-        return []
-    if form == "logspace" and not (first > 0 and last > 0):
-        problems.add(path, f"expected bounds above 0, got {first} and {last}")
-        return []
-    shares = [index / max(1, length - 1) for index in range(length)]
-    if form == "linspace":
-        values = [first + share * (last - first) for share in shares]
-    else:
-        values = [math.exp(math.log(first) + share * (math.log(last) - math.log(first))) for share in shares]
-    values[0] = first
-    if length > 1:
-        values[-1] = last
-    return values
-
-
-def checked(problems: Problems, grid: Grid) -> Grid:
-    """Every value tried once, with the first of the other axes; whole numbers where the key wants them."""
-    first = {key: values[0] for key, values in grid.axes.items()}
-    axes: dict[str, tuple[Any, ...]] = {}
-    for key, values in grid.axes.items():
-        kept = []
-        for value in values:
-            problem = refusal_of(grid, {**first, key: value})
-            if problem and isinstance(value, float) and not refusal_of(grid, {**first, key: round(value)}):
-                value, problem = round(value), None
-            if problem and not (value == first[key] and axes):  # told once, with the first axis
-                problems.add(("grid", key), f"{shown(value)} does not go: {problem}")
-            kept.append(value)
-        axes[key] = tuple(dict.fromkeys(kept)) if all(isinstance(value, int | float) for value in kept) else tuple(kept)
-        first[key] = axes[key][0]
-    problems.refuse()
-    if len(grid) > MOST_POINTS:
-        problems.add(("grid",), f"expected at most {MOST_POINTS} points, got {len(grid)}; set `sample`")
-        problems.refuse()
-    return Grid(grid.path, grid.base, grid.base_path, axes, grid.sample, grid.seed_of_sample, grid.overrides)
-
-
-def refusal_of(grid: Grid, point: Point) -> str | None:
-    try:
-        grid.spec(point)
-    except SpecError as error:
-        return str(error).splitlines()[0]
-    return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,52 +16,67 @@ from typing import Any
 
 from rnnverify import __version__
 from rnnverify.errors import RequestError
-from rnnverify.grids.grid import Grid, Point, identity
-from rnnverify.report.records import from_line, line
+from rnnverify.grids.grid import Grid, Point
+from rnnverify.grids.kept import kept_record
+from rnnverify.grids.numbering import Numbering
+from rnnverify.report.records import line
 from rnnverify.results import Record
+from rnnverify.spec.source import printable
 
 FORMAT = 1
 RESULTS, ABOUT, LOCK = "results.jsonl", "sweep.json", ".lock"
+LARGEST_ABOUT = 16 << 20  # bytes that are read of any grid's
 
 
 class Store:
     """The results of one grid in one folder; open while a sweep runs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, grid: Grid) -> None:
         self.folder = folder
+        self.grid = grid
+        self.numbering = Numbering(grid)
         self.about: dict[str, Any] = {}
-        self.records: list[Record] = []
-        self.done: set[str] = set()
+        self.records: dict[int, Record] = {}  # by the numbers of their points
+        self.lost: dict[int, Record] = {}  # of points that have no result, because their worker died; in no file
         self.file = -1
 
     def add(self, record: Record) -> None:
         """Write the record of one point.
 
         Raises:
-            RequestError: it cannot be written; those before it are kept.
+            RequestError: it cannot be written, or is none that could be read again; those before it are kept.
         """
         text = line(record).encode() + b"\n"
+        try:
+            number, _ = kept_record(text, self.numbering)
+        except ValueError:
+            raise RequestError(
+                "a worker answered with what is no result of a point; is the same rnnverify installed there?"
+            ) from None
+        if record.get("lost"):
+            self.lost[number] = record
+            return
         before = os.fstat(self.file).st_size
         try:
             if os.write(self.file, text) < len(text):
                 raise OSError("no space is left there")
         except OSError as error:
-            cut(self.file, before)
+            os.ftruncate(self.file, before)
             raise RequestError(
                 f"{self.folder / RESULTS}: cannot be written: {error.strerror or error}; the {len(self.records)} results"
                 " so far are kept; make room and run the same command again"
             ) from None
-        self.records.append(record)
-        self.done.add(identity(record["point"]))
+        self.records[number] = record
+        self.lost.pop(number, None)
 
-    def left(self, grid: Grid) -> list[Point]:
+    def left(self) -> Iterator[Point]:
         """The points that have no result yet."""
-        return [point for point in grid.points() if identity(point) not in self.done]
+        return (self.grid.point(number) for number in self.numbering.numbers if number not in self.records)
 
-    def in_order(self, grid: Grid) -> list[Record]:
-        """The results in the order of the points."""
-        known = {identity(record["point"]): record for record in self.records}
-        return [known[one] for one in map(identity, grid.points()) if one in known]
+    def in_order(self) -> list[Record]:
+        """The results in the order of the points; in place of one that is lost, what is said of it."""
+        known = {**self.lost, **self.records}
+        return [known[number] for number in sorted(known)]
 
     def note(self, **facts: Any) -> None:
         """Keep facts about the sweep in `sweep.json`."""
@@ -76,28 +91,36 @@ class Store:
 
 
 @contextmanager
-def opened(folder: str, grid: Grid) -> Iterator[Store]:
+def opened(folder: str, grid: Grid, timeout: float = 0.0) -> Iterator[Store]:
     """The store in a folder, which is made where there is none; with the results that it has already.
+
+    Args:
+        folder: where it is.
+        grid: whose results it holds.
+        timeout: the seconds that a point may take now; one that took too long when it had fewer has no result.
 
     Raises:
         RequestError: the folder cannot be written, holds results of another grid, is damaged, or in use.
     """
-    store = Store(Path(folder))
+    store = Store(Path(folder), grid)
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(store.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise RequestError(
-            f"--output {folder}: cannot be written: {error.strerror or error}; give a folder you can write to"
+            f"--output {folder}: cannot be written: {reason(error)}; give a folder you can write to"
         ) from None
     try:
         claim(lock, folder)
-        compare(store, grid)
+        for name in (RESULTS, ABOUT):
+            if (store.folder / name).exists() and not (store.folder / name).is_file():
+                raise RequestError(f"{store.folder / name}: expected a file; give another folder")
+        compare(store)
+        read(store, timeout)
         store.file = os.open(store.folder / RESULTS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        read(store)
     except OSError as error:
         close(store, lock)
-        raise RequestError(f"--output {folder}: {error.strerror or error}") from None
+        raise RequestError(f"--output {folder}: {reason(error)}") from None
     except BaseException:
         close(store, lock)
         raise
@@ -105,6 +128,10 @@ def opened(folder: str, grid: Grid) -> Iterator[Store]:
         yield store  # what goes wrong from here on is not the folder's
     finally:
         close(store, lock)
+
+
+def reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def close(store: Store, lock: int) -> None:
@@ -127,9 +154,10 @@ def claim(lock: int, folder: str) -> None:
         ) from None
 
 
-def compare(store: Store, grid: Grid) -> None:
+def compare(store: Store) -> None:
     """Refuse the results of another grid, or note what this one is."""
-    asked = json.loads(json.dumps(grid.description()))
+    text = json.dumps(store.grid.description(), indent=2)
+    asked = json.loads(text)
     path = store.folder / ABOUT
     if not path.exists():
         if (store.folder / RESULTS).exists():
@@ -139,15 +167,17 @@ def compare(store: Store, grid: Grid) -> None:
         store.note(format=FORMAT, rnnverify=__version__, **asked, started=now(), finished=None)
         return
     try:
-        store.about = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(max(LARGEST_ABOUT, 2 * len(text)))
+        store.about = json.loads(content.decode())
         known = {key: store.about[key] for key in asked} if store.about["format"] == FORMAT else None
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise RequestError(f"{path}: damaged, or not written by this version; give another folder") from None
     if known is None:
-        raise RequestError(
-            f"{path}: written by another version of rnnverify ({store.about.get('rnnverify')}); give another folder"
-        )
-    if known != asked:
+        writer = printable(str(store.about.get("rnnverify"))[:40])
+        raise RequestError(f"{path}: written by another version of rnnverify ({writer}); give another folder")
+    # All points are the same in any order of the keys; a sample is drawn from them in their order.
+    if known != asked or (store.grid.sample is not None and list(known["grid"]) != list(asked["grid"])):
         raise RequestError(
             f"--output {store.folder}: holds the results of another grid ({difference(known, asked)}); undo the change, or"
             " give another folder"
@@ -162,41 +192,54 @@ def difference(known: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
         if isinstance(asked[key], dict) and isinstance(known[key], dict):
             inner = sorted({*asked[key], *known[key]}, key=str)
             changed = [one for one in inner if known[key].get(one) != asked[key].get(one)]
-            key = f"{key}.{changed[0]}" if changed else f"the order of {key}"
+            key = f"{key}.{printable(changed[0])[:80]}" if changed else key
         return f"{key} is not the same"
-    return "nothing differs"
+    return "the order of its keys is not the same"
 
 
-def read(store: Store) -> None:
-    """The results that are there; a torn last line is cut off.
+def read(store: Store, timeout: float) -> None:
+    """The results that are there. A torn last line is cut off, and what has been given more time is taken out.
 
     Raises:
         RequestError: another line is damaged.
     """
     path = store.folder / RESULTS
-    content = path.read_bytes()
-    end = content.rfind(b"\n") + 1
-    for number, text in enumerate(content[:end].splitlines(), start=1):
-        try:
-            record = from_line(text)
-            point = identity(record["point"])
-            record["verdict"]
-        except (ValueError, KeyError, TypeError):
-            if number == content[:end].count(b"\n"):  # torn, and something wrote a line end after it
-                end = content[:end].rstrip(b"\n").rfind(b"\n") + 1
-                break
-            raise RequestError(
-                f"{path}:{number}: damaged: not the result of a point; remove the line, or give another folder"
-            ) from None
-        if point not in store.done:
-            store.records.append(record)
-            store.done.add(point)
-    if end < len(content):
-        cut(store.file, end)
+    if not path.exists():
+        return
+    size = path.stat().st_size
+    stale: set[int] = set()
+    end = 0
+    with path.open("rb") as file:
+        for number, text in enumerate(file, start=1):
+            try:
+                point, record = kept_record(text, store.numbering)
+                if not text.endswith(b"\n"):
+                    raise ValueError("torn")
+            except ValueError:
+                if end + len(text) == size:  # torn, and perhaps something wrote a line end after it
+                    os.truncate(path, end)
+                    break
+                raise RequestError(
+                    f"{path}:{number}: damaged: not the result of a point of this grid; remove the line, or give another"
+                    " folder"
+                ) from None
+            end += len(text)
+            if point in store.records or (record["verdict"] == "error" and record.get("timeout", timeout) < timeout):
+                stale.add(number)
+            else:
+                store.records[point] = record
+    if stale:
+        take_out(path, stale)
 
 
-def cut(file: int, size: int) -> None:
-    os.ftruncate(file, size)
+def take_out(path: Path, stale: Set[int]) -> None:
+    """Write a file of lines anew, without some."""
+    replacement = path.with_suffix(".jsonl.new")
+    with path.open("rb") as file, replacement.open("wb") as kept:
+        kept.writelines(text for number, text in enumerate(file, start=1) if number not in stale)
+        kept.flush()
+        os.fsync(kept.fileno())
+    os.replace(replacement, path)
 
 
 def now() -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from rnnverify.errors import RequestError
 from rnnverify.grids.grid import Grid, Point
 
 Record = dict[str, Any]
@@ -29,6 +30,33 @@ def deadly(grid: Grid, points: Sequence[Point]) -> list[Record]:
     if any(point["T"] == 3 for point in points):
         os._exit(9)
     return matching(grid, points)
+
+
+def endless(grid: Grid, points: Sequence[Point]) -> list[Record]:
+    """The same, but T=3 takes a minute."""
+    if any(point["T"] == 3 for point in points):
+        time.sleep(60)
+    return matching(grid, points)
+
+
+def refusing(grid: Grid, points: Sequence[Point]) -> list[Record]:
+    """A worker on which nothing can be verified."""
+    raise RequestError("Keras cannot be imported")
+
+
+def broken(grid: Grid, points: Sequence[Point]) -> list[Record]:
+    """A worker that has another version of something."""
+    raise ModuleNotFoundError("No module named 'rnnverify.grids.points'")
+
+
+def unsendable(grid: Grid, points: Sequence[Point]) -> Any:
+    """An answer that cannot be sent back."""
+    return lambda: None
+
+
+def where(grid: Grid, points: Sequence[Point]) -> list[Record]:
+    """The process that a point is run in, as its message."""
+    return [{**record(point), "pid": os.getpid()} for point in points]
 
 
 def record(point: Point) -> Record:

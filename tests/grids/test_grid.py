@@ -115,7 +115,10 @@ def test_the_base_may_be_a_file_and_its_paths_start_there(tmp_path: Path) -> Non
         ("base: {D: 1, K: 1, M: 2, T: 3, N: 1}\ngrid:\n  layer: [LSTM, LSTN]", "did you mean 'LSTM'"),
         ("base: {D: 1, K: 1, M: 2}\ngrid:\n  N: [1]", ":3: grid.N: 1 does not go: "),
         ("[1, 2]", "expected a mapping with `base` and `grid`"),
-        ("base: {D: 1, K: 1, M: 2}\ngrid:\n  N: {range: [1, 5000]}\n  T: {range: [1, 5000]}", "10000000 points"),
+        (
+            "base: {D: 1, K: 1, M: 2}\ngrid:\n  N: {range: [1, 5000]}\n  T: {range: [1, 5000]}",
+            "1000000 points, got 24990001",
+        ),
     ],
 )
 def test_a_wrong_grid_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
