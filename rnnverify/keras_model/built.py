@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.config_graph import InboundNode
+from rnnverify.keras_model.fed import as_fed, check_finite
 from rnnverify.keras_model.probe import Trace, Watcher, predict, walks_of
 from rnnverify.keras_model.refusals import first_line
+from rnnverify.keras_model.token_ids import beyond, vocabularies_of
 from rnnverify.keras_model.weights import weight_names
 from rnnverify.observation import Asked, Node, Observation, Ref
-from rnnverify.observation.precision import rounded
+from rnnverify.observation.precision import UNIT_ROUNDOFF, dtypes_in
 from rnnverify.spec.model import Input
 
 Array = npt.NDArray[Any]
@@ -41,14 +43,8 @@ class Built:
     trace: Trace | None = None  # is done to a model before its first prediction
 
     def vocabularies(self) -> dict[str, int]:
-        """For each input that an Embedding reads, how many ids all of those that read it have."""
-        found: dict[str, int] = {}
-        for node in self.nodes:
-            layer = self.layers[node.layer]
-            if is_embedding(layer):
-                name = node.inputs[0].node
-                found[name] = min(layer.input_dim, found.get(name, layer.input_dim))
-        return found
+        """For each input whose token ids reach an Embedding, how many ids all of those that they reach have."""
+        return vocabularies_of((given.name for given in self.inputs), self.nodes, self.layers)
 
     def observe(
         self,
@@ -66,10 +62,7 @@ class Built:
         Raises:
             RequestError: Keras cannot predict on these inputs; they or the weights are not all finite numbers.
         """
-        floatx, own = self.keras.config.floatx(), self.model if self.model is not None else self.watcher.model
-        x = {name: cast(cast(array, floatx), own.compute_dtype) for name, array in x.items()}
-        check_finite({f"the input {name!r}": array for name, array in x.items()})
-        check_ids(x, self.vocabularies())
+        x = self.fed(x)
         self.check_weights()
         samples, watched = len(next(iter(x.values()))), arguments(x)
         started = time.perf_counter()
@@ -98,6 +91,26 @@ class Built:
             environment=environment,
             seconds={**seconds, "predict": elapsed},
         )
+
+    def fed(self, x: Mapping[str, Array]) -> dict[str, Array]:
+        """The inputs as the model's layers see them.
+
+        Raises:
+            DataError: they are not what the inputs take, not all finite, or ids that an Embedding does not have.
+        """
+        precisions = self.keras.config.floatx(), (self.model or self.watcher.model).compute_dtype
+        exact = max((dtypes_in(config)[-1] for config in self.configs.values()), key=UNIT_ROUNDOFF.__getitem__)
+        vocabularies = self.vocabularies()
+        fed: dict[str, Array] = {}
+        for name, array in x.items():
+            if name in vocabularies and (wrong := beyond(array, vocabularies[name])) is not None:
+                limit = "of at least 0" if wrong < 0 else f"below {vocabularies[name]}"
+                raise DataError(f"expected token ids {limit} in the input {name!r}, got {wrong:g}")
+            if name not in vocabularies or array.dtype.kind == "f":
+                array = as_fed(name, array, self.tensors[Ref(name)].dtype, precisions, exact)
+            fed[name] = array
+        check_finite({f"the input {name!r}": array for name, array in fed.items()})
+        return fed
 
     def check_weights(self) -> None:
         """Refuse weights that are no numbers.
@@ -144,51 +157,8 @@ class Built:
         )
 
 
-def check_finite(arrays: Mapping[str, Array]) -> None:
-    """Of what is no number nothing can be computed, and nothing tested.
-
-    Raises:
-        DataError: one of them holds NaN or infinity; it is named.
-    """
-    for name, array in arrays.items():
-        wrong = array.size - int(np.count_nonzero(np.isfinite(array)))
-        if wrong:
-            raise DataError(
-                f"expected finite numbers in {name}, got {wrong} of {array.size} that are NaN or infinite in {array.dtype}"
-            )
-
-
-def check_ids(inputs: Mapping[str, Array], vocabularies: Mapping[str, int]) -> None:
-    """Keras's own refusal of a token id beyond the vocabulary does not say much.
-
-    Raises:
-        DataError: an input that an Embedding reads holds one.
-    """
-    for name, size in vocabularies.items():
-        ids = inputs.get(name)
-        if ids is not None and ids.size and ids.max() >= size:
-            raise DataError(f"expected token ids below {size} in the input {name!r}, got {ids.max()}")
-
-
-def is_embedding(layer: Any) -> bool:
-    """Whether a layer reads ids: it has a row for each of them."""
-    return hasattr(layer, "embeddings") and hasattr(layer, "input_dim")
-
-
 def weights_of(layer: Any) -> dict[str, Array]:
     return dict(zip(weight_names(layer), layer.get_weights(), strict=True))
-
-
-def cast(array: Array, precision: str) -> Array:
-    """What a model makes of a float input on its way in; done here so that the replay is fed the same numbers.
-
-    Subnormal numbers are fed as zero: some of TensorFlow's kernels read them so, and others do not.
-    """
-    if array.dtype.kind != "f":
-        return array
-    values = rounded(array, precision)
-    smallest = 2.0**-1022 if precision == "float64" else 2.0**-126
-    return np.where(np.abs(values) < smallest, 0, values).astype(array.dtype)
 
 
 def arguments(arrays: Mapping[str, Array]) -> Any:

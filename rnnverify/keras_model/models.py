@@ -11,10 +11,12 @@ from typing import Any
 import numpy.typing as npt
 
 from rnnverify.errors import DataError, RequestError, SpecError
-from rnnverify.keras_model.built import Built, is_embedding
-from rnnverify.keras_model.config_graph import InboundNode, inbound_nodes, output_refs
+from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.config_graph import inbound_nodes, output_refs
 from rnnverify.keras_model.connection import connect
+from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.refusals import first_line
+from rnnverify.keras_model.token_ids import vocabularies_of
 from rnnverify.observation import Ref
 from rnnverify.spec.model import Input, Spec
 from rnnverify.spec.paths import is_function
@@ -61,7 +63,8 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
     layers = {node.layer: functional.get_layer(node.layer) for node in nodes}
     feed = config["input_layers"]
     names = [ref.node for ref in output_refs(feed)]
-    inputs = tuple(described_input(functional.get_layer(name), readers(name, nodes, layers), spec) for name in names)
+    ids = vocabularies_of(names, nodes, layers)
+    inputs = tuple(described_input(functional.get_layer(name), name in ids, spec) for name in names)
     given = {
         Ref(one.name): keras.Input(one.shape, name=one.name, dtype=functional.get_layer(one.name).dtype)
         for one in inputs
@@ -87,16 +90,11 @@ def functional_of(keras: Any, sequential: Any) -> Any:
     return keras.Model(inputs, x)
 
 
-def readers(name: str, nodes: Sequence[InboundNode], layers: dict[str, Any]) -> list[Any]:
-    """The layers that are called on an input."""
-    return [layers[node.layer] for node in nodes if any(ref.node == name for ref in node.inputs)]
-
-
-def described_input(layer: Any, read_by: Sequence[Any], spec: Spec | None) -> Input:
-    """One input of a model; a free number of timesteps becomes the spec's T."""
+def described_input(layer: Any, ids: bool, spec: Spec | None) -> Input:
+    """One input of a model, which takes token ids or other numbers; a free number of timesteps becomes the spec's T."""
     shape = layer.batch_shape[1:]
     if spec is not None:
-        timed = len(shape) > 1 or (len(shape) == 1 and any(map(is_embedding, read_by)))
+        timed = len(shape) > 1 or (len(shape) == 1 and ids)
         if "T" not in spec.assumed and spec.T is not None and timed and shape[0] not in (None, spec.T):
             raise SpecError(
                 f"{spec.path}: T: expected {shape[0]}, which the model's input {layer.name!r} has fixed, or no T; got {spec.T}"
@@ -108,7 +106,8 @@ def described_input(layer: Any, read_by: Sequence[Any], spec: Spec | None) -> In
                 f" (N, {', '.join('open' if size is None else str(size) for size in shape)}): build it with the other sizes"
             )
         shape = tuple(free_timesteps)
-    return Input(layer.name, tuple(shape), "ids" if any(map(is_embedding, read_by)) else "features")
+    whole = layer.dtype if is_whole(layer.dtype) else None
+    return Input(layer.name, tuple(shape), "ids" if ids else "features", whole)
 
 
 def taken_apart(keras: Any, model: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Built:

@@ -7,9 +7,10 @@ import os
 from rnnverify.spec.data import File, Text
 from rnnverify.spec.keys import SpecKeys
 from rnnverify.spec.model import Spec
+from rnnverify.spec.parsing import printable
 from rnnverify.spec.paths import COMMAND, is_function
 from rnnverify.spec.problems import Problems
-from rnnverify.spec.source import Source, printable
+from rnnverify.spec.source import Source
 
 
 def check_files(problems: Problems, spec: Spec) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from rnnverify.errors import RequestError
 from rnnverify.spec import data
-from rnnverify.spec.source import Path, Source, dotted, parse, printable
+from rnnverify.spec.parsing import printable
+from rnnverify.spec.source import Path, Source, dotted, parse
 
 Override = tuple[str, Any]  # a key such as layers.0.LSTM.units, and its value
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from rnnverify.errors import SpecError
 from rnnverify.layers.layer import MisfitError
-from rnnverify.spec.source import Path, Source, dotted, printable
+from rnnverify.spec.parsing import printable
+from rnnverify.spec.source import Path, Source, dotted
 
 MOST_SHOWN = 8
 MOST_KEPT = 100  # of one mapping; each is compared with every known key, which takes its time
