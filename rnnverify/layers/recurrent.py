@@ -85,6 +85,9 @@ class Recurrent(Layer, ABC):
     def tied_to_time(self) -> bool:
         return self.unroll
 
+    def unrolled_steps(self, inputs: Sequence[Shape]) -> int:
+        return inputs[0][0] if self.unroll else 0
+
     @property
     def columnwise(self) -> bool:
         return self.activation not in MIXING

@@ -35,6 +35,9 @@ class TimeDistributed(Layer):
     def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
         return self.layer.weight_shapes([inputs[0][1:]])
 
+    def unrolled_steps(self, inputs: Sequence[Shape]) -> int:
+        return self.layer.unrolled_steps([inputs[0][1:]])
+
     @property
     def weight_names(self) -> tuple[str, ...]:
         return self.layer.weight_names
