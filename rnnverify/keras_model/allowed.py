@@ -99,16 +99,16 @@ class Allowed(Plain):
             self.damaged("expected a layer, with its class_name and config")
         package, name = self.resolved(part)
         inner = part.get("config")
-        title = f"layer {shown(inner.get('name', '') if isinstance(inner, dict) else '')!r}"
+        named = inner.get("name") if isinstance(inner, dict) else None
+        title = "a layer" if named is None else f"layer {shown(named)!r}"
         if name in MODELS:
             self.unsupported(f"{title}: a model inside a model is not implemented; verify it by itself")
-        if not (name in self.known or (top and name == "InputLayer")) or not in_package(
-            package, LAYERS, "keras.src.layers"
-        ):
+        known = name in self.known or (top and name == "InputLayer")
+        if not known or not in_package(package, LAYERS, "keras.src.layers"):
             full = name if package in ("", LAYERS) else f"{package}.{name}"
-            self.unsupported(
-                f"{title}: the class {shown(full)} has no replay; those that have: {', '.join(sorted(self.known))}"
-            )
+            masks = "; an .h5 file does not hold the masks of a model: save it as .keras" if full in MASKING else ""
+            replays = ", ".join(sorted(self.known))
+            self.unsupported(f"{title}: the class {shown(full)} has no replay{masks}; those that have: {replays}")
         if not isinstance(inner, dict):
             self.damaged(f"{title} has no config")
         made = {self.key(key): self.argument(key, value, name, depth) for key, value in inner.items()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,11 @@ NUMBERS = "fiub"
 BFLOAT16 = ("V", 2)  # Keras keeps it as two bytes of no kind, and says so
 KNOWN_FILTERS = {1, 2, 3, 32_000}  # deflate, shuffle, checksums, LZF: all else is a library that would be loaded
 SKIPPED = {"optimizer", "optimizer_weights"}  # at the top: of training
-SECONDS, BYTES_A_SECOND = 5, 20_000_000  # of processor time
-ROOM = 2 << 30  # bytes beside what is copied
+SECONDS, BYTES_A_SECOND = (
+    3,
+    1_000_000_000,
+)  # of processor time: that for what may be copied, which is rarely half as much
+ROOM = 1 << 30  # bytes beside what is copied
 
 
 class NotPlainError(Exception):
@@ -98,13 +102,11 @@ def limit(most: int) -> None:
         import resource
     except ImportError:  # on Windows
         return
-    seconds = SECONDS + most // BYTES_A_SECOND
-    for what, value in (
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_AS, ROOM + 3 * most),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(what, (value, value))
+    seconds, room = SECONDS + most // BYTES_A_SECOND, ROOM + 3 * most
+    for what, value in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, room), (resource.RLIMIT_CORE, 0)):
+        _, hard = resource.getrlimit(what)
+        with suppress(ValueError, OSError):  # a system that has no such limit
+            resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
 def main(copy: str, most: int) -> int:

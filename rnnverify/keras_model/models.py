@@ -18,14 +18,18 @@ from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.token_ids import vocabularies_of
 from rnnverify.observation import Ref
+from rnnverify.spec.architecture import Call, check_architecture
 from rnnverify.spec.model import Input, Spec
 from rnnverify.spec.paths import is_function
 
 Array = npt.NDArray[Any]
 
 
-def load_model(keras: Any, spec: Spec) -> Any:
+def load_model(keras: Any, spec: Spec, copy: str | None) -> Any:
     """The model that a spec names: a file, or what a function of the user's returns.
+
+    Args:
+        copy: of the file, what is loaded in its place.
 
     Raises:
         RequestError: there is none, or it is not a Keras model.
@@ -33,7 +37,7 @@ def load_model(keras: Any, spec: Spec) -> Any:
     name = spec.model or ""
     try:
         if not is_function(name):
-            return keras.models.load_model(name, compile=False, safe_mode=True)
+            return keras.models.load_model(copy, compile=False, safe_mode=True)
         module, _, function = name.rpartition(":")
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
@@ -41,7 +45,8 @@ def load_model(keras: Any, spec: Spec) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a damaged file, or whatever the user's function raises: sys.exit() too
-        raise RequestError(f"{spec.path}: model: {name} cannot be loaded: {first_line(error)}") from None
+        reason = first_line(error).replace(copy or name, name)
+        raise RequestError(f"{spec.path}: model: {name} cannot be loaded: {reason}") from None
     if not isinstance(model, keras.Model):
         raise RequestError(f"{spec.path}: model: expected {name} to return a keras.Model, got {type(model).__name__}")
     return model
@@ -65,6 +70,9 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
     names = [ref.node for ref in output_refs(feed)]
     ids = vocabularies_of(names, nodes, layers)
     inputs = tuple(described_input(functional.get_layer(name), name in ids, spec) for name in names)
+    if spec is not None and is_function(spec.model or ""):  # what is in a file was judged before it was loaded
+        calls = [Call(n.name, type(layers[n.layer]).__name__, layers[n.layer].get_config(), n.inputs) for n in nodes]
+        check_architecture(spec.path, {one.name: one.shape for one in inputs}, calls, spec.N or 1)
     given = {
         Ref(one.name): keras.Input(one.shape, name=one.name, dtype=functional.get_layer(one.name).dtype)
         for one in inputs
