@@ -145,7 +145,11 @@ class Allowed(Plain):
 
     def function(self, part: dict[str, Any], depth: int) -> str:
         """An activation that is given as a function, by its name; it may not be a layer."""
-        if part.get("class_name") != "function":
+        if part.get("class_name") in (None, "__lambda__"):
+            self.unsupported(
+                "the activation is a function of Python code, which is never run; save the model with one of Keras's"
+            )
+        if part["class_name"] != "function":
             self.layer(part, depth=depth + 1)
             self.unsupported(f"the activation given as a layer, {shown(part.get('class_name'))}, is not implemented")
         self.resolved(part)

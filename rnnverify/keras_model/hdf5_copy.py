@@ -3,7 +3,7 @@
 The HDF5 library may crash, loop or ask for any amount of memory over a file that is made to hurt it, and follows links into
 other files. So it reads such a file here, in a process with little time and memory, and its parent reads the copy.
 
-    python -m rnnverify.keras_model.hdf5_copy COPY MOST_BYTES < FILE
+    python -m rnnverify.keras_model.hdf5_copy COPY CONFIG MOST_BYTES < FILE
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-MOST_OBJECTS = 20_000  # groups and datasets
+MOST_OBJECTS = 5_000  # groups and datasets
 DEEPEST = 30  # groups within groups; a group may contain itself
 LONGEST_TEXTS = 1 << 24  # bytes of an attribute
 NUMBERS = "fiub"
 BFLOAT16 = ("V", 2)  # Keras keeps it as two bytes of no kind, and says so
 KNOWN_FILTERS = {1, 2, 3, 32_000}  # deflate, shuffle, checksums, LZF: all else is a library that would be loaded
 SKIPPED = {"optimizer", "optimizer_weights"}  # at the top: of training
+CONFIG = "model_config"  # the attribute that holds the config
 SECONDS, BYTES_A_SECOND = (
     3,
     1_000_000_000,
@@ -45,7 +47,8 @@ class Copying:
 
         if depth > DEEPEST:
             raise NotPlainError(f"expected fewer than {DEEPEST} groups within each other, at {source.name}")
-        self.texts(source, target)
+        if depth > 0:
+            self.texts(source, target)
         for name in source:
             if depth == 0 and name in SKIPPED:
                 continue
@@ -109,8 +112,12 @@ def limit(most: int) -> None:
             resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
-def main(copy: str, most: int) -> int:
-    """Make the copy; 1, and why not on stdout, where there is none."""
+def main(copy: str, config: str, most: int) -> int:
+    """Make the copy, and write the file's own `model_config`, if it has one, to another file.
+
+    Returns:
+        0; or 1, where there is no copy, with why not on stdout.
+    """
     limit(most)
     import h5py
 
@@ -121,6 +128,8 @@ def main(copy: str, most: int) -> int:
             h5py.File(copy, "w") as target,
         ):
             Copying(most).group(source, target)
+            if isinstance(text := source.attrs.get(CONFIG), str):
+                Path(config).write_text(text, encoding="utf-8")
     except Exception as error:  # h5py raises all kinds; each means that this file cannot be read
         sys.stdout.buffer.write(" ".join(str(error).split())[:300].encode(errors="backslashreplace"))
         return 1
@@ -128,4 +137,4 @@ def main(copy: str, most: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -55,7 +55,7 @@ class Plain:
 
     def reference(self, value: Any) -> list[Any]:
         """One output of one call of a layer; in Keras 2 with the call's other arguments."""
-        name, call, output, *options = value if isinstance(value, list) and len(value) in (3, 4) else (None, 0, 0)
+        name, call, output, *options = value if isinstance(value, list) and len(value) in (3, 4) else (None, None, None)
         if not all(type(index) is int and 0 <= index < LONGEST_LIST for index in (call, output)):
             self.damaged("its layers are not connected")
         return [self.name(name), call, output, *map(self.plain, options)]

@@ -20,6 +20,7 @@ from rnnverify.errors import RequestError
 from rnnverify.keras_model.allowed import Allowed
 from rnnverify.keras_model.config_graph import calls_of, shapes_of_inputs
 from rnnverify.keras_model.hdf5_copy import BYTES_A_SECOND
+from rnnverify.keras_model.hdf5_copy import CONFIG as ATTRIBUTE
 from rnnverify.memory import MOST_TIMES, SMALL, NoRoomError, check_unpacked
 from rnnverify.observation.arrays_file import ENCRYPTED, KNOWN_METHODS, DamagedError, one_line
 from rnnverify.spec.architecture import check_architecture
@@ -98,7 +99,7 @@ def copy_of_archive(file: IO[bytes], folder: Path, check: Check) -> Path:
         with opened(archive, weights) as stream, open(folder / "unpacked.h5", "w+b") as unpacked:
             shutil.copyfileobj(stream, unpacked, 1 << 20)
             unpacked.seek(0)
-            copy_plain(unpacked, weights.compress_size, folder / WEIGHTS)
+            copy_plain(unpacked, weights.compress_size, folder / WEIGHTS, folder / CONFIG)
     with ZipFile(folder / "model.keras", "w") as copy:
         copy.writestr(CONFIG, json.dumps(made))
         copy.writestr(METADATA, "{}")
@@ -117,28 +118,28 @@ def opened(archive: ZipFile, entry: ZipInfo) -> Iterator[IO[bytes]]:
 
 def copy_of_hdf5(file: IO[bytes], folder: Path, check: Check) -> Path:
     """The copy of an .h5 file."""
-    copied = folder / "model.h5"
-    copy_plain(file, os.fstat(file.fileno()).st_size, copied)
+    copied, config = folder / "model.h5", folder / CONFIG
+    copy_plain(file, os.fstat(file.fileno()).st_size, copied, config)
+    if not config.exists():
+        raise DamagedError(f"it has no {ATTRIBUTE}, as where weights are saved without their model")
+    if config.stat().st_size > LARGEST_CONFIG:
+        raise DamagedError(f"its {ATTRIBUTE} is larger than {LARGEST_CONFIG} bytes; no model's is")
+    made = check(json.loads(config.read_bytes()))
     import h5py  # only .h5 files need it
 
     with h5py.File(copied, "r+") as copy:
-        text = copy.attrs.get("model_config")
-        if not isinstance(text, str):
-            raise DamagedError("it has no model_config, as where weights are saved without their model")
-        if len(text) > LARGEST_CONFIG:
-            raise DamagedError(f"its model_config is larger than {LARGEST_CONFIG} bytes; no model's is")
-        made = check(json.loads(text))
-        copy.attrs["model_config"] = json.dumps(made)
+        copy.attrs[ATTRIBUTE] = json.dumps(made)
     return copied
 
 
-def copy_plain(source: IO[bytes], packed: int, copy: Path) -> None:
+def copy_plain(source: IO[bytes], packed: int, copy: Path, config: Path) -> None:
     """Have a process of its own copy what is plain in an HDF5 file: see `hdf5_copy`.
 
     Args:
         source: the file.
         packed: how many bytes it takes on the disk, to which that is held what it unpacks to.
         copy: where to.
+        config: where to its own config goes, if it has one.
 
     Raises:
         DamagedError: it cannot be read, or holds something else.
@@ -146,7 +147,7 @@ def copy_plain(source: IO[bytes], packed: int, copy: Path) -> None:
     home = str(Path(__file__).resolve().parents[2])
     known = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
     most = max(SMALL, MOST_TIMES * packed)
-    words = [sys.executable, "-P", "-m", "rnnverify.keras_model.hdf5_copy", str(copy), str(most)]
+    words = [sys.executable, "-P", "-m", "rnnverify.keras_model.hdf5_copy", str(copy), str(config), str(most)]
     try:
         done = subprocess.run(
             words,

@@ -9,7 +9,7 @@ arguments, its shapes, the estimate of its memory and the names of its outputs f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
@@ -106,7 +106,8 @@ class Layer:
             return layer_inside(cls, value)
         if kind == ActivationFunction:
             return activation(value)
-        if (name in cls.layers_inside() and not isinstance(value, Layer | None)) or not suits(kind, value):
+        absent = value is None and getattr(cls, name, MISSING) is None  # a layer inside that need not be there
+        if not (absent or isinstance(value, Layer) if name in cls.layers_inside() else suits(kind, value)):
             raise UnsupportedError(f"{cls.__name__}: {name}={short(value)} is not implemented by the replay")
         choices = choices_of(kind)
         if choices is not None and value not in choices:

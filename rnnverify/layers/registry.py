@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
 from rnnverify.errors import UnsupportedError
@@ -63,11 +64,12 @@ def layer_of_file(class_name: str, config: Config) -> Layer:
     if class_name not in LAYERS:
         return layer_of(class_name, config)
     layer = LAYERS[class_name]
-    values = {name: config[name] for name in layer.arguments() if name in config}
-    try:
-        return layer.of(values)
-    except TypeError:  # an argument without a default
+    if any(config.get(name, only) != only for name, only in layer.fixed.items()):
         return layer.from_config(config)
+    lacking = [one.name for one in fields(layer) if one.default is MISSING and one.name not in config]
+    if lacking:
+        raise UnsupportedError(f"{class_name} {config.get('name', '')!r}: its config lacks {', '.join(lacking)}")
+    return layer.of({name: config[name] for name in layer.arguments() if name in config})
 
 
 def layer_inside(outer: type[Layer], config: Config) -> Layer:
