@@ -128,10 +128,10 @@ class Built:
         inputs = [self.tensors[Ref(given.name)] for given in self.inputs]
         fed = {given.name for given in self.inputs}
         tensors = {ref: tensor for ref, tensor in self.tensors.items() if ref.node not in fed}
-        walks = {}
+        walks, taken = {}, {ref.node for ref in self.tensors}
         for node in self.nodes:
             x, states = self.tensors[node.inputs[0]], [self.tensors[ref] for ref in node.initial_state]
-            walks[node.name] = walks_of(self.keras, self.layers[node.layer], x, states, node.name)
+            walks[node.name] = walks_of(self.keras, self.layers[node.layer], x, states, node.name, taken)
         outputs = [self.tensors[ref] for ref in self.outputs] if self.model is None else []
         return Watcher(self.keras, inputs, outputs, tensors, walks, self.trace)
 

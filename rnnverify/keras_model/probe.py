@@ -27,10 +27,16 @@ class Watched(NamedTuple):
     widths: tuple[int, ...]  # of each state
 
 
-def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -> list[Watched]:
+def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str, taken: set[str]) -> list[Watched]:
     """Every state at every step of a recurrent layer's walk, of both walks of a Bidirectional; nothing of others.
 
     They are those of a second layer around the same cell, and so with the same weights.
+
+    Args:
+        layer: what is called.
+        x, states: on what.
+        name: of the call.
+        taken: names that the second layer may not have, and to which its own is added.
     """
     half, mask = len(states) // 2, None if states else getattr(x, "_keras_mask", None)  # no implied one beside states
     if hasattr(layer, "forward_layer"):
@@ -43,7 +49,11 @@ def walks_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: str) -
     for index, (original, start) in enumerate(parts):
         first = keras.tree.flatten(original.get_initial_state(1))
         widths = tuple(prod(state.shape[1:]) for state in first)
-        sibling = emitting_all(keras, original, widths, f"walk_{index}_of_{name.replace(':', '_')}")
+        own = f"walk_{index}_of_{name.replace(':', '_')}"
+        while own in taken:
+            own += "_"
+        taken.add(own)
+        sibling = emitting_all(keras, original, widths, own)
         emitted = sibling(x, mask=mask, **({"initial_state": list(start)} if start else {}))
         walks.append(Watched(emitted, widths))
     return walks

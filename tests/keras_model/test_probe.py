@@ -47,3 +47,16 @@ def test_a_layer_without_steps_has_none(keras: Any, x: Array) -> None:
     layer = keras.layers.Dense(4)
     layer(x)
     assert taken_apart(keras, layer, [x], []).watcher.look(x, len(x)).walks == {}
+
+
+def test_layers_may_have_the_names_that_the_watchers_would(keras: Any, x: Array) -> None:
+    layers = keras.layers
+    given = keras.Input((6, 3), name="walk_0_of_lstm")
+    lstm = layers.LSTM(3, return_sequences=True, name="lstm")
+    twice = lstm(lstm(given))  # whose second call is `lstm:2`
+    y = layers.GRU(2, return_sequences=True, name="walk_0_of_lstm_")(
+        layers.GRU(3, return_sequences=True, name="lstm_2")(twice)
+    )
+    model = keras.Model(given, layers.Dense(2, name="walk_0_of_lstm_2")(y))
+    seen = taken_apart(keras, model, [x], []).watcher.look(x, len(x))
+    assert sorted(seen.walks) == ["lstm", "lstm:2", "lstm_2", "walk_0_of_lstm_"]
