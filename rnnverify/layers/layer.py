@@ -212,8 +212,8 @@ class Layer:
         """Whether a model with it is built for one number of timesteps."""
         return False
 
-    def unrolled_steps(self, inputs: Sequence[Shape]) -> int:
-        """How many timesteps Keras builds by themselves, rather than a loop over them."""
+    def calls_built(self, inputs: Sequence[Shape]) -> int:
+        """How many calls Keras builds for it one by one, as many as there are timesteps; those of a Dense count as one."""
         return 0
 
     @property

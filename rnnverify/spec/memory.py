@@ -16,7 +16,7 @@ from rnnverify.spec.problems import Problems
 BYTES_A_WEIGHT = 28
 # The same for what flows between layers, emitted by Keras and replayed twice in two precisions.
 BYTES_A_VALUE = 40
-MOST_UNROLLED = 256  # timesteps in all: Keras builds each of them by itself, which takes some hundredths of a second
+MOST_CALLS_BUILT = 768  # which takes some ten seconds
 
 
 class Placed(NamedTuple):
@@ -59,7 +59,7 @@ def check_sizes(layers: Sequence[Placed], shapes: Mapping[Ref, Shape], inputs: S
         TooLargeError: it is too large.
     """
     needs: dict[str, int] = {}
-    unrolled: dict[str, int] = {}
+    calls: dict[str, int] = {}
     for name, layer, refs in layers:
         given = [shapes[ref] for ref in refs]
         weights = list(layer.weight_shapes(given).values())
@@ -68,12 +68,12 @@ def check_sizes(layers: Sequence[Placed], shapes: Mapping[Ref, Shape], inputs: S
         width = weights[0][-1] * prod(given[0][:-1]) if weights and layer.vocabulary is None else 0
         values = samples * (width + sum(prod(shape) for shape in outputs))
         needs[name] = BYTES_A_WEIGHT * sum(map(prod, weights)) + BYTES_A_VALUE * values
-        unrolled[name] = layer.unrolled_steps(given)
-    if (steps := sum(unrolled.values())) > MOST_UNROLLED:
+        calls[name] = layer.calls_built(given)
+    if (built := sum(calls.values())) > MOST_CALLS_BUILT:
         raise TooLargeError(
-            f"expected at most {MOST_UNROLLED} timesteps under `unroll`, in all layers together; got {steps}, of which Keras"
-            " would build each by itself; leave out unroll, which changes no result",
-            max(unrolled, key=lambda name: unrolled[name]),
+            f"expected at most {MOST_CALLS_BUILT} calls that Keras builds one by one, 3 for each timestep under `unroll`, 1 or"
+            f" more for each in a TimeDistributed; got {built}; leave out unroll, which changes no result, or make T smaller",
+            max(calls, key=lambda name: calls[name]),
         )
     needs["the input"] = BYTES_A_VALUE * samples * sum(map(prod, inputs))
     try:

@@ -40,7 +40,7 @@ def test_a_graph_that_fits_is_passed() -> None:
         ([call("Concatenate", "x", axis=7)], "m.keras: layer 'a': expected "),
         (
             [call("LSTM", "x", name=f"a{i}", units=2, unroll=True) for i in range(65)],
-            "at most 256 timesteps under `unroll`",
+            "at most 768 calls that Keras builds one by one",
         ),
         ([call("LSTM", "x", units=2**31 - 1)], "expected sizes that fit into memory"),
         (
@@ -135,17 +135,21 @@ def test_a_list_of_layers_may_say_what_comes_in_or_not(first: list[Any], shape: 
 
 
 @pytest.mark.parametrize(
-    "layer",
+    ("layer", "most"),
     [
-        {"LSTM": {"units": 1, "unroll": True}},
-        {"Bidirectional": {"layer": {"SimpleRNN": {"units": 1, "unroll": True}}}},
+        ({"LSTM": {"units": 1, "unroll": True}}, 256),
+        ({"Bidirectional": {"layer": {"SimpleRNN": {"units": 1, "unroll": True}}}}, 128),
+        ({"TimeDistributed": {"layer": {"Dense": {"units": 1}}}}, 768),
     ],
 )
-def test_a_spec_that_unrolls_too_many_timesteps_is_refused(layer: dict[str, Any]) -> None:
-    for timesteps, fits in ((100, True), (300, False)):
-        keys = {"N": 1, "T": timesteps, "D": 1, "layers": [layer]}
-        if fits:
-            assert timesteps == spec_from_mapping(keys).T
-            continue
-        with pytest.raises(SpecError, match=r"expected at most 256 timesteps under `unroll`"):
-            spec_from_mapping(keys)
+def test_a_spec_of_which_keras_builds_every_timestep_by_itself_has_few(layer: dict[str, Any], most: int) -> None:
+    keys = {"N": 1, "D": 1, "layers": [layer]}
+    assert most == spec_from_mapping({**keys, "T": most}).T
+    with pytest.raises(SpecError, match=r"expected at most 768 calls that Keras builds one by one"):
+        spec_from_mapping({**keys, "T": most + 1})
+
+
+def test_a_loop_in_a_time_distributed_counts_more() -> None:
+    layers = [{"InputLayer": {"shape": [60, 2, 3]}}, {"TimeDistributed": {"layer": {"LSTM": {"units": 1}}}}]
+    with pytest.raises(SpecError, match=r"expected at most 768 calls .*; got 900;"):
+        spec_from_mapping({"N": 1, "layers": layers})
