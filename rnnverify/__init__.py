@@ -6,10 +6,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rnnverify.api import blind_spots, check, compare, diagnose, observe, replay, sweep, trace, vectors, verify
+    from rnnverify.api import (
+        blind_spots,
+        check,
+        compare,
+        diagnose,
+        load_observation,
+        observe,
+        replay,
+        sweep,
+        trace,
+        vectors,
+        verify,
+    )
     from rnnverify.errors import RequestError
     from rnnverify.observation import Observation
-    from rnnverify.observation.file import load_observation, save_observation
+    from rnnverify.observation.file import save_observation
     from rnnverify.results import Verification
     from rnnverify.spec import Spec, load_spec
 
@@ -43,7 +55,7 @@ HOMES = {
     "check": "rnnverify.api",
     "compare": "rnnverify.api",
     "diagnose": "rnnverify.api",
-    "load_observation": "rnnverify.observation.file",
+    "load_observation": "rnnverify.api",
     "load_spec": "rnnverify.spec",
     "observe": "rnnverify.api",
     "replay": "rnnverify.api",

@@ -6,7 +6,7 @@ from rnnverify.api.blind import blind_spots
 from rnnverify.api.comparing import compare, diagnose
 from rnnverify.api.golden import vectors
 from rnnverify.api.many import check, sweep
-from rnnverify.api.observing import observe
+from rnnverify.api.observing import load_observation, observe
 from rnnverify.api.replaying import replay
 from rnnverify.api.tracing import trace
 from rnnverify.api.verifying import verified, verify
@@ -16,6 +16,7 @@ __all__ = [
     "check",
     "compare",
     "diagnose",
+    "load_observation",
     "observe",
     "replay",
     "sweep",

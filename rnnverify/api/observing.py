@@ -8,11 +8,11 @@ from typing import Any
 from rnnverify.errors import RequestError
 from rnnverify.keras_model.session import Session, observe_model
 from rnnverify.layers.registry import LAYERS
-from rnnverify.observation import Observation
-from rnnverify.observation.file import load_observation
+from rnnverify.observation import Observation, file
 from rnnverify.spec import load_spec
 from rnnverify.spec.consent import check_consent
 from rnnverify.spec.model import Spec
+from rnnverify.verification.fitting import check_fits
 
 
 def read(target: Any) -> Any:
@@ -24,7 +24,7 @@ def read(target: Any) -> Any:
     if not isinstance(target, str | os.PathLike):
         return target
     path = os.fspath(target)
-    return load_observation(path) if path.lower().endswith(".npz") else load_spec(path)
+    return file.load_observation(path) if path.lower().endswith(".npz") else load_spec(path)
 
 
 def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation:
@@ -52,6 +52,21 @@ def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation
     if x is None:
         raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
     return observe_model(target, x)
+
+
+def load_observation(path: str) -> Observation:
+    """Read an observation that `save_observation` wrote. TensorFlow is not needed.
+
+    Args:
+        path: of the .npz file.
+
+    Raises:
+        RequestError: the file is missing, damaged, not an observation, too large, or of another version; a layer in it has no
+            replay.
+    """
+    observed = file.load_observation(path)
+    check_fits(observed, path)
+    return observed
 
 
 def observation_of(target: Any, x: Any, allow_code: bool) -> Observation:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 
 from rnnverify.candidates.candidate import Answer, CandidateError, Task
 from rnnverify.layers.arrays import Array
-from rnnverify.observation.arrays_file import write_arrays
+from rnnverify.observation.arrays_file import DamagedError, read_all, write_arrays
 
 FORMS = ("npz", "raw")
 LONGEST = 200  # bytes of a file's name, which no file system refuses
@@ -62,12 +61,11 @@ def read_answer(path: str, form: str, shapes: Mapping[str, Sequence[tuple[int, .
     """
     try:
         if form == "npz":
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
+            return read_all(path)
         return read_folder(path, shapes)
     except FileNotFoundError:
         raise CandidateError("it wrote no outputs; expected them where {outputs} says") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, DamagedError) as error:
         raise CandidateError(f"what it wrote as outputs cannot be read: {error}") from None
 
 

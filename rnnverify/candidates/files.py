@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
-
-import numpy as np
-
 from rnnverify.candidates.candidate import Answer, Candidate, Task
 from rnnverify.errors import RequestError
+from rnnverify.observation.arrays_file import DamagedError, read_all
 
 
 def of_file(path: str) -> Candidate:
@@ -17,18 +14,16 @@ def of_file(path: str) -> Candidate:
         RequestError: it cannot be read.
     """
     try:
-        with open(path, "rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            arrays = dict(loaded) if hasattr(loaded, "files") else loaded
+        arrays = read_all(path)
     except FileNotFoundError:
         raise RequestError(f"--candidate {path}: no such file") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, DamagedError) as error:
         raise RequestError(f"--candidate {path}: cannot be read as .npy or .npz: {error}") from None
 
     def asked(task: Task) -> Answer:
-        if isinstance(arrays, dict):
+        if "" not in arrays:
             return arrays
         first = next(iter(task.outputs))
-        return {first: arrays}
+        return {first: arrays[""]}
 
     return asked

@@ -98,10 +98,10 @@ def targets(
 
 def target_of(spec: str, options: Options, allow_code: bool) -> Observation | Spec:
     """A spec, whose candidate is not asked, or what Keras was observed to do."""
-    from rnnverify.observation import file
+    from rnnverify import api
 
     (target,) = targets((spec,), options, None, allow_code, candidate=False)
-    return file.load_observation(target) if isinstance(target, str) else target
+    return api.load_observation(target) if isinstance(target, str) else target
 
 
 def verified(target: str | Spec, options: Options, save_observation: str | None, patience: Patience) -> Verification:
@@ -110,8 +110,7 @@ def verified(target: str | Spec, options: Options, save_observation: str | None,
     from rnnverify.observation import file
 
     if isinstance(target, str):
-        with file.reading(target):  # a file may be whole, and what stands in it not fit together
-            return api.verify(file.load_observation(target), atol=options.atol, rtol=options.rtol)
+        return api.verify(api.load_observation(target), atol=options.atol, rtol=options.rtol)
     observed = api.observe(target, None, True)  # as `targets` has made sure
     if save_observation is not None:
         file.save_observation(observed, save_observation)

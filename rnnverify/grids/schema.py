@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnnverify.grids.grid import RANGES, GridKeys
+from rnnverify.grids.axes import RANGES
+from rnnverify.grids.grid import GridKeys
 from rnnverify.spec import words
 from rnnverify.spec.keys import SpecKeys
 from rnnverify.spec.schema import definitions, head, mapping_schema, spec_mapping

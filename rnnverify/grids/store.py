@@ -21,7 +21,7 @@ from rnnverify.grids.kept import kept_record
 from rnnverify.grids.numbering import Numbering
 from rnnverify.report.records import line
 from rnnverify.results import Record
-from rnnverify.spec.source import printable
+from rnnverify.text import cleaned
 
 FORMAT = 1
 RESULTS, ABOUT, LOCK = "results.jsonl", "sweep.json", ".lock"
@@ -174,7 +174,7 @@ def compare(store: Store) -> None:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise RequestError(f"{path}: damaged, or not written by this version; give another folder") from None
     if known is None:
-        writer = printable(str(store.about.get("rnnverify"))[:40])
+        writer = cleaned(str(store.about.get("rnnverify"))[:40])
         raise RequestError(f"{path}: written by another version of rnnverify ({writer}); give another folder")
     # All points are the same in any order of the keys; a sample is drawn from them in their order.
     if known != asked or (store.grid.sample is not None and list(known["grid"]) != list(asked["grid"])):
@@ -192,7 +192,7 @@ def difference(known: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
         if isinstance(asked[key], dict) and isinstance(known[key], dict):
             inner = sorted({*asked[key], *known[key]}, key=str)
             changed = [one for one in inner if known[key].get(one) != asked[key].get(one)]
-            key = f"{key}.{printable(changed[0])[:80]}" if changed else key
+            key = f"{key}.{cleaned(changed[0])[:80]}" if changed else key
         return f"{key} is not the same"
     return "the order of its keys is not the same"
 

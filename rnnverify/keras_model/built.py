@@ -14,14 +14,16 @@ import numpy.typing as npt
 
 from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.config_graph import InboundNode
+from rnnverify.keras_model.fed import as_fed, check_finite
 from rnnverify.keras_model.long_walks import LONG, long_walks_of, width_of
 from rnnverify.keras_model.predicting import Trace, arguments, predict
 from rnnverify.keras_model.probe import Watcher
 from rnnverify.keras_model.refusals import first_line
+from rnnverify.keras_model.token_ids import beyond, vocabularies_of
 from rnnverify.keras_model.walks import directions_of, walk_of
 from rnnverify.keras_model.weights import weight_names
 from rnnverify.observation import Asked, Node, Observation, Ref
-from rnnverify.observation.precision import rounded
+from rnnverify.observation.precision import UNIT_ROUNDOFF, dtypes_in
 from rnnverify.spec.model import Input
 
 Array = npt.NDArray[Any]
@@ -45,14 +47,8 @@ class Built:
     watchers: dict[frozenset[str], Watcher] = field(default_factory=dict)  # by the nodes whose walks are long ones
 
     def vocabularies(self) -> dict[str, int]:
-        """For each input that an Embedding reads, how many ids all of those that read it have."""
-        found: dict[str, int] = {}
-        for node in self.nodes:
-            layer = self.layers[node.layer]
-            if is_embedding(layer):
-                name = node.inputs[0].node
-                found[name] = min(layer.input_dim, found.get(name, layer.input_dim))
-        return found
+        """For each input whose token ids reach an Embedding, how many ids all of those that they reach have."""
+        return vocabularies_of((given.name for given in self.inputs), self.nodes, self.layers)
 
     def observe(
         self,
@@ -71,10 +67,7 @@ class Built:
             RequestError: Keras cannot predict on these inputs; they or the weights are not all finite numbers.
         """
         watcher = self.watcher(self.long(x))
-        floatx, own = self.keras.config.floatx(), self.model if self.model is not None else watcher.model
-        x = {name: cast(cast(array, floatx), own.compute_dtype) for name, array in x.items()}
-        check_finite({f"the input {name!r}": array for name, array in x.items()})
-        check_ids(x, self.vocabularies())
+        x = self.fed(x, self.model if self.model is not None else watcher.model)
         self.check_weights()
         started = time.perf_counter()
         try:
@@ -103,6 +96,26 @@ class Built:
             seconds={**seconds, "predict": elapsed},
         )
 
+    def fed(self, x: Mapping[str, Array], model: Any) -> dict[str, Array]:
+        """The inputs as the layers of a Keras model see them.
+
+        Raises:
+            DataError: they are not what the inputs take, not all finite, or ids that an Embedding does not have.
+        """
+        precisions = self.keras.config.floatx(), model.compute_dtype
+        exact = max((dtypes_in(config)[-1] for config in self.configs.values()), key=UNIT_ROUNDOFF.__getitem__)
+        vocabularies = self.vocabularies()
+        fed: dict[str, Array] = {}
+        for name, array in x.items():
+            if name in vocabularies and (wrong := beyond(array, vocabularies[name])) is not None:
+                limit = "of at least 0" if wrong < 0 else f"below {vocabularies[name]}"
+                raise DataError(f"expected token ids {limit} in the input {name!r}, got {wrong:g}")
+            if name not in vocabularies or array.dtype.kind == "f":
+                array = as_fed(name, array, self.tensors[Ref(name)].dtype, precisions, exact)
+            fed[name] = array
+        check_finite({f"the input {name!r}": array for name, array in fed.items()})
+        return fed
+
     def check_weights(self) -> None:
         """Refuse weights that are no numbers.
 
@@ -123,7 +136,7 @@ class Built:
     @cached_property
     def widths(self) -> Mapping[str, int]:
         """How many numbers each node's walks hold at each step, of those that can be taken in stretches."""
-        found = {node.name: width_of(self.keras, self.layers[node.layer], *self.fed(node)) for node in self.nodes}
+        found = {node.name: width_of(self.keras, self.layers[node.layer], *self.fed_to(node)) for node in self.nodes}
         return {name: width for name, width in found.items() if width}
 
     @cached_property
@@ -131,7 +144,7 @@ class Built:
         """What those nodes walk over."""
         return {node.name: node.inputs[0] for node in self.nodes if node.name in self.widths}
 
-    def fed(self, node: InboundNode) -> tuple[Any, list[Any]]:
+    def fed_to(self, node: InboundNode) -> tuple[Any, list[Any]]:
         """What a node is fed: its first input, and the states to start from."""
         return self.tensors[node.inputs[0]], [self.tensors[ref] for ref in node.initial_state]
 
@@ -145,16 +158,16 @@ class Built:
         inputs = [self.tensors[Ref(given.name)] for given in self.inputs]
         fed = {given.name for given in self.inputs}
         tensors = {ref: tensor for ref, tensor in self.tensors.items() if ref.node not in fed}
-        walks, stretched = {}, {}
+        walks, stretched, taken = {}, {}, {ref.node for ref in self.tensors}
         for node in self.nodes:
-            layer, (x, states) = self.layers[node.layer], self.fed(node)
+            layer, (x, states) = self.layers[node.layer], self.fed_to(node)
             if node.name in long:
                 refs = node.inputs[0], node.initial_state
                 stretched[node.name] = long_walks_of(self.keras, layer, x, refs, node.name)
                 continue
             mask = None if states else getattr(x, "_keras_mask", None)  # no implied one beside states
             directions = directions_of(self.keras, layer, x, states, node.name)
-            walks[node.name] = [walk_of(self.keras, one, mask) for one in directions]
+            walks[node.name] = [walk_of(self.keras, one, mask, taken) for one in directions]
         outputs = [self.tensors[ref] for ref in self.outputs] if self.model is None else []
         return Watcher(self.keras, inputs, outputs, tensors, walks, stretched, self.trace)
 
@@ -180,48 +193,5 @@ class Built:
         )
 
 
-def check_finite(arrays: Mapping[str, Array]) -> None:
-    """Of what is no number nothing can be computed, and nothing tested.
-
-    Raises:
-        DataError: one of them holds NaN or infinity; it is named.
-    """
-    for name, array in arrays.items():
-        wrong = array.size - int(np.count_nonzero(np.isfinite(array)))
-        if wrong:
-            raise DataError(
-                f"expected finite numbers in {name}, got {wrong} of {array.size} that are NaN or infinite in {array.dtype}"
-            )
-
-
-def check_ids(inputs: Mapping[str, Array], vocabularies: Mapping[str, int]) -> None:
-    """Keras's own refusal of a token id beyond the vocabulary does not say much.
-
-    Raises:
-        DataError: an input that an Embedding reads holds one.
-    """
-    for name, size in vocabularies.items():
-        ids = inputs.get(name)
-        if ids is not None and ids.size and ids.max() >= size:
-            raise DataError(f"expected token ids below {size} in the input {name!r}, got {ids.max()}")
-
-
-def is_embedding(layer: Any) -> bool:
-    """Whether a layer reads ids: it has a row for each of them."""
-    return hasattr(layer, "embeddings") and hasattr(layer, "input_dim")
-
-
 def weights_of(layer: Any) -> dict[str, Array]:
     return dict(zip(weight_names(layer), layer.get_weights(), strict=True))
-
-
-def cast(array: Array, precision: str) -> Array:
-    """What a model makes of a float input on its way in; done here so that the replay is fed the same numbers.
-
-    Subnormal numbers are fed as zero: some of TensorFlow's kernels read them so, and others do not.
-    """
-    if array.dtype.kind != "f":
-        return array
-    values = rounded(array, precision)
-    smallest = 2.0**-1022 if precision == "float64" else 2.0**-126
-    return np.where(np.abs(values) < smallest, 0, values).astype(array.dtype)

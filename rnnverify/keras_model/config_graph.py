@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from rnnverify.errors import UnsupportedError
+from rnnverify.errors import RequestError, UnsupportedError
 from rnnverify.observation import Ref
+from rnnverify.spec.architecture import Call
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,62 @@ def tensors(value: Any) -> Iterator[Ref]:
     elif isinstance(value, list | tuple):
         for part in value:
             yield from tensors(part)
+
+
+def calls_of(path: str, model: Mapping[str, Any]) -> list[Call]:
+    """Every call of every layer, and of every operation that masks are made with, of a saved model that was never loaded.
+
+    Args:
+        path: its file, for messages.
+        model: its config, of Keras 3 or 2, see `allowed`.
+
+    Raises:
+        RequestError: the layers feed each other in a circle.
+    """
+    config = model["config"]
+    if model["class_name"] == "Sequential":
+        layers = [entry for entry in config["layers"] if entry["class_name"] != "InputLayer"]
+        before = [*shapes_of_inputs(model, 1), *(entry["config"]["name"] for entry in layers)]
+        pairs = zip(layers, before, strict=False) if len(before) > len(layers) else ()  # unbuilt: there is no graph yet
+        return [Call(one["config"]["name"], one["class_name"], one["config"], (Ref(name),)) for one, name in pairs]
+    calls: dict[str, Call] = {}
+    for entry in config["layers"]:
+        operation = ".ops." in (entry.get("module") or "")
+        for index, inbound in enumerate(entry["inbound_nodes"]):
+            name = node_name(entry["name"], index)
+            calls[name] = Call(name, entry["class_name"], entry["config"], tuple(called_on(inbound)), operation)
+    order = TopologicalSorter({name: dict.fromkeys(ref.node for ref in call.inputs) for name, call in calls.items()})
+    try:
+        return [calls[name] for name in order.static_order() if name in calls]
+    except CycleError as error:
+        raise RequestError(
+            f"{path}: its layers feed each other in a circle: {', '.join(error.args[1])[:100]}"
+        ) from None
+
+
+def called_on(inbound: Any) -> Iterator[Ref]:
+    """What one call is given to read; in Keras 2 a list of [layer, call, output, options]."""
+    if isinstance(inbound, list):
+        yield from (Ref(node_name(layer, call), output) for layer, call, output, *_ in inbound)
+    else:
+        yield from tensors(inbound["args"])
+        yield from tensors({key: inbound["kwargs"].get(key) for key in ("inputs", "sequences")})
+
+
+def shapes_of_inputs(model: Mapping[str, Any], timesteps: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of a saved model's inputs, without the samples; what is open in them is `timesteps`."""
+    entries = model["config"]["layers"]
+    if model["class_name"] == "Sequential":
+        first = entries[0]["config"] if entries else {}
+        shape = given_shape(first) or model["config"].get("build_input_shape")
+        found = {first.get("name", ""): shape} if shape else {}
+    else:
+        found = {e["name"]: given_shape(e["config"]) or [] for e in entries if e["class_name"] == "InputLayer"}
+    return {name: tuple(timesteps if size is None else size for size in shape[1:]) for name, shape in found.items()}
+
+
+def given_shape(config: Mapping[str, Any]) -> Any:
+    return config.get("batch_shape") or config.get("batch_input_shape")
 
 
 def output_refs(value: Any) -> tuple[Ref, ...]:

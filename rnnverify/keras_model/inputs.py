@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnverify.errors import DataError
+from rnnverify.keras_model.data_files import Shape, names_in, read_array
+from rnnverify.keras_model.fed import check_whole, range_of
+from rnnverify.keras_model.token_ids import beyond
 from rnnverify.observation.precision import LARGEST, POLICIES, rounded
 from rnnverify.spec.data import Chars, Data, File, Normal, OneHot, Text, Tokens, Uniform
 from rnnverify.spec.model import Input, Spec
-from rnnverify.spec.types import LARGEST_SIZE
 
 Array = npt.NDArray[Any]
 
-# What NumPy, zipfile and zlib raise on a damaged file.
-DAMAGE = (
-    ValueError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
 INITIAL_STATE_SCALE = 0.5  # of the normal variables that random initial states are
+LARGEST_DRAWN = 8  # of the whole numbers that an input of whole numbers is fed, unless something else is asked for
 
 
 def draw_inputs(spec: Spec, inputs: Sequence[Input], vocabularies: dict[str, int]) -> dict[str, Array]:
@@ -57,32 +43,54 @@ def draw_inputs(spec: Spec, inputs: Sequence[Input], vocabularies: dict[str, int
             continue
         if isinstance(data, File):
             own = data.model_copy(update={"key": None}) if given.role == "state" else data
-            x = read_array(own, given.name, len(inputs))
+            x = read_array(own, given, shape, len(inputs))
+        elif spec.data is None and given.role == "features" and given.whole:
+            x = whole_numbers(rng, shape, given.whole)
         else:
-            x = draw(data, rng, shape, vocabularies.get(given.name))
+            x = draw(data, rng, given, spec, vocabularies.get(given.name))
         drawn[given.name] = fitted(x, given, spec, data)
-        if given.name in vocabularies:
-            check_ids(drawn[given.name], vocabularies[given.name], given.name)
+        size = vocabularies.get(given.name)
+        if size is not None and beyond(drawn[given.name], size) is not None:
+            raise DataError(
+                f"{data.path if isinstance(data, File) else spec.path}: the input {given.name}: expected token ids from 0 to"
+                f" {size - 1}, which is what its Embedding has; got {drawn[given.name].min()} to {drawn[given.name].max()}"
+            )
     return drawn
 
 
-def draw(data: Data, rng: np.random.Generator, shape: tuple[int, ...], vocabulary: int | None) -> Array:
+def draw(data: Data, rng: np.random.Generator, given: Input, spec: Spec, vocabulary: int | None) -> Array:
     """An array of one kind of data; for token ids, `vocabulary` is what the Embedding has."""
+    shape = (spec.N or 1, *given.shape)
     if isinstance(data, Normal):
         return data.mean + data.scale * rng.standard_normal(shape)
     if isinstance(data, Uniform):
         return rng.uniform(data.low, data.high, shape)
     if isinstance(data, OneHot):
-        return np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])]
-    if isinstance(data, Chars):
-        return np.eye(len(data.alphabet))[[[data.alphabet.index(char) for char in text] for text in data.texts]]
+        return one_hot(rng.integers(shape[-1], size=shape[:-1]), shape[-1])
     if isinstance(data, Tokens):
         return random_tokens(data, rng, shape, data.vocabulary or vocabulary or 2)
+    if isinstance(data, Chars):
+        check_shape((len(data.texts), len(data.texts[0]), len(data.alphabet)), shape, spec.path, given.name)
+        place = {char: index for index, char in enumerate(data.alphabet)}
+        return one_hot(np.array([[place[char] for char in text] for text in data.texts]), len(data.alphabet))
     text = cast(Text, data)
     size = text.vocabulary or vocabulary or 2
     if size < 2:
         raise DataError("expected an Embedding with an input_dim of at least 2, as id 0 is the padding; got 1")
     return padded(text.word_ids(size), shape, text.padding)
+
+
+def one_hot(places: npt.NDArray[np.integer[Any]], width: int) -> Array:
+    """A one at each of these places, along a last axis of this width."""
+    made = np.zeros((*places.shape, width))
+    np.put_along_axis(made, places[..., np.newaxis], 1, axis=-1)
+    return made
+
+
+def whole_numbers(rng: np.random.Generator, shape: Shape, dtype: str) -> Array:
+    """Small whole numbers that a dtype can hold."""
+    low, high = range_of(dtype, LARGEST_DRAWN)
+    return rng.integers(low, high + 1, size=shape)
 
 
 def random_tokens(data: Tokens, rng: np.random.Generator, shape: tuple[int, ...], vocabulary: int) -> Array:
@@ -106,69 +114,6 @@ def padded(rows: Sequence[Sequence[int]], shape: tuple[int, ...], padding: str) 
     return ids
 
 
-def read_array(data: File, name: str, inputs: int) -> Array:
-    """The array in a file for one of the inputs.
-
-    Raises:
-        DataError: it cannot be read, or does not hold what is asked for.
-    """
-    with reading(data.path, "a .npy, .npz or .csv file of numbers"):
-        if Path(data.path).suffix.lower() == ".csv":
-            with open(data.path, encoding="utf-8-sig") as file:
-                return np.loadtxt(file, delimiter=",", ndmin=2)
-        loaded = load_numpy(data.path)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            key = data.key or (loaded.files[0] if inputs == 1 and len(loaded.files) == 1 else name)
-            if key not in loaded.files:
-                names = ", ".join(loaded.files)[:200] or "none"
-                raise DataError(f"{data.path}: expected an array named {key!r}, got {names}")
-            return np.asarray(loaded[key])
-
-
-def names_in(data: File) -> tuple[str, ...]:
-    """The names of the arrays in a file, which may hold initial states beside the inputs."""
-    with reading(data.path, "a .npy, .npz or .csv file of numbers"):
-        if Path(data.path).suffix.lower() == ".csv":
-            return ()
-        loaded = load_numpy(data.path)
-        if isinstance(loaded, np.ndarray):
-            return ()
-        with loaded:
-            return tuple(loaded.files)
-
-
-def load_numpy(path: str) -> Any:
-    """np.load, which takes for a pickle what is neither .npy nor .npz; mapped, so that a wrong shape costs nothing."""
-    with open(path, "rb") as file:
-        magic = file.read(4)
-    if magic in (b"PK\x03\x04", b"PK\x05\x06"):
-        zipfile.ZipFile(path).close()  # np.load would leave a damaged archive open
-    elif magic != b"\x93NUM":
-        raise ValueError("its first bytes are those of neither .npy nor .npz")
-    return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-@contextmanager
-def reading(path: str, wanted: str) -> Iterator[None]:
-    """Whatever goes wrong on reading a file of arrays, as one message; `wanted` says what it should be.
-
-    Raises:
-        DataError: the file cannot be read, or is damaged.
-    """
-    if os.path.exists(path) and not os.path.isfile(path):  # a directory; or a pipe, which may never end
-        raise DataError(f"{path}: expected {wanted}, got something that is not a file")
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}; give {wanted}") from None
-    except MemoryError:
-        raise DataError(f"{path}: expected {wanted}, got one that does not fit into memory") from None
-    except DAMAGE as error:
-        raise DataError(f"{path}: not {wanted}: {' '.join(str(error).split())[:120]}") from None
-
-
 def fitted(x: Array, given: Input, spec: Spec, data: Data | None) -> Array:
     """The array in the shape and dtype that the input takes; floats rounded to what the layers compute in.
 
@@ -178,26 +123,21 @@ def fitted(x: Array, given: Input, spec: Spec, data: Data | None) -> Array:
     origin = data.path if isinstance(data, File) else spec.path
     if x.dtype.kind not in "fiub":
         raise DataError(f"{origin}: expected numbers, got an array of {x.dtype}")
-    wanted = (spec.N or len(x), *given.shape)
-    if x.shape != wanted:
-        raise DataError(f"{origin}: expected an array of shape {wanted} for the input {given.name}, got {x.shape}")
+    check_shape(x.shape, (spec.N or len(x), *given.shape), origin, given.name)
     refuse_where(~np.isfinite(x), x, f"{origin}: expected finite numbers")
-    if given.role == "ids":
-        refuse_where((x != np.floor(x)) | (np.abs(x) > LARGEST_SIZE), x, f"{origin}: expected whole token ids")
-        return x.astype(np.int32)
+    if given.role == "ids" or given.whole:
+        kind = "token ids" if given.role == "ids" else f"numbers for the input {given.name}, which takes {given.whole},"
+        return check_whole(x, range_of(given.whole or "int32"), f"{origin}: expected whole {kind}")
     refuse_where(np.abs(x) > LARGEST[POLICIES[spec.dtype]], x, f"{origin}: expected numbers that {spec.dtype} can hold")
     return rounded(x, POLICIES[spec.dtype]).astype(np.float64 if spec.dtype == "float64" else np.float32)
+
+
+def check_shape(got: Shape, wanted: Shape, origin: str, name: str) -> None:
+    if got != wanted:
+        raise DataError(f"{origin}: expected an array of shape {wanted} for the input {name}, got {got}")
 
 
 def refuse_where(wrong: npt.NDArray[np.bool_], x: Array, expected: str) -> None:
     """Refuse an array for its elements that are wrong, if any are."""
     if np.any(wrong):
         raise DataError(f"{expected}, got {x[wrong][0]}")
-
-
-def check_ids(ids: Array, vocabulary: int, name: str) -> None:
-    if ids.size and not (ids.min() >= 0 and ids.max() < vocabulary):
-        raise DataError(
-            f"the input {name}: expected token ids from 0 to {vocabulary - 1}, which is what its Embedding has;"
-            f" got {ids.min()} to {ids.max()}"
-        )

@@ -11,11 +11,14 @@ from typing import Any
 import numpy.typing as npt
 
 from rnnverify.errors import DataError, RequestError, SpecError
-from rnnverify.keras_model.built import Built, is_embedding
-from rnnverify.keras_model.config_graph import InboundNode, inbound_nodes, output_refs
+from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.config_graph import inbound_nodes, output_refs
 from rnnverify.keras_model.connection import connect
+from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.refusals import first_line
+from rnnverify.keras_model.token_ids import vocabularies_of
 from rnnverify.observation import Ref
+from rnnverify.spec.architecture import Call, check_architecture
 from rnnverify.spec.model import Input, Spec
 from rnnverify.spec.paths import is_function
 from rnnverify.text import shape_text, shapes_text
@@ -23,8 +26,11 @@ from rnnverify.text import shape_text, shapes_text
 Array = npt.NDArray[Any]
 
 
-def load_model(keras: Any, spec: Spec) -> Any:
+def load_model(keras: Any, spec: Spec, copy: str | None) -> Any:
     """The model that a spec names: a file, or what a function of the user's returns.
+
+    Args:
+        copy: of the file, what is loaded in its place.
 
     Raises:
         RequestError: there is none, or it is not a Keras model.
@@ -32,7 +38,7 @@ def load_model(keras: Any, spec: Spec) -> Any:
     name = spec.model or ""
     try:
         if not is_function(name):
-            return keras.models.load_model(name, compile=False, safe_mode=True)
+            return keras.models.load_model(copy, compile=False, safe_mode=True)
         module, _, function = name.rpartition(":")
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
@@ -40,7 +46,8 @@ def load_model(keras: Any, spec: Spec) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a damaged file, or whatever the user's function raises: sys.exit() too
-        raise RequestError(f"{spec.path}: model: {name} cannot be loaded: {first_line(error)}") from None
+        reason = first_line(error).replace(copy or name, name)
+        raise RequestError(f"{spec.path}: model: {name} cannot be loaded: {reason}") from None
     if not isinstance(model, keras.Model):
         raise RequestError(f"{spec.path}: model: expected {name} to return a keras.Model, got {type(model).__name__}")
     return model
@@ -62,7 +69,11 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
     layers = {node.layer: functional.get_layer(node.layer) for node in nodes}
     feed = config["input_layers"]
     names = [ref.node for ref in output_refs(feed)]
-    inputs = tuple(described_input(functional.get_layer(name), readers(name, nodes, layers), spec) for name in names)
+    ids = vocabularies_of(names, nodes, layers)
+    inputs = tuple(described_input(functional.get_layer(name), name in ids, spec) for name in names)
+    if spec is not None and is_function(spec.model or ""):  # what is in a file was judged before it was loaded
+        calls = [Call(n.name, type(layers[n.layer]).__name__, layers[n.layer].get_config(), n.inputs) for n in nodes]
+        check_architecture(spec.path, {one.name: one.shape for one in inputs}, calls, spec.N or 1)
     given = {
         Ref(one.name): keras.Input(one.shape, name=one.name, dtype=functional.get_layer(one.name).dtype)
         for one in inputs
@@ -88,16 +99,11 @@ def functional_of(keras: Any, sequential: Any) -> Any:
     return keras.Model(inputs, x)
 
 
-def readers(name: str, nodes: Sequence[InboundNode], layers: dict[str, Any]) -> list[Any]:
-    """The layers that are called on an input."""
-    return [layers[node.layer] for node in nodes if any(ref.node == name for ref in node.inputs)]
-
-
-def described_input(layer: Any, read_by: Sequence[Any], spec: Spec | None) -> Input:
-    """One input of a model; a free number of timesteps becomes the spec's T."""
+def described_input(layer: Any, ids: bool, spec: Spec | None) -> Input:
+    """One input of a model, which takes token ids or other numbers; a free number of timesteps becomes the spec's T."""
     shape = layer.batch_shape[1:]
     if spec is not None:
-        timed = len(shape) > 1 or (len(shape) == 1 and any(map(is_embedding, read_by)))
+        timed = len(shape) > 1 or (len(shape) == 1 and ids)
         if "T" not in spec.assumed and spec.T is not None and timed and shape[0] not in (None, spec.T):
             raise SpecError(
                 f"{spec.path}: T: expected {shape[0]}, which the model's input {layer.name!r} has fixed, or no T; got {spec.T}"
@@ -109,7 +115,8 @@ def described_input(layer: Any, read_by: Sequence[Any], spec: Spec | None) -> In
                 f" {shape_text(('N', *('open' if size is None else size for size in shape)))}: build it with the other sizes"
             )
         shape = tuple(free_timesteps)
-    return Input(layer.name, tuple(shape), "ids" if any(map(is_embedding, read_by)) else "features")
+    whole = layer.dtype if is_whole(layer.dtype) else None
+    return Input(layer.name, tuple(shape), "ids" if ids else "features", whole)
 
 
 def taken_apart(keras: Any, model: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Built:

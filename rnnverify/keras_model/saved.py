@@ -1,99 +1,164 @@
-"""What stands in a saved model's file, read without Keras, so that a class without a replay is never instantiated."""
+"""A saved model's file: read once, in the format that will be loaded, checked, and written anew; Keras loads what was written."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import zlib
-from collections import deque
-from collections.abc import Collection, Iterator
-from typing import Any
-from zipfile import BadZipFile, ZipFile, is_zipfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from rnnverify.errors import RequestError, UnsupportedError
+from rnnverify.errors import RequestError
+from rnnverify.keras_model.allowed import Allowed
+from rnnverify.keras_model.config_graph import calls_of, shapes_of_inputs
+from rnnverify.keras_model.hdf5_copy import BYTES_A_SECOND
+from rnnverify.keras_model.hdf5_copy import CONFIG as ATTRIBUTE
+from rnnverify.memory import MOST_TIMES, SMALL, NoRoomError, check_unpacked
+from rnnverify.observation.arrays_file import ENCRYPTED, KNOWN_METHODS, DamagedError, one_line
+from rnnverify.spec.architecture import check_architecture
+from rnnverify.spec.loading import SAVED_MODELS
+from rnnverify.spec.model import Spec
+from rnnverify.text import cleaned
 
-LARGEST_CONFIG = 1 << 26  # bytes
-# What zipfile, zlib, h5py and json raise on a damaged file.
-DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, MemoryError, BadZipFile, zlib.error)
+LARGEST_CONFIG = 4 << 20  # bytes; a layer takes some 1,500
+CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
+ENDLESS = "reading it takes longer than any file of its size"
+SIGXCPU = getattr(signal, "SIGXCPU", 0)
+LONGEST_WAIT = (
+    120  # seconds for the copy of a file, beside what its size takes; its processor time is limited more narrowly
+)
+# What zipfile, zlib and json raise on a damaged file.
+DAMAGE = (ValueError, LookupError, EOFError, RuntimeError, MemoryError, BadZipFile, zlib.error)
 
-MODELS = ["Sequential", "Functional", "Model"]
-CONTAINERS = {*MODELS, "InputLayer"}
+
+Check = Callable[[Any], dict[str, Any]]  # of a config: it is made anew
 
 
-def check_saved_classes(path: str, known: Collection[str]) -> None:
-    """Refuse a file that holds a layer without a replay, a Lambda say, before Keras executes any of it.
+@contextmanager
+def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[str]:
+    """The path of a copy of the saved model that a spec names, which holds nothing but what is allowed in it.
 
     Args:
+        spec: with the samples and timesteps that it is to be fed, which must fit into memory.
         known: the classes that have a replay.
 
     Raises:
-        RequestError: the file is missing, damaged, or no Keras model.
-        UnsupportedError: a layer in it has no replay.
+        RequestError: the file is missing, damaged, too large, or no Keras model.
+        UnsupportedError: a layer in it, or one of its options, has no replay.
     """
-    config = read_config(path)
-    for module in modules_in(config):
-        if module.split(".")[0] not in ("keras", "builtins"):
-            raise UnsupportedError(f"{path}: expected parts of Keras alone, got one from the module {module[:80]!r}")
-    for class_name, name in layers_in(config):
-        if class_name not in known and class_name not in CONTAINERS:
-            raise UnsupportedError(
-                f"{path}: layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(sorted(known))}"
-            )
-    if not isinstance(config, dict) or config.get("class_name") not in MODELS:
-        raise RequestError(f"{path}: expected a saved model, {' or '.join(MODELS)}, got something else")
+    path = spec.model or ""
+
+    def check(config: Any) -> dict[str, Any]:
+        made = Allowed(path, known).model(config)
+        check_architecture(path, shapes_of_inputs(made, spec.T or 1), calls_of(path, made), spec.N or 1)
+        return made
+
+    with TemporaryDirectory(prefix="rnnverify-") as folder:
+        with reading(path) as file:
+            copy = copy_of_archive if path.lower().endswith(".keras") else copy_of_hdf5
+            copied = copy(file, Path(folder), check)
+        yield str(copied)
 
 
-def read_config(path: str) -> Any:
-    """The architecture in a .keras or .h5 file, as JSON."""
-    if not os.path.isfile(path):
+@contextmanager
+def reading(path: str) -> Iterator[IO[bytes]]:
+    """An open file, and whatever goes wrong with it as one message."""
+    if not path.lower().endswith(SAVED_MODELS):
+        raise RequestError(f"{path}: expected a saved model, a file ending in {' or '.join(SAVED_MODELS)}")
+    if not os.path.isfile(path):  # a pipe may never end, and is not even opened
         raise RequestError(f"{path}: no such file; give the path of a saved model (.keras, .h5)")
     try:
-        if is_zipfile(path):
-            with ZipFile(path) as archive:
-                if archive.getinfo("config.json").file_size > LARGEST_CONFIG:
-                    raise RequestError(f"{path}: its config.json is larger than {LARGEST_CONFIG} bytes; no model's is")
-                return json.loads(archive.read("config.json"))
-        import h5py  # only .h5 files need it
-
-        with h5py.File(path, "r") as file:
-            return json.loads(file.attrs["model_config"])
-    except DAMAGE as error:
-        reason = " ".join(str(error).split())[:120]
-        raise RequestError(f"{path}: not a saved Keras model: {reason}; give a .keras or .h5 file") from None
+        with open(path, "rb") as file:
+            yield file
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read or copied: {error.strerror or error}") from None
+    except NoRoomError as error:
+        raise RequestError(f"{path}: {error}") from None
+    except (DamagedError, *DAMAGE) as error:
+        raise RequestError(f"{path}: not a saved Keras model: {one_line(error)}; give a .keras or .h5 file") from None
 
 
-def layers_in(config: Any) -> Iterator[tuple[str, str]]:
-    """(class name, name) of every layer in a config, nested ones too."""
-    for part in mappings_in(config):
-        inner = part.get("config")
-        if "class_name" in part and isinstance(inner, dict) and is_layer(part, inner):
-            yield str(part["class_name"])[:80], str(inner.get("name", ""))[:80]
+def copy_of_archive(file: IO[bytes], folder: Path, check: Check) -> Path:
+    """The copy of a .keras file, an archive of a config and weights."""
+    with ZipFile(file) as archive:
+        config = archive.getinfo(CONFIG)
+        if config.file_size > LARGEST_CONFIG:
+            raise DamagedError(f"its {CONFIG} is larger than {LARGEST_CONFIG} bytes; no model's is")
+        with opened(archive, config) as stream:
+            made = check(json.loads(stream.read()))
+        weights = archive.getinfo(WEIGHTS)
+        check_unpacked(weights.compress_size, weights.file_size, weights.file_size)
+        with opened(archive, weights) as stream, open(folder / "unpacked.h5", "w+b") as unpacked:
+            shutil.copyfileobj(stream, unpacked, 1 << 20)
+            unpacked.seek(0)
+            copy_plain(unpacked, weights.compress_size, folder / WEIGHTS, folder / CONFIG)
+    with ZipFile(folder / "model.keras", "w") as copy:
+        copy.writestr(CONFIG, json.dumps(made))
+        copy.writestr(METADATA, "{}")
+        copy.write(folder / WEIGHTS, WEIGHTS)
+    return folder / "model.keras"
 
 
-def modules_in(config: Any) -> Iterator[str]:
-    """Every module that the config would have Keras import."""
-    for part in mappings_in(config):
-        if isinstance(part.get("module"), str):
-            yield part["module"]
+@contextmanager
+def opened(archive: ZipFile, entry: ZipInfo) -> Iterator[IO[bytes]]:
+    """One entry of an archive, if it is packed in a way that is read piece by piece."""
+    if entry.flag_bits & ENCRYPTED or entry.compress_type not in KNOWN_METHODS:
+        raise DamagedError(f"expected {entry.filename} to be stored or deflated, without a password")
+    with archive.open(entry) as stream:
+        yield stream
 
 
-def mappings_in(config: Any) -> Iterator[dict[str, Any]]:
-    """Every mapping in a config, outer ones first."""
-    waiting = deque([config])
-    while waiting:
-        part = waiting.popleft()
-        if isinstance(part, dict):
-            yield part
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
+def copy_of_hdf5(file: IO[bytes], folder: Path, check: Check) -> Path:
+    """The copy of an .h5 file."""
+    copied, config = folder / "model.h5", folder / CONFIG
+    copy_plain(file, os.fstat(file.fileno()).st_size, copied, config)
+    if not config.exists():
+        raise DamagedError(f"it has no {ATTRIBUTE}, as where weights are saved without their model")
+    if config.stat().st_size > LARGEST_CONFIG:
+        raise DamagedError(f"its {ATTRIBUTE} is larger than {LARGEST_CONFIG} bytes; no model's is")
+    made = check(json.loads(config.read_bytes()))
+    import h5py  # only .h5 files need it
+
+    with h5py.File(copied, "r+") as copy:
+        copy.attrs[ATTRIBUTE] = json.dumps(made)
+    return copied
 
 
-def is_layer(config: dict[str, Any], inner: dict[str, Any]) -> bool:
-    """Layers have a name and a trainable flag; initializers, policies, operations and tensors lack one of them."""
-    module = str(config.get("module"))
-    if ".ops." in module:
-        return False  # a mask on its way; whether it is one is seen when the graph is read
-    if module.startswith(("keras.layers", "keras.src.layers")):
-        return True
-    return "inbound_nodes" in config or {"name", "trainable"} <= inner.keys() or "layers" in inner
+def copy_plain(source: IO[bytes], packed: int, copy: Path, config: Path) -> None:
+    """Have a process of its own copy what is plain in an HDF5 file: see `hdf5_copy`.
+
+    Args:
+        source: the file.
+        packed: how many bytes it takes on the disk, to which that is held what it unpacks to.
+        copy: where to.
+        config: where to its own config goes, if it has one.
+
+    Raises:
+        DamagedError: it cannot be read, or holds something else.
+    """
+    home = str(Path(__file__).resolve().parents[2])
+    known = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
+    most = max(SMALL, MOST_TIMES * packed)
+    words = [sys.executable, "-P", "-m", "rnnverify.keras_model.hdf5_copy", str(copy), str(config), str(most)]
+    try:
+        done = subprocess.run(
+            words,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": known, "OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"},
+            timeout=LONGEST_WAIT + most // BYTES_A_SECOND,
+        )
+    except subprocess.TimeoutExpired:
+        raise DamagedError(ENDLESS) from None
+    if done.returncode:
+        said = cleaned(done.stdout.decode(errors="replace"))
+        raise DamagedError(said or (ENDLESS if done.returncode == -SIGXCPU else "the HDF5 library crashes over it"))

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import version
 from platform import python_version
@@ -21,7 +22,7 @@ from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.inputs import draw_inputs
 from rnnverify.keras_model.models import built_of_model, load_model, taken_apart
 from rnnverify.keras_model.refusals import first_line
-from rnnverify.keras_model.saved import check_saved_classes
+from rnnverify.keras_model.saved import checked_copy
 from rnnverify.keras_model.settings import precision, quiet
 from rnnverify.keras_model.weights import set_weights
 from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance
@@ -58,17 +59,16 @@ class Session:
         Raises:
             RequestError: the model cannot be built, loaded or fed; a layer has a call that cannot be replayed.
         """
-        if spec.model is not None and not is_function(spec.model):
-            check_saved_classes(spec.model, self.known)  # before Keras executes anything in the file
+        in_file = spec.model is not None and not is_function(spec.model)
         started = time.perf_counter()
-        with quiet():
+        with checked_copy(spec, self.known) if in_file else nullcontext() as copy, quiet():
             keras = load_keras()
             with precision(keras, spec.dtype):
                 if spec.model is None:
                     built = self.model_for(keras, spec)
                     self.draw_weights(keras, built, spec)
                 else:
-                    built = loaded(keras, spec)
+                    built = loaded(keras, spec, copy)
                 # A model of its own may leave open how many timesteps there are; a spec does not.
                 x = draw_inputs(spec, spec.inputs or built.inputs, built.vocabularies())
                 asked = Asked(spec.path, spec.seed, spec.dtype, spec.tolerance)
@@ -115,11 +115,11 @@ def fits(built: Built, spec: Spec) -> bool:
     )
 
 
-def loaded(keras: Any, spec: Spec) -> Built:
-    """The model that a spec names, with the weights that it asks for."""
+def loaded(keras: Any, spec: Spec, copy: str | None) -> Built:
+    """The model that a spec names, from the copy of its file if it has one, with the weights that it asks for."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(spec.seed % 2**32)  # a function of the user's may draw weights
-    built = built_of_model(keras, load_model(keras, spec), spec)
+    built = built_of_model(keras, load_model(keras, spec, copy), spec)
     set_weights(built.layers, spec)
     return built
 

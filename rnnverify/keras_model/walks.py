@@ -50,9 +50,19 @@ def directions_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: s
     return [Direction(original, x, start, f"walk_{index}_{named}") for index, (original, start) in enumerate(parts)]
 
 
-def walk_of(keras: Any, direction: Direction, mask: Any) -> Watched:
-    """Every state at every step of a walk: of a second layer around the same cell, and so with the same weights."""
+def walk_of(keras: Any, direction: Direction, mask: Any, taken: set[str]) -> Watched:
+    """Every state at every step of a walk: of a second layer around the same cell, and so with the same weights.
+
+    Args:
+        keras: the module.
+        direction: what is walked.
+        mask: of its input.
+        taken: names that the second layer may not have, and to which its own is added.
+    """
     original, x, start, name = direction
+    while name in taken:
+        name += "_"
+    taken.add(name)
     widths = widths_of(keras, original)
     sibling = emitting_all(keras, original, widths, name)
     return Watched(sibling(x, mask=mask, **({"initial_state": list(start)} if start else {})), widths)

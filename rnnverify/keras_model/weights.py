@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnverify.errors import DataError
-from rnnverify.keras_model.inputs import load_numpy, reading
+from rnnverify.keras_model.data_files import reading
+from rnnverify.observation.arrays_file import open_arrays
 from rnnverify.spec.arguments import LayerArguments
 from rnnverify.spec.model import Spec, Weights
 
@@ -75,23 +76,21 @@ def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
         for name, layer in layers.items()
         for label, weight in zip(weight_names(layer), layer.get_weights(), strict=True)
     }
-    with reading(path, "a .npz file of weights"):
-        file = load_numpy(path)
-        if isinstance(file, np.ndarray):
+    with reading(path, "a .npz file of weights"), open_arrays(path) as file:
+        if file.single:
             raise DataError(f"{path}: expected a .npz file with an array for each weight, got a single array")
-        with file:
-            loaded = {key: np.asarray(file[key]) for key in file.files}
-    got = {key: array.shape for key, array in loaded.items()}
-    if got != wanted:
-        wrong = sorted(set(got.items()) ^ set(wanted.items()))[0][0]
-        raise DataError(
-            f"{path}: expected arrays named {shortened(wanted)}; {wrong}: expected shape {wanted.get(wrong, 'none')},"
-            f" got {got.get(wrong, 'none')}"
-        )
-    for key, array in loaded.items():
-        if array.dtype.kind not in "fiub":
-            raise DataError(f"{path}: {key}: expected numbers, got an array of {array.dtype}")
-    return loaded
+        headers = {name: file.header(name) for name in file.names}
+        got = {name: header.shape for name, header in headers.items()}
+        if got != wanted:
+            wrong = sorted(set(got.items()) ^ set(wanted.items()))[0][0]
+            raise DataError(
+                f"{path}: expected arrays named {shortened(wanted)}; {wrong}: expected shape {wanted.get(wrong, 'none')},"
+                f" got {got.get(wrong, 'none')}"
+            )
+        for name, header in headers.items():
+            if header.dtype.kind not in "fiub":
+                raise DataError(f"{path}: {name}: expected numbers, got an array of {header.dtype}")
+        return {name: file.read(name) for name in file.names}
 
 
 def shortened(names: Iterable[str]) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from numbers import Integral
+from typing import Annotated, Any, get_args
+
+import numpy as np
 
 Size = Annotated[int, "at least 1"]
 Axis = Annotated[int, "of a tensor, its samples counted; negative ones from the end"]
@@ -20,6 +23,26 @@ class OneOf:
     """One of a few values: Annotated[str | None, OneOf(("sum", "mul", None))]."""
 
     choices: tuple[Any, ...]
+
+
+def choices_of(kind: Any) -> tuple[Any, ...] | None:
+    """The values that an argument of this type may have, where they are few."""
+    return next((one.choices for one in get_args(kind) if isinstance(one, OneOf)), None)
+
+
+LARGEST_SIZE = 2**31 - 1  # what Keras's backends index with
+
+
+def suits(kind: Any, value: Any) -> bool:
+    """Whether a value of a config is of one of these types; of others nothing is said."""
+    if kind is bool:
+        return isinstance(value, bool | np.bool_) or (isinstance(value, Integral) and value in (0, 1))
+    if kind in (Size, Axis):
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        return whole and (1 if kind == Size else -LARGEST_SIZE) <= value <= LARGEST_SIZE
+    if kind in (Real, Rate):
+        return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return True
 
 
 REQUIRED: Any = object()  # the default of an argument that has none

@@ -100,6 +100,9 @@ class Bidirectional(Layer):
     def tied_to_time(self) -> bool:
         return any(layer.tied_to_time for _, layer in self.directions)
 
+    def calls_built(self, inputs: Sequence[Shape]) -> int:
+        return sum(layer.calls_built(inputs) for _, layer in self.directions)
+
     def parts(self, call: Call) -> list[tuple[Recurrent, Call]]:
         """Either direction, with its share of the weights and of the initial states."""
         split, half = self.layer.weight_count, len(call.initial_state) // 2

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from rnnverify.errors import DataError
 from rnnverify.layers.arguments import Inert, Size
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
 
@@ -38,4 +39,8 @@ class Embedding(Layer):
     def __call__(self, call: Call) -> Outputs:
         ids = np.asarray(call.x.values)  # floats are cut off to whole numbers, as Keras does; no rounding is carried on
         (embeddings,) = call.weights
+        if ids.size and not (ids.min() > -1 and ids.max() < len(embeddings)):  # NumPy counts negative ones from the end
+            raise DataError(
+                f"expected token ids from 0 to {len(embeddings) - 1} for an Embedding; got {ids.min()} to {ids.max()}"
+            )
         return (Masked(embeddings[ids.astype(np.int64)], ids != 0 if self.mask_zero else None),)

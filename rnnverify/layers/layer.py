@@ -9,14 +9,14 @@ arguments, its shapes, the estimate of its memory and the names of its outputs f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Self, get_args, get_type_hints
+from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
 
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ActivationFunction, activation
-from rnnverify.layers.arguments import Inert, OneOf, inert_for
+from rnnverify.layers.arguments import Inert, choices_of, inert_for, suits
 from rnnverify.layers.arrays import Array
 
 Config = Mapping[str, Any]
@@ -106,10 +106,14 @@ class Layer:
             return layer_inside(cls, value)
         if kind == ActivationFunction:
             return activation(value)
+        absent = value is None and getattr(cls, name, MISSING) is None  # a layer inside that need not be there
+        if not (absent or isinstance(value, Layer) if name in cls.layers_inside() else suits(kind, value)):
+            raise UnsupportedError(f"{cls.__name__}: {name}={short(value)} is not implemented by the replay")
         choices = choices_of(kind)
         if choices is not None and value not in choices:
-            names = ", ".join(map(str, choices))
-            raise UnsupportedError(f"{cls.__name__}: {name}={value!r} is not one of {names}")
+            raise UnsupportedError(
+                f"{cls.__name__}: {name}={short(value)} is not one of {', '.join(map(str, choices))}"
+            )
         return value
 
     @classmethod
@@ -208,6 +212,10 @@ class Layer:
         """Whether a model with it is built for one number of timesteps."""
         return False
 
+    def calls_built(self, inputs: Sequence[Shape]) -> int:
+        """How many calls Keras builds for it one by one, as many as there are timesteps; those of a Dense count as one."""
+        return 0
+
     @property
     def columnwise(self) -> bool:
         """Whether a unit depends on its own columns of the weights alone: the k-th of each gate's."""
@@ -238,8 +246,3 @@ def short(value: Any) -> str:
     """A value of a config, which may be a whole config itself."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def choices_of(kind: Any) -> tuple[Any, ...] | None:
-    """The values that an argument of this type may have, where they are few."""
-    return next((one.choices for one in get_args(kind) if isinstance(one, OneOf)), None)

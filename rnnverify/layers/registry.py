@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
 from rnnverify.errors import UnsupportedError
@@ -51,16 +53,36 @@ def layer_of(class_name: str, config: Config) -> Layer:
     return LAYERS[class_name].from_config(config)
 
 
+def layer_of_file(class_name: str, config: Config) -> Layer:
+    """The same from a config that another version of Keras may have written, of which Keras itself says what it makes of it.
+
+    Options that are not the replay's are passed over, and those that are missing have their defaults.
+
+    Raises:
+        UnsupportedError: as `layer_of`, but for that.
+    """
+    if class_name not in LAYERS:
+        return layer_of(class_name, config)
+    layer = LAYERS[class_name]
+    if any(config.get(name, only) != only for name, only in layer.fixed.items()):
+        return layer.from_config(config)
+    lacking = [one.name for one in fields(layer) if one.default is MISSING and one.name not in config]
+    if lacking:
+        raise UnsupportedError(f"{class_name} {config.get('name', '')!r}: its config lacks {', '.join(lacking)}")
+    return layer.of({name: config[name] for name in layer.arguments() if name in config})
+
+
 def layer_inside(outer: type[Layer], config: Config) -> Layer:
     """A layer inside one of another class, from its config as Keras serialises it.
 
     Raises:
         UnsupportedError: it is of a class that may not stand there, or as `layer_of`.
     """
-    if config["class_name"] not in inside_of(outer):
+    class_name, inner = config.get("class_name"), config.get("config")
+    if class_name not in inside_of(outer) or not isinstance(inner, Mapping):
         names = ", ".join(inside_of(outer))
-        raise UnsupportedError(f"{outer.__name__}: the replay implements it around {names}, got {config['class_name']}")
-    return layer_of(config["class_name"], config["config"])
+        raise UnsupportedError(f"{outer.__name__}: the replay implements it around {names}, got {class_name}")
+    return layer_of(class_name, inner)
 
 
 def inside_of(outer: type[Layer]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,26 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnverify.errors import RequestError
+from rnnverify.memory import NoRoomError, check_unpacked
 from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walked
-from rnnverify.observation.arrays_file import write_arrays
-from rnnverify.recognised import what_it_is
+from rnnverify.observation.arrays_file import DamagedError, open_arrays, write_arrays
+from rnnverify.observation.content import FORMAT, Content, read_content
+from rnnverify.observation.recognised import what_it_is
 
 if TYPE_CHECKING:
     from rnnverify.observation.observed import Array
 
-FORMAT = 3
-# What NumPy, zipfile, json and our own code raise where a file is damaged, or its parts do not fit together.
-DAMAGE = (
-    ValueError,
-    KeyError,
-    TypeError,
-    IndexError,
-    AttributeError,
-    EOFError,
-    RecursionError,
-    MemoryError,
-    zipfile.BadZipFile,
-)
+LARGEST_CONTENT = 1 << 24  # bytes
+TIMES_THEIR_SIZE = 7  # that arrays take in memory while they are verified
 
 
 def save_observation(observed: Observation, path: str) -> None:
@@ -84,19 +74,41 @@ def load_observation(path: str) -> Observation:
     """Read an observation that `save_observation` wrote. TensorFlow is not needed.
 
     Raises:
-        RequestError: the file is missing, damaged, not an observation, or of another version.
+        RequestError: the file is missing, damaged, not an observation, too large, or of another version.
     """
-    with (
-        reading(path),
-        open(path, "rb") as stream,
-        np.load(stream, allow_pickle=False) as file,  # by itself np.load leaves a damaged one open
-    ):
-        content = json.loads(file["content"].tobytes())
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            found = content.get("format") if isinstance(content, dict) else None
-            raise RequestError(f"{path}: expected an observation of format {FORMAT}, got {found!r}; save it anew")
-        arrays = [file[f"array_{index}"] for index in range(len(content["dtypes"]))]
-        return made_of(content, arrays)
+    with reading(path), open_arrays(path) as file:
+        if "content" not in file.names:
+            raise DamagedError("it has no content")
+        header = file.header("content")
+        if header.dtype != np.uint8 or header.size > LARGEST_CONTENT:
+            raise DamagedError(f"expected a content of at most {LARGEST_CONTENT} bytes")
+        text = file.read("content").tobytes()
+        check_format(path, text)
+        content = read_content(text)
+        names = [f"array_{index}" for index in range(len(content.dtypes))]
+        if missing := set(names).difference(file.names):
+            raise DamagedError(f"it lacks the array {sorted(missing)[0]}")
+        headers = {name: file.header(name) for name in names}
+        for name, header in headers.items():
+            if header.dtype.kind not in "fiub" or 0 in header.shape:
+                raise DamagedError(
+                    f"expected numbers in {name}, got an array of {header.dtype} and shape {header.shape}"
+                )
+        size = sum(header.size for header in headers.values())
+        check_unpacked(file.size, size, TIMES_THEIR_SIZE * size)
+        return made_of(content, [file.read(name) for name in names])
+
+
+def check_format(path: str, text: bytes) -> None:
+    """Refuse what another version wrote.
+
+    Raises:
+        RequestError: it is that, or no JSON.
+    """
+    content = json.loads(text)
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise RequestError(f"{path}: expected an observation of format {FORMAT}, got {repr(found)[:60]}; save it anew")
 
 
 @contextmanager
@@ -110,38 +122,45 @@ def reading(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise RequestError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except DAMAGE as error:
+    except NoRoomError as error:
+        raise RequestError(f"{path}: {error}; save an observation of a smaller run") from None
+    except (DamagedError, ValueError, RecursionError) as error:
         known = what_it_is(path)
         if known is not None and not known.startswith("a saved observation"):
             raise RequestError(f"{path}: expected a saved observation; this is {known}") from None
-        raise RequestError(f"{path}: not a saved observation, or damaged: {str(error)[:120]}; save it anew") from None
+        raise RequestError(f"{path}: not a saved observation, or damaged: {str(error)[:200]}; save it anew") from None
 
 
-def made_of(content: dict[str, Any], arrays: list[Array]) -> Observation:
+def made_of(content: Content, arrays: list[Array]) -> Observation:
+    """An observation from its parts."""
+
+    def at(index: int) -> Array:
+        if index >= len(arrays):
+            raise DamagedError(f"there is no array number {index}")
+        return arrays[index]
+
     return Observation(
-        asked=Asked(**{**content["asked"], "tolerance": Tolerance(**content["asked"]["tolerance"])}),
-        inputs={name: arrays[index] for name, index in content["inputs"].items()},
+        asked=Asked(**{**dict(content.asked), "tolerance": Tolerance(**dict(content.asked.tolerance))}),
+        inputs={name: at(index) for name, index in content.inputs.items()},
         nodes=tuple(
             Node(
                 **{
-                    **node,
-                    "weights": {name: arrays[index] for name, index in node["weights"].items()},
-                    "inputs": tuple(Ref(*ref) for ref in node["inputs"]),
-                    "initial_state": tuple(Ref(*ref) for ref in node["initial_state"]),
+                    **dict(node),
+                    "weights": {name: at(index) for name, index in node.weights.items()},
+                    "inputs": tuple(Ref(*ref) for ref in node.inputs),
+                    "initial_state": tuple(Ref(*ref) for ref in node.initial_state),
                 }
             )
-            for node in content["nodes"]
+            for node in content.nodes
         ),
-        outputs=tuple(Ref(*ref) for ref in content["outputs"]),
-        predictions=tuple(arrays[index] for index in content["predictions"]),
-        emitted={Ref(node, output): arrays[index] for node, output, index in content["emitted"]},
+        outputs=tuple(Ref(*ref) for ref in content.outputs),
+        predictions=tuple(at(index) for index in content.predictions),
+        emitted={Ref(node, output): at(index) for node, output, index in content.emitted},
         walks={
-            name: tuple(
-                Walked(arrays[one["sequence"]], (), tuple(arrays[state] for state in one["others"])) for one in of_one
-            )
-            for name, of_one in content["walks"].items()
+            name: tuple(Walked(at(one.sequence), (), tuple(map(at, one.others))) for one in of_one)
+            for name, of_one in content.walks.items()
         },
-        tf32=bool(content["tf32"]),
-        environment=content["environment"],
-        seconds=content["seconds"],
+        tf32=content.tf32,
+        environment=content.environment,
+        seconds=content.seconds,
     )

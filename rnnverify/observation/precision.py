@@ -43,9 +43,11 @@ def compute_dtype(policy: Any) -> str:
     Raises:
         UnsupportedError: the policy is not one of those above (a quantised one, say).
     """
-    name = policy["config"]["name"] if isinstance(policy, Mapping) else policy
-    if name not in POLICIES:
-        raise UnsupportedError(f"the dtype policy {name!r} is not implemented; those that are: {', '.join(POLICIES)}")
+    inner = policy.get("config") if isinstance(policy, Mapping) else None
+    name = inner.get("name") if isinstance(inner, Mapping) else policy
+    if not isinstance(name, str) or name not in POLICIES:
+        shown = repr(name)[:60]
+        raise UnsupportedError(f"the dtype policy {shown} is not implemented; those that are: {', '.join(POLICIES)}")
     return POLICIES[name]
 
 
@@ -56,8 +58,9 @@ def dtypes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
         UnsupportedError: a policy is not implemented, the two directions of a Bidirectional have different ones, or a
             TimeDistributed has another than the layer inside it.
     """
-    own = (compute_dtype(config["dtype"]),)
-    inner = [config[key]["config"] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
+    own = (compute_dtype(config.get("dtype")),)
+    parts = [config[key] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
+    inner = [part["config"] for part in parts if isinstance(part.get("config"), Mapping)]
     if not inner:
         return own
     first, *others = map(dtypes_in, inner)

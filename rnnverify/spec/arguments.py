@@ -11,8 +11,19 @@ from typing import Annotated, Any, ClassVar, cast
 from pydantic import create_model
 
 from rnnverify.layers.activations import ACTIVATIONS, ActivationFunction, linear
-from rnnverify.layers.arguments import REQUIRED, Axis, Constraint, Initializer, Rate, Real, Regularizer, Seed, Size
-from rnnverify.layers.layer import Layer, choices_of
+from rnnverify.layers.arguments import (
+    REQUIRED,
+    Axis,
+    Constraint,
+    Initializer,
+    Rate,
+    Real,
+    Regularizer,
+    Seed,
+    Size,
+    choices_of,
+)
+from rnnverify.layers.layer import Layer
 from rnnverify.layers.registry import LAYERS
 from rnnverify.observation.precision import POLICIES
 from rnnverify.spec.types import (

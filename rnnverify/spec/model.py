@@ -17,6 +17,7 @@ class Input:
     name: str
     shape: Shape  # without the samples
     role: str = "features"  # or "ids", or "state" for an initial state
+    whole: str | None = None  # the dtype, where it takes whole numbers alone; a spec's own features are floats
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ from typing import Any
 import yaml
 
 from rnnverify.errors import SpecError
-from rnnverify.recognised import what_it_is
+from rnnverify.observation.recognised import what_it_is
+from rnnverify.spec.parsing import DEEPEST, MOST_NODES, composed, place_of
 
 Path = tuple[str | int, ...]  # the keys and indices that lead to a value
 
 LARGEST_FILE = 1 << 20  # bytes; a spec is a page, its data can be a file of its own
-MOST_NODES = 20_000  # after aliases are followed: anchors that explode are stopped here
-DEEPEST = 60
 
 STANDARD = "tag:yaml.org,2002:"
 STR, MERGE = f"{STANDARD}str", f"{STANDARD}merge"
@@ -35,34 +34,6 @@ PLAIN_TAGS = {
 }
 TEXTS = {f"{STANDARD}timestamp", f"{STANDARD}value", MERGE}  # 2020-01-31, = and << are text here
 OLD_NUMBER = re.compile(r"[-+]?0[0-7_]+|.*:.*")  # 010 is 8 and 1:30 is 90 in YAML 1.1, which nobody means
-
-
-class TooMuch(yaml.MarkedYAMLError):
-    """More than a spec can need."""
-
-
-class Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which stops at too much, and also reads 1e-6 as a number, as YAML 1.2 does."""
-
-    count = 0
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        self.count += 1
-        self.depth += 1
-        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-        if self.count > MOST_NODES:
-            raise TooMuch(problem=f"more than {MOST_NODES} values; put data into a file of its own", problem_mark=mark)
-        if self.depth > DEEPEST:
-            raise TooMuch(problem=f"nested too deeply; a spec needs fewer than {DEEPEST} levels", problem_mark=mark)
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
 
 
 @dataclass(frozen=True)
@@ -119,19 +90,7 @@ def parse(text: str, file: str) -> Source:
     Raises:
         SpecError: as `read_source`.
     """
-    try:
-        tree = yaml.compose(text, Loader=Loader)
-    except TooMuch as error:
-        raise SpecError(f"{place_of(file, error.problem_mark)}: {error.problem}") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        reason = ", ".join(filter(None, (error.context, error.problem)))
-        raise SpecError(f"{place_of(file, mark)}: not valid YAML: {reason}{hint(text, mark)}") from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise SpecError(
-            f"{file}:{line}: not valid YAML: expected text, got the character U+{error.character:04X}; remove it"
-        ) from None
+    tree = composed(text, file)
     if tree is None:
         raise SpecError(f"{file}: empty; the smallest spec sets N, T, D, M and K, one a line, such as `N: 1`")
     lines: dict[Path, int | None] = {(): 1}
@@ -214,17 +173,13 @@ def key_name(key: yaml.Node, place: str) -> str:
 def check_scalar(node: yaml.ScalarNode, place: str) -> None:
     """Refuse what its tag cannot hold, such as `!!bool 7`, and numbers that YAML 1.1 reads in ways of its own."""
     got = node.value[:60]
+    if node.tag in (f"{STANDARD}int", f"{STANDARD}float") and OLD_NUMBER.fullmatch(node.value):
+        raise SpecError(f"{place}: expected a decimal number, got {got!r}; write it without leading zeros and colons")
     try:
         node.value.encode()
         yaml.constructor.SafeConstructor().construct_object(node)
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, OverflowError):
         raise SpecError(f"{place}: expected {SCALARS[node.tag]}, got {got!r}") from None
-    if node.tag in (f"{STANDARD}int", f"{STANDARD}float") and OLD_NUMBER.fullmatch(node.value):
-        raise SpecError(f"{place}: expected a decimal number, got {got!r}; write it without leading zeros and colons")
-
-
-def place_of(file: str, mark: yaml.Mark | None) -> str:
-    return f"{file}:{mark.line + 1}" if mark else file
 
 
 def dotted(path: Path) -> str:
@@ -236,11 +191,3 @@ def dotted(path: Path) -> str:
 
 def short_tag(tag: str) -> str:
     return tag.replace(STANDARD, "!!")[:80]
-
-
-def hint(text: str, mark: yaml.Mark | None) -> str:
-    """The line that YAML stumbled over."""
-    lines = text.splitlines()
-    if mark is None or mark.line >= len(lines):
-        return ""
-    return f": {lines[mark.line].strip()[:80]!r}"

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from rnnverify.layers.arguments import LARGEST_SIZE as LARGEST_SIZE
+
 LETTERS = ("N", "T", "D", "M", "K")
-LARGEST_SIZE = 2**31 - 1  # what Keras's backends index with
 
 
 class Arguments(BaseModel):

@@ -91,3 +91,16 @@ def test_a_masked_walk_is_never_taken_in_stretches(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(long_walks.LongWalk, "taken", None)
     spec = {"N": 3, "T": 8, "layers": layers, "data": {"tokens": {"lengths": "random"}}}
     assert rnnverify.verify(rnnverify.observe(rnnverify.spec.spec_from_mapping(spec))).passed
+
+
+def test_layers_may_have_the_names_that_the_watchers_would(keras: Any, x: Array) -> None:
+    layers = keras.layers
+    given = keras.Input((6, 3), name="walk_0_of_lstm")
+    lstm = layers.LSTM(3, return_sequences=True, name="lstm")
+    twice = lstm(lstm(given))  # whose second call is `lstm:2`
+    y = layers.GRU(2, return_sequences=True, name="walk_0_of_lstm_")(
+        layers.GRU(3, return_sequences=True, name="lstm_2")(twice)
+    )
+    model = keras.Model(given, layers.Dense(2, name="walk_0_of_lstm_2")(y))
+    seen = taken_apart(keras, model, [x], []).watcher().look({"walk_0_of_lstm": x})
+    assert sorted(seen.walks) == ["lstm", "lstm:2", "lstm_2", "walk_0_of_lstm_"]

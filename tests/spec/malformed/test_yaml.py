@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
+from rnnverify.spec import parsing
 from tests.spec.malformed.refusals import case, check_refusal, check_spec, layers, run
 
 
@@ -18,12 +20,17 @@ def bomb(width: int, depth: int) -> str:
 SYNTAX = [
     case("unclosed bracket", "N: 1\nlayers: [\n", "spec.yaml:3: not valid YAML", "flow"),
     case("unclosed quote", 'N: 1\nlayer: "LSTM\n', "spec.yaml:3: not valid YAML", "end of stream"),
-    case("tab", "N: 1\n\tT: 2\n", "spec.yaml:2: not valid YAML", r"\t"),
+    case("tab", "N: 1\n\tT: 2\n", "spec.yaml:2: not valid YAML", "'T: 2'"),
     case("two colons", "N: 1\nT: 2: 3\n", "spec.yaml:2: not valid YAML", "'T: 2: 3'"),
     case("bad indent", "N: 1\n  T: 2\n", "spec.yaml:2: not valid YAML"),
     case("unknown alias", "N: *samples\n", "spec.yaml:1: not valid YAML", "undefined alias"),
     case("duplicate anchor target", "N: &a &b 1\n", "spec.yaml:1: not valid YAML"),
     case("bad escape", 'N: "\\q"\n', "spec.yaml:1: not valid YAML", "unknown escape"),
+    case("an escape beyond Unicode", 'N: "\\UFFFFFFFF"\n', "not valid YAML"),
+    case("an escape far beyond Unicode", 'N: "\\U00110000"\n', "not valid YAML"),
+    case("half a surrogate", 'N: "\\ud800"\n', "spec.yaml:1: "),
+    case("a version of 5,000 digits", f"%YAML 1.{'9' * 5000}\n---\nN: 1\n", "expected no YAML directives"),
+    case("5,000 tags", "".join(f"%TAG !{i}! x\n" for i in range(5000)) + "---\nN: 1\n", "expected no YAML directives"),
     case("bad directive", "%YAML 9.9\n---\nN: 1\n", "spec.yaml:1: not valid YAML", "%YAML 9.9"),
     case("two documents", "N: 1\n---\nN: 2\n", "spec.yaml:2: not valid YAML", "single document"),
     case("control character", "N: 1\nT: \x07\n", "spec.yaml:2: not valid YAML", "U+0007", "remove it"),
@@ -73,9 +80,30 @@ TAGS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "fragments"), SYNTAX)
+OLD = [
+    case("a float in base 60 that is none", "N: 1" + ":1" * 200 + ".5\n", "spec.yaml:1: N: expected a decimal number"),
+    case("an integer in base 60 that takes minutes", "N: 1" + ":1" * 400_000 + "\n", "expected a decimal number"),
+    case("a tagged float in base 60", 'N: !!float "1' + ":1" * 200 + '"\n', "N: expected a decimal number"),
+    case("a tagged integer in base 60", 'N: !!int "1' + ":1" * 400_000 + '"\n', "N: expected a decimal number"),
+    case("such a number in a list", "layers: [1" + ":1" * 200 + ".5]\n", "layers[0]: expected a decimal number"),
+]
+
+
+@pytest.fixture(params=["in Python", "as it is"])
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both parsers, where there are two."""
+    if request.param == "in Python":
+        monkeypatch.setattr(parsing, "Loader", parsing.InPython)
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(("text", "fragments"), SYNTAX + OLD)
 def test_wrong_yaml_is_refused(text: str, fragments: tuple[str, ...]) -> None:
     check_spec(text, *fragments)
+
+
+def test_the_parser_in_c_is_used_where_it_is_there() -> None:
+    assert (parsing.Loader is parsing.InPython) is not yaml.__with_libyaml__
 
 
 @pytest.mark.parametrize(("text", "fragments"), TAGS)

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from rnnverify.cli import main
-from rnnverify.recognised import what_it_is
+from rnnverify.observation.recognised import what_it_is
 
 
 def npz(path: Path, **arrays: Any) -> None:

@@ -1,0 +1,216 @@
+"""What a saved model may have Keras make: layers with a replay, connected; nothing else, under whatever name.
+
+Keras joins the module and the class name of a part, and makes what it finds under both together: a `layers.Lambda` of `keras` is
+a Lambda. So these are told apart here as there, and the config is written anew from what is on the list. That one is loaded.
+Where weights came from, and what training was held to, is left out: it has no effect on a model that has its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from rnnverify.keras_model.plain import DEEPEST, DTYPES, Plain, shown
+from rnnverify.spec.graph import MOST_LAYERS
+
+MODELS = {
+    "Sequential": "keras",
+    "Functional": "keras.src.models.functional",
+    "Model": "keras",
+}  # and where Keras has them
+LAYERS = "keras.layers"
+# What the masks in a model are made with: Keras writes these operations into the graph by itself.
+OPERATIONS = "keras.src.ops.numpy"
+MASKING = {"Any", "Concatenate", "ExpandDims", "LogicalOr", "NotEqual", "OnesLike", "ZerosLike"}
+MOST_ENTRIES = 5 * MOST_LAYERS  # such operations among them
+INITIALIZERS = {
+    *("Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "LecunNormal", "LecunUniform"),
+    *(
+        "Ones",
+        "Orthogonal",
+        "OrthogonalInitializer",
+        "RandomNormal",
+        "RandomUniform",
+        "TruncatedNormal",
+        "VarianceScaling",
+    ),
+    *("IdentityInitializer", "Zeros"),
+}
+# By the end of their keys: the parts of a layer without effect, what they may be, and what is put in their place.
+INERT: Mapping[str, tuple[str, set[str], Any]] = {
+    "_initializer": ("keras.initializers", INITIALIZERS, "zeros"),
+    "_regularizer": ("keras.regularizers", {"L1", "L1L2", "L2", "OrthogonalRegularizer"}, None),
+    "_constraint": ("keras.constraints", {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}, None),
+}
+
+
+@dataclass
+class Allowed(Plain):
+    """Makes a config anew; `known` are the classes of layers that have a replay."""
+
+    known: Collection[str]
+    shared: dict[Any, Any] = field(default_factory=dict)  # layers that stand in several places, by Keras's number
+
+    def model(self, config: Any) -> dict[str, Any]:
+        """The config of a whole model.
+
+        Raises:
+            RequestError: it is none.
+            UnsupportedError: there is something in it that is not on the list.
+        """
+        if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+            self.no_model()
+        package, name = self.resolved(config)
+        inner = config.get("config")
+        if name not in MODELS or not in_package(package, "keras.models", "keras.src.models", "keras"):
+            self.no_model()
+        if not isinstance(inner, dict) or not isinstance(inner.get("layers"), list):
+            self.no_model()
+        entries = inner["layers"]
+        layers = [one for one in entries if not (isinstance(one, dict) and ".ops" in str(one.get("module")))]
+        if len(layers) > MOST_LAYERS or len(entries) > MOST_ENTRIES:
+            self.refuse(f"expected at most {MOST_LAYERS} layers, got {len(layers)}")
+        made: dict[str, Any] = {"name": self.name(inner.get("name", name.lower()))}
+        if name == "Sequential":
+            made["layers"] = [self.layer(entry, top=True) for entry in entries]
+            if inner.get("build_input_shape") is not None:
+                made["build_input_shape"] = self.shape(inner["build_input_shape"])
+        else:
+            made["trainable"] = bool(inner.get("trainable", True))
+            made["layers"] = [self.entry(entry) for entry in entries]
+            made |= {key: self.references(inner.get(key)) for key in ("input_layers", "output_layers")}
+            names = [entry["name"] for entry in made["layers"]]
+            if len(set(names)) < len(names):
+                self.damaged("two of its layers have the same name")
+        return self.part(config, MODELS[name], name, made)
+
+    def entry(self, entry: Any) -> dict[str, Any]:
+        """A layer or an operation in a graph, with its calls."""
+        if not isinstance(entry, dict) or not isinstance(entry.get("inbound_nodes"), list):
+            self.damaged("its layers are not connected")
+        made = self.operation(entry) if ".ops" in str(entry.get("module")) else self.layer(entry, top=True)
+        calls = [self.call(call) for call in entry["inbound_nodes"]]
+        return {**made, "name": self.name(entry.get("name")), "inbound_nodes": calls}
+
+    def layer(self, part: Any, top: bool = False, depth: int = 0) -> dict[str, Any]:
+        """A layer; an input, too, if it stands at the top."""
+        if not isinstance(part, dict) or not isinstance(part.get("class_name"), str) or depth > DEEPEST:
+            self.damaged("expected a layer, with its class_name and config")
+        package, name = self.resolved(part)
+        inner = part.get("config")
+        named = inner.get("name") if isinstance(inner, dict) else None
+        title = "a layer" if named is None else f"layer {shown(named)!r}"
+        if name in MODELS:
+            self.unsupported(f"{title}: a model inside a model is not implemented; verify it by itself")
+        known = name in self.known or (top and name == "InputLayer")
+        if not known or not in_package(package, LAYERS, "keras.src.layers"):
+            full = name if package in ("", LAYERS) else f"{package}.{name}"
+            masks = "; an .h5 file does not hold the masks of a model: save it as .keras" if full in MASKING else ""
+            replays = ", ".join(sorted(self.known))
+            self.unsupported(f"{title}: the class {shown(full)} has no replay{masks}; those that have: {replays}")
+        if not isinstance(inner, dict):
+            self.damaged(f"{title} has no config")
+        made = {self.key(key): self.argument(key, value, name, depth) for key, value in inner.items()}
+        made["name"] = self.name(inner.get("name"))
+        return self.part(part, LAYERS, name, made)
+
+    def argument(self, key: str, value: Any, class_name: str, depth: int) -> Any:
+        """One argument of a layer."""
+        for ending, (package, names, instead) in INERT.items():
+            if key.endswith(ending):
+                if isinstance(value, dict):
+                    self.check_part(key, value, package, names)
+                return instead
+        if key in ("layer", "backward_layer") and value is not None:
+            return self.layer(value, depth=depth + 1)
+        if key.endswith("activation") and isinstance(value, dict):
+            return self.function(value, depth)
+        if key in ("batch_shape", "batch_input_shape"):
+            return self.shape(value)
+        if key == "dtype":
+            return self.dtype(value, class_name)
+        if key in ("input_shape", "input_tensor", "shape", "weights") or key.startswith(("lora", "quantization")):
+            if value is not None:
+                self.unsupported(f"the option {key!r} of a saved {class_name} is not implemented")
+            return None
+        return self.plain(value)
+
+    def check_part(self, key: str, part: dict[str, Any], package: str, names: set[str]) -> None:
+        """Refuse an initializer, say, that is not one of Keras's."""
+        given, name = self.resolved(part)
+        if name not in names or not in_package(given, package, package.replace("keras.", "keras.src.")):
+            self.unsupported(f"{key}: expected one of Keras's own, got {shown(f'{given}.{name}'.lstrip('.'))}")
+        self.plain(part.get("config"))
+
+    def function(self, part: dict[str, Any], depth: int) -> str:
+        """An activation that is given as a function, by its name; it may not be a layer."""
+        if part.get("class_name") in (None, "__lambda__"):
+            self.unsupported(
+                "the activation is a function of Python code, which is never run; save the model with one of Keras's"
+            )
+        if part["class_name"] != "function":
+            self.layer(part, depth=depth + 1)
+            self.unsupported(f"the activation given as a layer, {shown(part.get('class_name'))}, is not implemented")
+        self.resolved(part)
+        return self.name(part.get("config"))
+
+    def dtype(self, value: Any, class_name: str) -> Any:
+        """A precision, by its name."""
+        if isinstance(value, dict):
+            _, name = self.resolved(value)
+            inner = value.get("config")
+            if name not in ("DTypePolicy", "Policy") or not isinstance(inner, dict):
+                self.unsupported(f"the dtype policy {shown(name)} is not implemented")
+            value = inner.get("name")
+        if value is None:
+            return None
+        if class_name == "InputLayer" and value not in DTYPES:
+            self.unsupported(f"expected an input of numbers, got one of {shown(value)}")
+        return self.name(value)
+
+    def operation(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """An operation outside any layer: one that masks are made with."""
+        package, name = self.resolved(entry)
+        if name not in MASKING or not in_package(package, "keras.src.ops", "keras.ops"):
+            self.unsupported(
+                f"{shown(entry.get('name'))!r} is a Keras operation ({shown(name)}) outside any layer, which has no replay;"
+                " end the model before it, or use a layer that does the same"
+            )
+        inner = entry.get("config")
+        made = {
+            key: self.plain(inner[key])
+            for key in ("axis", "keepdims", "dtype")
+            if isinstance(inner, dict) and key in inner
+        }
+        return self.part(entry, OPERATIONS, name, {"name": self.name(entry.get("name")), **made})
+
+    def part(self, part: dict[str, Any], package: str, name: str, config: dict[str, Any]) -> dict[str, Any]:
+        """A part made anew, with a module if it had one: Keras takes the two for different formats."""
+        made: dict[str, Any] = {"class_name": name, "config": config}
+        if part.get("module") is not None:
+            made = {"module": package, **made, "registered_name": None}
+        number = part.get("shared_object_id")
+        if type(number) is int and package == LAYERS:
+            if self.shared.setdefault(number, made) != made:
+                self.damaged("two layers that should be one are not the same")
+            made = {**made, "shared_object_id": number}
+        return made
+
+    def resolved(self, part: Mapping[str, Any]) -> tuple[str, str]:
+        """Where Keras looks for a class or function, and under which name: what stands behind the last point of both."""
+        module, name = part.get("module"), part.get("class_name")
+        if not isinstance(name, str) or not isinstance(module, str | None):
+            self.damaged("expected a class_name, and a module or none, as texts")
+        if module is not None and module.split(".")[0] not in ("keras", "builtins"):
+            self.unsupported(f"expected parts of Keras alone, got one from the module {shown(module)!r}")
+        package, _, name = (f"{module}.{name}" if module else name).rpartition(".")
+        return package, name
+
+    def no_model(self) -> NoReturn:
+        self.refuse(f"expected a saved model, {' or '.join(MODELS)}, got something else")
+
+
+def in_package(package: str, *homes: str) -> bool:
+    """Whether a part comes from one of these packages of Keras; one without a module comes from wherever Keras has it."""
+    return not package or any(package == home or package.startswith(f"{home}.") for home in homes)

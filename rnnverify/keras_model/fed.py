@@ -1,0 +1,94 @@
+"""What a model is fed: the numbers that Keras makes of an array on its way in, made here, so that the replay is fed the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnverify.errors import DataError
+from rnnverify.observation.precision import LARGEST, UNIT_ROUNDOFF, rounded
+from rnnverify.spec.types import LARGEST_SIZE
+
+Array = npt.NDArray[Any]
+
+
+def is_whole(dtype: str) -> bool:
+    """Whether a dtype holds whole numbers alone, or bool."""
+    return dtype.startswith(("int", "uint", "bool"))
+
+
+def range_of(dtype: str, most: float = LARGEST_SIZE) -> tuple[int, int]:
+    """The smallest and the largest number that a dtype of whole numbers holds, none of them beyond `most`."""
+    low, high = (0, 1) if dtype == "bool" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+    return max(low, -int(most)), min(high, int(most))
+
+
+def check_whole(x: Array, bounds: tuple[int, int], expected: str) -> Array:
+    """Whole numbers, as int32. Keras would cut off what is behind the point, and what is too large.
+
+    Args:
+        x: any numbers.
+        bounds: the smallest and the largest that may be.
+        expected: what is said of the first that is something else.
+
+    Raises:
+        DataError: one of them is not whole, or out of bounds.
+    """
+    low, high = bounds
+    wrong = ~((x == np.floor(x)) & (x >= low) & (x <= high))  # never np.abs: that of the smallest number is itself
+    if np.any(wrong):
+        raise DataError(f"{expected}, got {x[wrong][0]}")
+    return x.astype(np.int32)
+
+
+def as_fed(name: str, x: Array, dtype: str, precisions: tuple[str, ...], exact: str) -> Array:
+    """The array that a model's layers see.
+
+    Args:
+        name: of the input.
+        x: what it was given.
+        dtype: of the input.
+        precisions: what floats are cast to before, one after the other.
+        exact: the coarsest precision that layers compute in; whole numbers must be among its numbers.
+
+    Raises:
+        DataError: the input takes other numbers.
+    """
+    if is_whole(dtype):
+        low, high = range_of(dtype, 1 / UNIT_ROUNDOFF[exact])
+        takes = f"the input {name!r} takes {dtype}, and the layers compute in {exact}"
+        return check_whole(x, (low, high), f"{takes}: expected whole numbers from {low} to {high}")
+    if dtype not in LARGEST:
+        raise DataError(f"the input {name!r} takes {dtype}, which is not implemented; expected one of numbers")
+    if x.dtype.kind in "iub":
+        x, precisions = x.astype(np.float64), ()
+    for precision in (*precisions, dtype):
+        x = cast(x, precision)
+    return x if dtype == "float64" else x.astype(np.float32)
+
+
+def cast(array: Array, precision: str) -> Array:
+    """Floats as a precision has them.
+
+    Subnormal numbers are fed as zero: some of TensorFlow's kernels read them so, and others do not.
+    """
+    values = rounded(array, precision)
+    smallest = 2.0**-1022 if precision == "float64" else 2.0**-126
+    return np.where(np.abs(values) < smallest, 0, values).astype(array.dtype)
+
+
+def check_finite(arrays: Mapping[str, Array]) -> None:
+    """Of what is no number nothing can be computed, and nothing tested.
+
+    Raises:
+        DataError: one of them holds NaN or infinity; it is named.
+    """
+    for name, array in arrays.items():
+        wrong = array.size - int(np.count_nonzero(np.isfinite(array)))
+        if wrong:
+            raise DataError(
+                f"expected finite numbers in {name}, got {wrong} of {array.size} that are NaN or infinite in {array.dtype}"
+            )

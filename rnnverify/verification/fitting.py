@@ -1,0 +1,118 @@
+"""Whether an observation that comes from a file fits together, so that everything after this may rely on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from rnnverify.errors import DataError
+from rnnverify.layers.arrays import Array
+from rnnverify.layers.bidirectional import Bidirectional
+from rnnverify.layers.graph import Graph
+from rnnverify.layers.layer import Layer, MisfitError, Shape
+from rnnverify.layers.recurrent import Recurrent
+from rnnverify.observation import Node, Observation, Ref, Walked
+from rnnverify.observation.precision import POLICIES
+
+
+def check_fits(observed: Observation, path: str) -> None:
+    """Hold every name and shape of an observation against what its layers make of its inputs.
+
+    Args:
+        observed: what was read.
+        path: of its file, for messages.
+
+    Raises:
+        DataError: its parts do not fit together.
+        UnsupportedError: a layer in it has no replay.
+    """
+    for problem in problems(observed):
+        raise DataError(f"{path}: not a saved observation, or damaged: {problem}; save it anew")
+
+
+def problems(observed: Observation) -> Iterator[str]:
+    """What does not fit, first things first; what comes later may rely on what came before."""
+    if observed.asked.dtype not in POLICIES:
+        yield f"the precision {observed.asked.dtype!r} is not one of {', '.join(POLICIES)}"
+    samples = {len(x) if x.ndim else 0 for x in observed.inputs.values()}
+    if len(samples) != 1 or 0 in samples:
+        yield "expected inputs, and the same number of samples in each"
+    names = [*observed.inputs, *(node.name for node in observed.nodes)]
+    if len(set(names)) < len(names) or not observed.nodes:
+        yield "expected layers, each with a name of its own"
+    for name, x in observed.inputs.items():
+        yield from not_finite(f"the input {name}", x)
+    graph = Graph(observed.nodes)
+    (count,) = samples
+    known: dict[Ref, Shape] = {Ref(name): x.shape[1:] for name, x in observed.inputs.items()}
+    for node in observed.nodes:
+        yield from problems_of(node, graph.declared[node.name], known, observed, count)
+    emitted = known.keys() - {Ref(name) for name in observed.inputs}
+    if emitted != observed.emitted.keys():
+        yield "expected every output of every layer, and nothing else"
+    if observed.walks.keys() - {node.name for node in observed.nodes}:
+        yield "there are walks of layers that are not there"
+    if len(observed.outputs) != len(observed.predictions) or not observed.outputs:
+        yield "expected a prediction for each output"
+    for ref, prediction in zip(observed.outputs, observed.predictions, strict=False):
+        yield from misfit(f"the output {ref.node}", prediction, (count, *known[ref]) if ref in known else None)
+
+
+def problems_of(node: Node, layer: Layer, known: dict[Ref, Shape], observed: Observation, count: int) -> Iterator[str]:
+    """What does not fit of one layer; the shapes of its outputs are added to those that are known."""
+    if missing := [ref for ref in (*node.inputs, *node.initial_state) if ref not in known]:
+        yield f"{node.name} reads {missing[0].node!r}, which gives no such output before it"
+    given = [known[ref] for ref in node.inputs]
+    states = [known[ref] for ref in node.initial_state]
+    try:
+        outputs = layer.output_shapes(given) if given else []
+        weights = layer.weight_shapes(given) if given else {}
+        wanted = layer.state_shapes(given) if given else []
+    except MisfitError as error:
+        yield f"{node.name}: {error}"
+        return
+    if not outputs:
+        yield f"{node.name} reads nothing"
+    if states and (not layer.takes_initial_state or states != wanted):
+        yield f"{node.name}: expected initial states of shapes {wanted}, got {states}"
+    if len(node.weights) != len(weights):
+        yield f"{node.name}: expected the weights {', '.join(weights) or 'none'}"
+    for (name, array), shape in zip(node.weights.items(), weights.values(), strict=False):
+        yield from misfit(f"the weight {name} of {node.name}", array, shape)
+        yield from not_finite(f"the weight {name} of {node.name}", array)
+    for index, shape in enumerate(outputs):
+        ref = Ref(node.name, index)
+        known[ref] = shape
+        yield from misfit(f"the output of {node.name}", observed.emitted.get(ref), (count, *shape))
+    yield from walks_misfit(node.name, walking(layer), observed.walks.get(node.name, ()), (count, *given[0][:1]))
+
+
+def walking(layer: Layer) -> Sequence[Recurrent]:
+    """The layers whose steps were watched: itself, or those of both directions."""
+    if isinstance(layer, Bidirectional):
+        return layer.layer, layer.backward_layer
+    return (layer,) if isinstance(layer, Recurrent) else ()
+
+
+def walks_misfit(name: str, layers: Sequence[Recurrent], walks: Sequence[Walked], steps: Shape) -> Iterator[str]:
+    """Walks that are not those of these layers."""
+    if len(walks) != len(layers):
+        yield f"{name}: expected {len(layers)} walks, got {len(walks)}"
+    for layer, walk in zip(layers, walks, strict=False):
+        states = (walk.sequence, *walk.others)
+        if len(states) != len(layer.state_names):
+            yield f"{name}: expected the states {', '.join(layer.state_names)} of each walk"
+        for state in states:
+            yield from misfit(f"a state of {name}", state, (*steps, layer.units))
+
+
+def misfit(what: str, array: Array | None, shape: Shape | None) -> Iterator[str]:
+    got = None if array is None else array.shape
+    if got != shape or shape is None:
+        yield f"expected {what} in shape {shape}, got {got}"
+
+
+def not_finite(what: str, array: Array) -> Iterator[str]:
+    if not np.isfinite(array).all():
+        yield f"expected finite numbers in {what}"
