@@ -19,6 +19,7 @@ import numpy as np
 from rnnverify.candidates.candidate import Answer, CandidateError, Task
 from rnnverify.layers.arrays import Array
 from rnnverify.observation.arrays_file import write_arrays
+from rnnverify.observation.opening import opened
 
 FORMS = ("npz", "raw")
 LONGEST = 200  # bytes of a file's name, which no file system refuses
@@ -62,7 +63,7 @@ def read_answer(path: str, form: str, shapes: Mapping[str, Sequence[tuple[int, .
     """
     try:
         if form == "npz":
-            with np.load(path, allow_pickle=False) as file:
+            with opened(path) as stream, np.load(stream, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         return read_folder(path, shapes)
     except FileNotFoundError:

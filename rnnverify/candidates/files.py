@@ -8,6 +8,7 @@ import numpy as np
 
 from rnnverify.candidates.candidate import Answer, Candidate, Task
 from rnnverify.errors import RequestError
+from rnnverify.observation.opening import opened
 
 
 def of_file(path: str) -> Candidate:
@@ -17,12 +18,14 @@ def of_file(path: str) -> Candidate:
         RequestError: it cannot be read.
     """
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             loaded = np.load(file, allow_pickle=False)
             arrays = dict(loaded) if hasattr(loaded, "files") else loaded
     except FileNotFoundError:
         raise RequestError(f"--candidate {path}: no such file") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise RequestError(f"--candidate {path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise RequestError(f"--candidate {path}: cannot be read as .npy or .npz: {error}") from None
 
     def asked(task: Task) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from rnnverify.observation.precision import rounded
 from rnnverify.spec.model import Input
 
 Array = npt.NDArray[Any]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Built:
         check_ids(x, self.vocabularies())
         self.check_weights()
         samples, watched = len(next(iter(x.values()))), arguments(x)
+        log.info("predicting")
         started = time.perf_counter()
         try:
             if self.model is None:

@@ -13,6 +13,7 @@ import numpy as np
 from rnnverify.errors import RequestError
 from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walked
 from rnnverify.observation.arrays_file import write_arrays
+from rnnverify.observation.opening import opened, opened_to_write
 
 if TYPE_CHECKING:
     from rnnverify.observation.observed import Array
@@ -73,7 +74,7 @@ def save_observation(observed: Observation, path: str) -> None:
     content["dtypes"] = names
     text = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
     try:
-        with open(path, "wb") as file:
+        with opened_to_write(path, "wb") as file:
             write_arrays(file, {"content": text, **arrays})
     except OSError as error:
         raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from None
@@ -87,7 +88,7 @@ def load_observation(path: str) -> Observation:
     """
     with (
         reading(path),
-        open(path, "rb") as stream,
+        opened(path) as stream,
         np.load(stream, allow_pickle=False) as file,  # by itself np.load leaves a damaged one open
     ):
         content = json.loads(file["content"].tobytes())
