@@ -33,9 +33,9 @@ def limit_of_the_machine(error: BaseException) -> str | None:
     """What to say of an exception that is no bug: there is no more memory, or room; None of any other."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for this; make it smaller (N, T, M), or close other programs"
-    # A folder for temporary files, that is none, is the one error without a file's name of these.
-    nowhere = isinstance(error, FileNotFoundError) and error.filename is None
-    if isinstance(error, OSError) and (error.errno in SCARCE or nowhere):
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # it is none that we opened by its name
+        return f"{error.strerror}: the folder to work in, or the one for temporary files (TMPDIR), is gone; go to another one"
+    if isinstance(error, OSError) and error.errno in SCARCE:
         name = f"{error.filename}: " if error.filename is not None else ""
         return f"{name}{error.strerror or error}; that is what the system says; make room, or ask it for less"
     return None

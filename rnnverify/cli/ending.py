@@ -37,8 +37,7 @@ class FoundBugError(Exception):
 
     def __init__(self, tracebacks: Mapping[str, str]) -> None:
         first, *rest = tracebacks
-        met = f"{first} (and {len(rest)} more)" if rest else first
-        super().__init__(f"{met}: {tracebacks[first].splitlines()[-1]}")
+        super().__init__(f"it was met in {first}" + (f", and in {len(rest)} more" if rest else ""))
         self.text = "\n".join(tracebacks.values())
 
 
@@ -53,18 +52,25 @@ def exit_code(command: Callable[[], Any], heard: Heard) -> int:
         code = command()
         sys.stdout.flush()
         return INTERRUPTED if heard() else code or FINISHED
-    except SystemExit as ended:  # what writes a shell's completion ends so
-        return WRONG if ended.code else FINISHED
+    except SystemExit as left:  # what writes a shell's completion ends so
+        return WRONG if left.code else FINISHED
     except BaseException as raised:
         verbose = isinstance(raised, RaisedError) and raised.verbose
         error = raised.error if isinstance(raised, RaisedError) else raised
         if heard() and not isinstance(error, KeyboardInterrupt):
             error = KeyboardInterrupt()  # somebody on the way, importing TensorFlow say, made another error of it
-        code = code_of(error)
-        try:
-            tell(error, code, verbose)
-        except LostOutputError:  # it is stderr that nobody reads any more
-            code = CLOSED_PIPE if code == WRONG else code
+        return ended(error, verbose)
+
+
+def ended(error: BaseException, verbose: bool = False) -> int:
+    """Say what ended a command, and give the exit code."""
+    code = code_of(error)
+    try:
+        tell(error, code, verbose)
+    except (LostOutputError, BrokenPipeError):  # it is stderr that nobody reads any more
+        return CLOSED_PIPE if code == WRONG else code
+    except OSError:
+        pass
     return code
 
 

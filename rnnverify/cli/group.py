@@ -16,8 +16,7 @@ from rnnverify import __version__
 from rnnverify.cli.blindspots import blindspots
 from rnnverify.cli.check import check
 from rnnverify.cli.compare import compare
-from rnnverify.cli.ending import RaisedError, exit_code
-from rnnverify.cli.interrupts import INTERRUPTED
+from rnnverify.cli.ending import RaisedError, ended, exit_code
 from rnnverify.cli.mistakes import mistakes
 from rnnverify.cli.options import VERBOSE
 from rnnverify.cli.process import own_process
@@ -52,8 +51,8 @@ class Group(click.Group):
         try:
             with own_process() as heard:
                 code = exit_code(command, heard)
-        except KeyboardInterrupt:  # before it was set up, or after the command has ended
-            code = INTERRUPTED
+        except (KeyboardInterrupt, OSError) as error:  # while it was set up, or after the command has ended
+            code = ended(error)
         # CPython remembers an interrupt that came through exec(), such as a dataclass being made, even if it was caught, and
         # would end by its signal instead of our code; the next exec() makes it forget.
         exec("")
@@ -79,15 +78,14 @@ class Group(click.Group):
 
 def meant(word: str) -> str | None:
     """What somebody wants who gives a path, and no command; None of what is no path."""
-    path = Path(word)
-    if not (path.exists() or "." in word or os.sep in word):
+    if not (os.path.exists(word) or "." in word or os.sep in word):
         return None
     from rnnverify.suite import holds_grid
 
     given = shlex.quote(word) if word.isprintable() else "PATH"
-    if path.is_dir():
+    if os.path.isdir(word):
         return f"the specs in a folder: rnnverify check {given}"
-    if path.is_file() and holds_grid(path):
+    if os.path.isfile(word) and holds_grid(Path(word)):
         return f"a grid: rnnverify sweep {given}"
     return f"a spec or a saved model: rnnverify run {given}"
 

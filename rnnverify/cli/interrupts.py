@@ -41,7 +41,9 @@ def listening(last_words: Callable[[], object]) -> Iterator[Heard]:
         heard.append(time.monotonic())
         raise KeyboardInterrupt
 
-    default = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # and not ignored, as in a job in the background
+    default = (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )  # and not ignored, as in a job in the background
     if not default or threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return

@@ -185,7 +185,9 @@ def load_keras() -> Any:
     gc.disable()  # the import makes a million objects that stay: looking through them for garbage, now or later, is vain
     try:
         import keras
-    except (ImportError, ValueError) as error:  # ValueError: a KERAS_BACKEND that Keras does not know
+    except (
+        Exception
+    ) as error:  # besides ImportError what Keras makes of a KERAS_BACKEND or a keras.json that it does not know
         backend = os.environ["KERAS_BACKEND"]
         raise RequestError(
             f"Keras cannot be imported ({first_line(error)}) with KERAS_BACKEND={backend};"
