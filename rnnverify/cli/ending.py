@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -115,6 +114,8 @@ def report_bug(error: BaseException, verbose: bool) -> None:
 
 def kept(text: str) -> str | None:
     """The path of a new file that holds a text, and the command that led to it; None where none can be written."""
+    import tempfile
+
     with suppress(OSError):
         number, path = tempfile.mkstemp(prefix="rnnverify-bug-", suffix=".txt")
         with open(number, "w", encoding="utf-8", errors="backslashreplace") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -98,6 +99,8 @@ def test_a_stream_that_is_closed_stays_empty_and_nothing_else_gets_its_number(
 def test_a_pipe_that_is_set_not_to_wait_gets_all(saved: str) -> None:
     """As a program in the other end may have set it, for itself."""
     reading, writing = os.pipe()
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     os.set_blocking(writing, False)
     with open(reading) as reader:
         process = subprocess.Popen(words("schema"), stdout=writing, env=environment())

@@ -40,6 +40,16 @@ def test_a_path_without_a_command_is_told_which_one_takes_it(
         assert f"{word!r} is a path, and no command; {advice}\n" in result.stderr
 
 
+def test_a_path_that_may_not_be_looked_at_is_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: object, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("os.stat", refused)
+    result = CliRunner().invoke(main, ["locked/spec.yaml"])
+    assert result.exit_code == 2
+    assert "rnnverify run locked/spec.yaml" in result.stderr
+
+
 def test_a_word_is_no_path() -> None:
     result = CliRunner().invoke(main, ["rnu"])
     assert result.exit_code == 2
