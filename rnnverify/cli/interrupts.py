@@ -12,18 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from math import inf
 from types import FrameType
-from typing import Protocol
 
 PATIENCE = 1.0  # seconds until it is clear that Python does not hear
 CLEANING = 0.5  # seconds for temporary folders to be removed
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # the exit code
 
-
-class Heard(Protocol):
-    """Whether there was a Ctrl-C."""
-
-    def __call__(self) -> bool: ...
+Heard = Callable[[], bool]  # whether there was a Ctrl-C
 
 
 @contextmanager
@@ -41,10 +36,8 @@ def listening(last_words: Callable[[], object]) -> Iterator[Heard]:
         heard.append(time.monotonic())
         raise KeyboardInterrupt
 
-    default = (
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )  # and not ignored, as in a job in the background
-    if not default or threading.current_thread() is not threading.main_thread():
+    as_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # in the background it is ignored
+    if not as_usual or threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
     reading, writing = os.pipe()
@@ -70,7 +63,8 @@ def watch(reading: int, heard: list[float], last_words: Callable[[], object]) ->
                 continue
             time.sleep(PATIENCE)
             if heard[-1] < arrived - PATIENCE:  # several at once are heard as one, perhaps before the last is read
-                last_words()
+                with suppress(Exception):  # where nobody reads them
+                    last_words()
                 cleaning = threading.Thread(target=clean, daemon=True)
                 cleaning.start()
                 cleaning.join(CLEANING)

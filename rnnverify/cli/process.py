@@ -29,7 +29,7 @@ def own_process() -> Iterator[Heard]:
             del os.environ[name]
     open_all()
     # Keras and TensorFlow are kept from the screen by having stderr lead elsewhere for a while, but not this.
-    with open(os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2), "w", errors="replace") as screen:
+    with open(os.dup(2), "w", errors="replace") as screen:
 
         def last_words() -> None:
             take_away()

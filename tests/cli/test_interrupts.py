@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,9 +47,9 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
         time.sleep(0.01)
 
 
-def interrupted(folder: Path, *command: str, there: str = "deaf") -> tuple[int, str, str]:
+def interrupted(folder: Path, *command: str, there: str = "deaf", **options: Any) -> tuple[int, str, str]:
     """How a command ends after a Ctrl-C as it runs the user's code, when something is there already."""
-    process = started(*command, "--allow-code", cwd=folder)
+    process = started(*command, "--allow-code", cwd=folder, **options)
     wait_for((folder / "deaf").exists, process)
     assert list(folder.glob(there))
     time.sleep(0.2)
@@ -61,6 +62,12 @@ def interrupted(folder: Path, *command: str, there: str = "deaf") -> tuple[int, 
 def test_ctrl_c_ends_a_run_with_130_and_one_line(code: str, folder: Path) -> None:
     (folder / "mine.py").write_text(code)
     assert interrupted(folder, "run", "mine.yaml") == (130, "", "interrupted\n")
+
+
+def test_ctrl_c_is_heard_although_nothing_can_be_said(folder: Path) -> None:
+    (folder / "mine.py").write_text(DEAF)
+    with open("/dev/full", "w") as full:
+        assert interrupted(folder, "run", "mine.yaml", stderr=full)[0] == 130
 
 
 def test_a_folder_that_was_begun_is_removed_although_nothing_hears(folder: Path) -> None:
