@@ -44,7 +44,12 @@ def listening(last_words: Callable[[], object]) -> Iterator[Heard]:
     os.set_blocking(writing, False)
     signal.signal(signal.SIGINT, interrupt)
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    threading.Thread(target=watch, args=(reading, heard, last_words), daemon=True).start()
+
+    def deaf(since: float) -> bool:
+        ours = signal.getsignal(signal.SIGINT) is interrupt  # another one may do as it likes
+        return ours and heard[-1] < since
+
+    threading.Thread(target=watch, args=(reading, deaf, last_words), daemon=True).start()
     try:
         yield lambda: len(heard) > 1
     finally:
@@ -54,15 +59,21 @@ def listening(last_words: Callable[[], object]) -> Iterator[Heard]:
         os.close(writing)
 
 
-def watch(reading: int, heard: list[float], last_words: Callable[[], object]) -> None:
-    """End the process where a signal was not heard."""
+def watch(reading: int, deaf: Callable[[float], bool], last_words: Callable[[], object]) -> None:
+    """End the process where a signal was not heard.
+
+    Args:
+        reading: where the system writes that there was one.
+        deaf: whether none was heard since a time.
+        last_words: is called before the process is ended.
+    """
     with open(reading, "rb", buffering=0) as signals:
         while number := signals.read(1):
             arrived = time.monotonic()
             if number[0] != signal.SIGINT:
                 continue
             time.sleep(PATIENCE)
-            if heard[-1] < arrived - PATIENCE:  # several at once are heard as one, perhaps before the last is read
+            if deaf(arrived - PATIENCE):  # several at once are heard as one, perhaps before the last of them is read
                 with suppress(Exception):  # where nobody reads them
                     last_words()
                 cleaning = threading.Thread(target=clean, daemon=True)

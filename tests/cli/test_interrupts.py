@@ -78,6 +78,23 @@ def test_a_folder_that_was_begun_is_removed_although_nothing_hears(folder: Path)
     assert left - {"__pycache__"} == {"mine.yaml", "mine.py", "deaf"}
 
 
+def test_who_takes_the_signal_has_the_time_that_it_takes(folder: Path) -> None:
+    code = """
+def build():
+    import pathlib, signal, sys, time
+    told = []
+    signal.signal(signal.SIGINT, lambda *_: told.append(time.sleep(3)))
+    pathlib.Path("deaf").touch()
+    while not told:
+        time.sleep(0.01)
+    sys.exit("in good order")
+"""
+    (folder / "mine.py").write_text(code)
+    returned, _, told = interrupted(folder, "run", "mine.yaml")
+    assert returned == 2
+    assert "in good order" in told
+
+
 def test_ctrl_c_as_the_command_line_is_imported_has_no_traceback(folder: Path) -> None:
     before = """
 import builtins
