@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rnnverify.errors import RequestError
+from rnnverify.errors import RequestError, limit_of_the_machine
+from rnnverify.observation.opening import opened
 from rnnverify.results import Outcome, Verification
 from rnnverify.spec import Spec, load_spec
 from rnnverify.spec.loading import is_grid
@@ -17,30 +19,41 @@ from rnnverify.text import cleaned
 SUFFIXES = (".yaml", ".yml")
 
 
-def find_specs(paths: Sequence[str]) -> list[str]:
-    """The files named, and every YAML file in the folders named, in order of name.
+def find_specs(paths: Sequence[str]) -> dict[str, str | None]:
+    """The files named, and every YAML file in the folders named, in order of name; for a folder that cannot be read, why.
 
     Raises:
         RequestError: a path does not exist, or there is no spec under any of them.
     """
-    found: list[str] = []
+    found: dict[str, str | None] = {}
     for path in paths:
         if not os.path.exists(path):
             raise RequestError(f"{path}: no such file or folder; give specs, or folders with specs")
-        if os.path.isdir(path):
-            files = (file for file in Path(path).rglob("*") if file.suffix in SUFFIXES and file.is_file())
-            found += sorted(str(file) for file in files if not holds_grid(file))
-        else:
-            found.append(path)
+        found |= in_folder(path) if os.path.isdir(path) else {path: None}
     if not found:
         raise RequestError(f"{', '.join(paths)}: no spec here; expected files ending in {' or '.join(SUFFIXES)}")
-    return list(dict.fromkeys(found))
+    return found
+
+
+def in_folder(path: str) -> dict[str, str | None]:
+    """The specs in a folder and in those in it, and each of these that cannot be read, with the reason."""
+    unread: list[OSError] = []
+    walk = os.walk(path, onerror=unread.append)
+    # What is there under such a name and is no file, a link that leads nowhere say, is refused as a spec.
+    files = [str(Path(folder, name)) for folder, _, names in walk for name in names if Path(name).suffix in SUFFIXES]
+    specs = dict.fromkeys(file for file in files if not holds_grid(Path(file)))
+    reasons = {str(Path(error.filename)): error.strerror or str(error) for error in unread}
+    folders = {
+        folder: f"{folder}: this folder cannot be read: {reason}; what specs are in it is not known"
+        for folder, reason in reasons.items()
+    }
+    return dict(sorted({**specs, **folders}.items()))
 
 
 def holds_grid(file: Path) -> bool:
     """Whether a file is a grid for `rnnverify sweep`, and not a spec."""
     try:
-        with file.open("rb") as content:
+        with opened(file) as content:
             if b"grid" not in content.read(LARGEST_FILE):  # most are not, and need not be parsed twice
                 return False
         return is_grid(read_source(str(file)).value)
@@ -49,15 +62,23 @@ def holds_grid(file: Path) -> bool:
 
 
 def check(
-    specs: Sequence[str], overrides: Sequence[Override], verify: Callable[[Spec], Verification]
+    specs: Mapping[str, str | None], overrides: Sequence[Override], verify: Callable[[Spec], Verification]
 ) -> Iterator[Outcome]:
-    """Verify each spec in turn, in this process."""
-    for path in specs:
+    """Verify each spec in turn, in this process.
+
+    Args:
+        specs: as `find_specs` finds them.
+    """
+    for path, reason in specs.items():
+        if reason is not None:
+            yield Outcome(path, error=reason)
+            continue
         try:
             yield Outcome(path, verify(load_spec(path, overrides)))
         except RequestError as error:
             yield Outcome(path, error=str(error))
-        except Exception as error:  # a bug of ours must not hide the specs after it
-            yield Outcome(
-                path, error=cleaned(f"{path}: {type(error).__name__}: {error}; `rnnverify run {path}` shows where")
-            )
+        except Exception as error:  # it must not hide the specs after it
+            limit = limit_of_the_machine(error)
+            bug = None if limit else "".join(traceback.format_exception(error))
+            told = limit or f"a bug of rnnverify, not of the spec: {type(error).__name__}: {error}"
+            yield Outcome(path, error=cleaned(f"{path}: {told}"), bug=bug)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,7 +60,9 @@ def help_out(function: Callable[[Item], Made], ahead: deque[tuple[Item, Future[M
 def cores() -> int:
     """How many cores to use: those that this process may run on, or fewer where OMP_NUM_THREADS says so."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(allowed_cores(), MOST_CORES, max(1, int(wanted)) if wanted.isdigit() else MOST_CORES)
+    # Whatever else stands there, `²` say or a number of 5,000 digits, the libraries under NumPy pass over, too.
+    fewer = max(1, int(wanted)) if re.fullmatch("[0-9]{1,9}", wanted) else MOST_CORES
+    return min(allowed_cores(), MOST_CORES, fewer)
 
 
 def allowed_cores() -> int:

@@ -231,7 +231,7 @@ def test_check_finds_the_specs_and_says_what_becomes_of_each(tmp_path: Path) -> 
     assert f"{c}:4: M: expected a whole number" in (result.outcomes[2].error or "")
     assert rnnverify.check([a, c]).verdict == "error"
     assert repr(result).splitlines()[-1] == "3 specs: 1 match, 1 mismatch, 1 error"
-    assert repr(result).splitlines()[0].split() == ["verdict", "spec"]
+    assert repr(result).split()[0] == "verdict"
     assert "<td" in result._repr_html_()
     mended = rnnverify.check(str(tmp_path), [("M", 5), ("tolerance.atol", 0.1)])
     assert (mended.passed, mended.verdict) == (True, "match")

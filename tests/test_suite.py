@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,3 +27,42 @@ def test_a_grid_is_passed_over_and_whatever_else_is_there_is_a_spec(tmp_path: Pa
     (tmp_path / "a.yaml").write_text("N: 1\n")
     (tmp_path / "b.yaml").write_text(content)
     assert [Path(path).name for path in find_specs([str(tmp_path)])] == (["a.yaml", "b.yaml"] if spec else ["a.yaml"])
+
+
+def locked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a folder be one that cannot be read, also by root."""
+    scandir = os.scandir
+
+    def refused(path: Any = ".") -> Any:
+        if Path(path) == folder:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+
+
+@pytest.mark.parametrize("place", ["inner", "deep/inner", ""])
+def test_a_folder_that_cannot_be_read_is_found_with_the_reason(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hold specs, and a check that left them out would say that all is well."""
+    folder = tmp_path / "specs"
+    (folder / "deep" / "inner").mkdir(parents=True)
+    (folder / "inner").mkdir()
+    (folder / "inner" / "a.yaml").write_text("N: 1\n")
+    (tmp_path / "b.yaml").write_text("N: 1\n")
+    locked(folder / place, monkeypatch)
+    found = find_specs([str(tmp_path)])
+    assert found[str(tmp_path / "b.yaml")] is None
+    reason = found[str(folder / place)]
+    assert reason is not None
+    assert f"{folder / place}: this folder cannot be read: Permission denied" in reason
+    assert (str(folder / "inner" / "a.yaml") in found) == (place == "deep/inner")
+
+
+def test_what_has_the_name_of_a_spec_and_is_no_file_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("N: 1\n")
+    (tmp_path / "gone.yaml").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.yml")
+    (tmp_path / "folder.yaml").mkdir()
+    assert [Path(path).name for path in find_specs([str(tmp_path)])] == ["a.yaml", "gone.yaml", "pipe.yml"]

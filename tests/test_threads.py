@@ -76,6 +76,6 @@ def test_omp_num_threads_limits_the_cores(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.undo()
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert threads.cores() == 1
-    for unusable in ("", "0", "many", "-3", "2,1"):
+    for unusable in ("", "0", "many", "-3", "2,1", "²", "٣", "9" * 5000):
         monkeypatch.setenv("OMP_NUM_THREADS", unusable)
         assert threads.cores() >= 1

@@ -213,9 +213,11 @@ def check_folder(folder: str, target: str) -> None:
         return
     if not os.path.isdir(target):
         raise RequestError(f"-o {folder}: expected a folder, got a file")
-    others = sorted(
-        name for name in os.listdir(target) if name not in FILES or os.path.isdir(os.path.join(target, name))
-    )
+    try:
+        there = sorted(os.listdir(target))
+    except OSError as error:
+        raise RequestError(f"-o {folder}: cannot be read: {error.strerror or error}") from None
+    others = [name for name in there if name not in FILES or os.path.isdir(os.path.join(target, name))]
     if others:
         raise RequestError(f"-o {folder}: expected a new folder, or one with vectors only; it holds {others[0][:80]!r}")
 

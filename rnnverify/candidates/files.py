@@ -17,7 +17,9 @@ def of_file(path: str) -> Candidate:
         arrays = read_all(path)
     except FileNotFoundError:
         raise RequestError(f"--candidate {path}: no such file") from None
-    except (OSError, DamagedError) as error:
+    except OSError as error:
+        raise RequestError(f"--candidate {path}: cannot be read: {error.strerror or error}") from None
+    except DamagedError as error:
         raise RequestError(f"--candidate {path}: cannot be read as .npy or .npz: {error}") from None
 
     def asked(task: Task) -> Answer:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rnnverify.cli.ending import FoundBugError
 from rnnverify.cli.options import Options, allow_code, show, show_record, spec_options
 from rnnverify.cli.output import refuse_unwritable, write_report
 from rnnverify.text import cleaned
 
 if TYPE_CHECKING:
-    from rnnverify.results import Outcome
+    from rnnverify.results import CheckResult, Outcome
 
 FORMATS = ["table", "json", "junit", "github"]
 EXIT_CODES = {"match": 0, "mismatch": 1, "untested": 1, "error": 2}
@@ -64,7 +65,15 @@ def check(
         result = verify()
     if form != "table" or output:
         write_report(result.outcomes, form, output)
+    refuse_bugs(result)
     ctx.exit(EXIT_CODES[result.verdict])
+
+
+def refuse_bugs(result: CheckResult) -> None:
+    """Have the command end as one that met a bug, unless something is a mismatch beside it."""
+    bugs = [outcome for outcome in result.outcomes if outcome.bug is not None]
+    if result.verdict == "error" and bugs:
+        raise FoundBugError({outcome.spec: str(outcome.bug) for outcome in bugs})
 
 
 class Lines:

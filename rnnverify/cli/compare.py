@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rnnverify.cli.options import Options, allow_code, show, show_record, spec_options
-from rnnverify.cli.output import refuse_unwritable
+from rnnverify.cli.output import refuse_unwritable, writing
 from rnnverify.cli.run import target_of
 from rnnverify.errors import RequestError
 from rnnverify.text import cleaned
@@ -114,14 +114,13 @@ def kept_script(path: str | None, result: Any) -> str | None:
         click.echo(cleaned(f"--script {path}: not written, as no call was found that differs"), err=True)
         return None
     try:
-        with open(path, "w", encoding="utf-8") as file:
+        with writing(path, "--script") as file:
             file.write(script.script(result, result.why.case))
-    except OSError as error:
-        return f"--script {path}: cannot be written: {error.strerror or error}"
+    except RequestError as error:
+        return str(error)
     return None
 
 
 def pairs_tried(done: int, total: int) -> None:
-    """Progress, on a terminal."""
-    if sys.stderr.isatty():
-        click.echo(f"\rno single mistake explains it; pairs of them: {done} of {total}", err=True, nl=done == total)
+    """Progress, beside what the library says itself."""
+    logging.getLogger("rnnverify").info("no single mistake explains it; trying pairs: %s of %s", done, total)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rnnverify.spec.overrides import Override
 
 Command = Callable[..., None]
+VERBOSE = "rnnverify.verbose"  # in click's context: whether there was a -v
 DEMAND = "Demand |Keras - replay| <= atol + rtol |Keras| as well."
 
 
@@ -66,6 +67,7 @@ def spec_options(quiet: str, verbose: str | None = None) -> Callable[[Command], 
             verbose: bool = False,
             **rest: object,
         ) -> None:
+            context.meta[VERBOSE] = verbose
             command(context, Options(settings, seed, atol, rtol, quiet, verbose), **rest)
 
         for option in (

@@ -1,13 +1,15 @@
-"""Where a report goes: a file or stdout."""
+"""Where a report goes: a file or stdout; and other files that are written."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from rnnverify.cli.streams import LostOutputError
 from rnnverify.errors import RequestError
 
 if TYPE_CHECKING:
@@ -59,8 +61,23 @@ def write_report(outcomes: Sequence[Outcome], form: str, path: str | None) -> No
     if path is None:
         click.echo(text)
         return
+    with writing(path, "--output") as file:
+        file.write(text + "\n")
+
+
+@contextmanager
+def writing(path: str, option: str, mode: str = "w") -> Iterator[IO[Any]]:
+    """A file to write to, which an option asks for.
+
+    Raises:
+        RequestError: it cannot be written.
+    """
+    from rnnverify.observation.opening import opened_to_write
+
     try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
+        with opened_to_write(path, mode) as file:
+            yield file
+    except BrokenPipeError as error:  # /dev/stdout, say
+        raise LostOutputError(error) from None
     except OSError as error:
-        raise RequestError(f"--output {path}: cannot be written: {error.strerror or error}") from None
+        raise RequestError(f"{option} {path}: cannot be written: {error.strerror or error}") from None

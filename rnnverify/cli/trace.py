@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from rnnverify.cli.options import Options, allow_code, show, spec_options
-from rnnverify.cli.output import refuse_unwritable
+from rnnverify.cli.output import refuse_unwritable, writing
 from rnnverify.cli.run import target_of
-from rnnverify.errors import RequestError
 
 
 @click.command()
@@ -59,15 +58,8 @@ def trace(
 
 
 def save(path: str, arrays: Mapping[str, Any]) -> None:
-    """Write a .npz.
-
-    Raises:
-        RequestError: it cannot be written.
-    """
+    """Write a .npz."""
     from rnnverify.observation.arrays_file import write_arrays
 
-    try:
-        with open(path, "wb") as file:
-            write_arrays(file, arrays)
-    except OSError as error:
-        raise RequestError(f"-o {path}: cannot be written: {error.strerror or error}") from None
+    with writing(path, "-o", "wb") as file:
+        write_arrays(file, arrays)

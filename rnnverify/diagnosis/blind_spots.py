@@ -6,6 +6,7 @@ show it: other data, states or weights, one change at a time, two, then all. Wha
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from functools import reduce
@@ -25,6 +26,8 @@ from rnnverify.results import BlindSpot, BlindSpots
 from rnnverify.verification.claimed import judge_claims
 from rnnverify.verification.claims import Claim, Tensor
 from rnnverify.verification.outputs import label
+
+log = logging.getLogger(__name__)
 
 # Limits off: up to the first nothing tells it from rounding, beyond the second everything does.
 CLOSE, FAR = 0.01, 100.0
@@ -49,6 +52,7 @@ def blind_spots(
     Returns:
         None where the time did not suffice.
     """
+    log.info("looking for blind spots")
     try:
         return Look(observed, free, seconds).found(mistakes)
     except OutOfTimeError:

@@ -7,6 +7,7 @@ are kept with which most mistakes are seen from afar, and of the rows as few as 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
@@ -25,6 +26,8 @@ from rnnverify.layers.graph import Graph
 from rnnverify.mistakes import MISTAKES, Mistake
 from rnnverify.observation import Observation, Ref
 from rnnverify.results.vectors import FAR
+
+log = logging.getLogger(__name__)
 
 SCALES = (0.5, 1.0, 2.0, 4.0)  # of the rows that are drawn
 ROWS = 24  # of each, of small models
@@ -82,6 +85,7 @@ def choose(observed: Observation, free_weights: bool) -> Chosen:
         observed: the model, and what it takes.
         free_weights: whether its weights were drawn, and not loaded, so that others may be.
     """
+    log.info("choosing what shows the known mistakes")
     graph = Graph(observed.nodes)
     data = Data(observed, graph)
     drawn, words = pool(observed, graph, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +16,8 @@ from rnnverify.observation import Observation
 from rnnverify.results import Comparison, Verification
 from rnnverify.verification.claimed import Judgement, Right, computed_in, judge_claims, watched_in
 from rnnverify.verification.claims import claims_of
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
@@ -51,6 +54,7 @@ def compared(
     started = time.perf_counter()
     answer: Answer = {}
     failed: tuple[str, ...] = ()
+    log.info("running the candidate")
     try:
         answer = candidate(task_of(observed, graph))
     except CandidateError as error:
@@ -60,6 +64,7 @@ def compared(
     findings = failed or given.findings
     judged, diagnosis = None, None
     if given.claims or given.misfits:
+        log.info("verifying the candidate")
         right = Right(asked, graph, watched_in([*given.claims, *given.misfits]), often=False)
         judged = judge_claims(asked, graph, given.claims, observed.asked.tolerance, right=right)
         diagnosis = diagnose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -17,6 +18,8 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
 from rnnverify.results import Case, Why
+
+log = logging.getLogger(__name__)
 
 TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)  # sizes, the smallest first
 TELLING = ("bias", "recurrent_kernel")  # weights without which something is left to be wrong
@@ -40,6 +43,7 @@ def experiments(observed: Observation, candidate: Candidate, dtype: str, seconds
         seconds: how long it may take in all.
         answer: what it gave already, and was judged by.
     """
+    log.info("asking the candidate more")
     lab = Lab(observed, candidate, dtype, seconds)
     held: dict[str, bool] = {}
     sizes: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from rnnverify.observation.precision import UNIT_ROUNDOFF, dtypes_in
 from rnnverify.spec.model import Input
 
 Array = npt.NDArray[Any]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Built:
         watcher = self.watcher(self.long(x))
         x = self.fed(x, self.model if self.model is not None else watcher.model)
         self.check_weights()
+        log.info("predicting")
         started = time.perf_counter()
         try:
             if self.model is None:

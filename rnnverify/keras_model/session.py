@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import time
@@ -30,6 +31,8 @@ from rnnverify.spec.model import Spec
 from rnnverify.spec.paths import is_function
 
 Array = npt.NDArray[Any]
+
+log = logging.getLogger(__name__)
 
 
 class Session:
@@ -64,6 +67,7 @@ class Session:
         with checked_copy(spec, self.known) if in_file else nullcontext() as copy, quiet():
             keras = load_keras()
             with precision(keras, spec.dtype):
+                log.info("building the model" if spec.model is None else "loading the model")
                 if spec.model is None:
                     built = self.model_for(keras, spec)
                     self.draw_weights(keras, built, spec)
@@ -176,10 +180,14 @@ def load_keras() -> Any:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     imported = "keras" in sys.modules
     collecting = gc.isenabled()
+    if not imported:
+        log.info("importing %s", {"tensorflow": "TensorFlow"}.get(os.environ["KERAS_BACKEND"], "Keras"))
     gc.disable()  # the import makes a million objects that stay: looking through them for garbage, now or later, is vain
     try:
         import keras
-    except (ImportError, ValueError) as error:  # ValueError: a KERAS_BACKEND that Keras does not know
+    except (
+        Exception
+    ) as error:  # besides ImportError what Keras makes of a KERAS_BACKEND or a keras.json that it does not know
         backend = os.environ["KERAS_BACKEND"]
         raise RequestError(
             f"Keras cannot be imported ({first_line(error)}) with KERAS_BACKEND={backend};"

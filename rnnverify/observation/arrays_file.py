@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 import sys
 import warnings
 import zipfile
@@ -20,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rnnverify.memory import NoRoomError, check_unpacked
+from rnnverify.observation.opening import opened
 
 if TYPE_CHECKING:
     from rnnverify.observation.observed import Array
@@ -106,9 +106,7 @@ def open_arrays(path: str) -> Iterator[ArraysFile]:
         OSError: it cannot be read.
         DamagedError: it is neither, or damaged.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe may never end, and is not even opened
-        raise DamagedError("it is no regular file")
-    with open(path, "rb") as stream, damage():
+    with opened(path) as stream, damage():
         yield ArraysFile(stream, os.fstat(stream.fileno()).st_size)
 
 

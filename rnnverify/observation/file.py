@@ -14,6 +14,7 @@ from rnnverify.memory import NoRoomError, check_unpacked
 from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walked
 from rnnverify.observation.arrays_file import DamagedError, open_arrays, write_arrays
 from rnnverify.observation.content import FORMAT, Content, read_content
+from rnnverify.observation.opening import opened_to_write
 from rnnverify.observation.recognised import what_it_is
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def save_observation(observed: Observation, path: str) -> None:
     content["dtypes"] = names
     text = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
     try:
-        with open(path, "wb") as file:
+        with opened_to_write(path, "wb") as file:
             write_arrays(file, {"content": text, **arrays})
     except OSError as error:
         raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -7,6 +7,8 @@ import os
 import zipfile
 from typing import Any
 
+from rnnverify.observation.opening import opened
+
 ARRAY, ARCHIVE, HDF5, TFLITE = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3"
 MOST = 1 << 20  # bytes of a text that are looked at
 
@@ -20,7 +22,7 @@ def what_it_is(path: str) -> str | None:
     try:
         if os.path.isdir(path):
             return folder(path)
-        with open(path, "rb") as file:
+        with opened(path) as file:
             start = file.read(MOST)
     except OSError:
         return None

@@ -27,7 +27,7 @@ def write(vectors: Vectors, folder: str) -> None:
         write_arrays(file, arrays_of(vectors))
     (place / "vectors.json").write_text(vectors_json(vectors) + "\n", encoding="utf-8")
     (place / "manifest.json").write_text(dumped(manifest(vectors)) + "\n", encoding="utf-8")
-    (place / "vectors.h").write_text(header(vectors), encoding="utf-8")
+    (place / "vectors.h").write_text(header(vectors), encoding="utf-8", errors="backslashreplace")
     harness = (files("rnnverify") / "report" / "harness.c").read_text(encoding="utf-8")
     (place / "harness.c").write_text(harness, encoding="utf-8")
 

@@ -19,6 +19,7 @@ class Outcome:
     spec: str
     result: Verification | None = None
     error: str | None = None
+    bug: str | None = None  # the traceback of a bug of ours, where that is the reason
 
     @property
     def passed(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from rnnverify.errors import SpecError
+from rnnverify.observation.opening import opened
 from rnnverify.observation.recognised import what_it_is
 from rnnverify.spec.parsing import DEEPEST, MOST_NODES, composed, place_of
 
@@ -66,7 +67,7 @@ def read_source(path: str) -> Source:
             raise SpecError(
                 f"{path}: expected a YAML file, got a directory; `rnnverify check {path}` takes a directory"
             )
-        with open(path, "rb") as file:
+        with opened(path) as file:
             raw = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

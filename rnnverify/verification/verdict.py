@@ -7,6 +7,7 @@ without limit; so that comparison decides only where the model returned somethin
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
@@ -24,6 +25,8 @@ from rnnverify.verification.known_faults import known_fault
 from rnnverify.verification.outputs import absolute_error, compare_outputs, label
 from rnnverify.verification.steps import Checked, check_nodes
 from rnnverify.verification.tally import Tally
+
+log = logging.getLogger(__name__)
 
 # From how much amplification on an explanation is due, and how far the two runs must differ, in residuals, to have parted.
 AMPLIFIED = 1000.0
@@ -43,6 +46,7 @@ def judge(observed: Observation) -> Judged:
         UnsupportedError: a layer or option has no replay.
         DataError: there is nothing to compare.
     """
+    log.info("verifying")
     started, asked = time.perf_counter(), observed.asked
     if not any(array.size for array in observed.predictions):
         raise DataError(

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from rnnverify.api import verifying
 from rnnverify.cli import main
 from rnnverify.layers.lstm import LSTMCell
+from tests.test_suite import locked
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.usefixtures("observed_once")
@@ -111,10 +113,44 @@ def test_no_spec_at_all_is_an_error(tmp_path: Path) -> None:
 
 def test_a_bug_in_one_spec_does_not_hide_the_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rnnverify.api.verifying.judge", lambda *_: 1 / 0)
-    result = check(folder / "a.yaml", folder / "c.yaml")
+    result = check(folder / "a.yaml", folder / "c.yaml", folder / "inner" / "d.yaml")
+    assert "a bug of rnnverify, not of the spec: ZeroDivisionError: division by zero" in result.stdout
+    assert "3 specs: 0 match, 0 mismatch, 3 error" in result.stdout
+    assert result.exit_code == 70
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(
+        f"a bug of rnnverify, not of your request: it was met in {folder / 'a.yaml'}, and in 1 more;"
+    )
+    traceback = Path(line.rpartition(" ")[2])
+    assert traceback.read_text().count("ZeroDivisionError: division by zero") == 2
+    traceback.unlink()
+
+
+def test_a_mismatch_beside_a_bug_is_a_mismatch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = verifying.judge
+
+    def sometimes(observed: Any) -> Any:
+        if observed.asked.spec.endswith("a.yaml"):
+            raise ZeroDivisionError
+        return judge(observed)
+
+    monkeypatch.setattr(verifying, "judge", sometimes)
+    assert check(folder / "a.yaml", folder / "b.yml").exit_code == 1
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_and_does_not_hide_the_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked(folder / "inner", monkeypatch)
+    result = check(folder / "a.yaml", folder / "inner")
     assert result.exit_code == 2
-    assert "ZeroDivisionError" in result.stdout
-    assert "2 specs: 0 match, 0 mismatch, 2 error" in result.stdout
+    match, error, summary = result.stdout.splitlines()
+    assert match.startswith("match")
+    assert error.startswith(f"error     {folder / 'inner'}")
+    assert "this folder cannot be read: Permission denied" in error
+    assert summary == "2 specs: 1 match, 0 mismatch, 1 error"
+    report = json.loads(check(folder / "inner", "--format", "json").stdout)
+    assert [one["spec"] for one in report["errors"]] == [str(folder / "inner")]
 
 
 def test_settings_apply_to_every_spec(folder: Path) -> None:

@@ -197,14 +197,6 @@ def test_usage_errors_exit_2() -> None:
     assert run("a.yaml", "--nonsense").exit_code == 2
 
 
-def test_a_bug_keeps_its_traceback(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("rnnverify.api.verifying.judge", broken)
-    assert isinstance(run(spec).exception, ZeroDivisionError)
-
-
 @pytest.mark.parametrize("code", [INTERRUPT, f"exec({INTERRUPT!r})"], ids=["plain", "inside exec"])
 def test_ctrl_c_exits_130_without_a_traceback(code: str, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("N: 2\nmodel: slow_models:build\n")
@@ -218,19 +210,14 @@ def test_ctrl_c_exits_130_without_a_traceback(code: str, tmp_path: Path) -> None
     assert (process.returncode, process.stdout, process.stderr) == (130, "", "interrupted\n")
 
 
-def test_a_full_disk_and_a_poor_terminal_give_no_traceback(tmp_path: Path) -> None:
+def test_a_poor_terminal_shows_what_it_can(tmp_path: Path) -> None:
     (tmp_path / "größe.yaml").write_text(SMALL)
     saved = str(tmp_path / "größe.npz")  # which is verified without TensorFlow, and so within half a second
     run(str(tmp_path / "größe.yaml"), "--save-observation", saved)
-    command = [sys.executable, "-m", "rnnverify", "run", saved]
     poor = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    result = subprocess.run(command, capture_output=True, text=True, env=poor)
+    result = subprocess.run([sys.executable, "-m", "rnnverify", "run", saved], capture_output=True, text=True, env=poor)
     assert (result.returncode, result.stderr) == (0, "")
     assert "e.yaml   float32" in result.stdout
-    with open("/dev/full", "w") as full:
-        result = subprocess.run([*command, "--format", "json"], stdout=full, stderr=subprocess.PIPE, text=True)
-    assert result.returncode == 2
-    assert result.stderr == "the output cannot be written: no space is left where it goes\n"
 
 
 def test_an_unknown_backend_is_named(spec: str) -> None:

@@ -426,3 +426,14 @@ def test_a_failed_replacement_leaves_what_was_there(tmp_path: Path, monkeypatch:
     (out / "vectors.npz").mkdir()
     assert "it holds 'vectors.npz'" in run(spec, "-o", out).stderr
     assert "expected the path of a folder" in run(spec, "-o", "").stderr
+
+
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Any) -> list[str]:
+        raise PermissionError(13, "Permission denied", path)
+
+    (tmp_path / "spec.yaml").write_text(SIZES)
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr("rnnverify.api.golden.os.listdir", refused)
+    result = run(tmp_path / "spec.yaml", "-o", tmp_path / "out")
+    assert (result.exit_code, result.stderr) == (2, f"-o {tmp_path / 'out'}: cannot be read: Permission denied\n")
