@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rnnverify.errors import RequestError, limit_of_the_machine
@@ -19,20 +20,39 @@ from rnnverify.text import cleaned
 SUFFIXES = (".yaml", ".yml")
 
 
-def find_specs(paths: Sequence[str]) -> dict[str, str | None]:
-    """The files named, and every YAML file in the folders named, in order of name; for a folder that cannot be read, why.
+def find_specs(paths: Sequence[str], exclude: Sequence[str] = ()) -> dict[str, str | None]:
+    """The files named, and every YAML file in the folders named, in order of name.
+
+    Args:
+        paths: files and folders.
+        exclude: patterns of the shell (`old*`, `*/drafts`) for what is passed over: a file or a folder whose path or name fits.
+
+    Returns:
+        Each with None; or with the reason why there is none: a folder that cannot be read, or that holds no spec.
 
     Raises:
         RequestError: a path does not exist, or there is no spec under any of them.
     """
     found: dict[str, str | None] = {}
+    empty: dict[str, str | None] = {}
     for path in paths:
         if not os.path.exists(path):
             raise RequestError(f"{path}: no such file or folder; give specs, or folders with specs")
-        found |= in_folder(path) if os.path.isdir(path) else {path: None}
+        own = in_folder(path) if os.path.isdir(path) else {path: None}
+        own = {name: reason for name, reason in own.items() if not excluded(name, exclude)}
+        found |= own
+        if not own:
+            empty[path] = f"{path}: no spec here; expected files ending in {' or '.join(SUFFIXES)}"
     if not found:
         raise RequestError(f"{', '.join(paths)}: no spec here; expected files ending in {' or '.join(SUFFIXES)}")
-    return found
+    return {**found, **empty}
+
+
+def excluded(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a path is passed over, or a folder that it is in."""
+    parts = [Path(path), *Path(path).parents]
+    names = [name for part in parts for name in (str(part), part.name) if name]
+    return any(fnmatchcase(name, pattern.rstrip("/")) for name in names for pattern in patterns)
 
 
 def in_folder(path: str) -> dict[str, str | None]:

@@ -41,6 +41,7 @@ def check(
     paths: StrPath | Sequence[StrPath],
     overrides: Sequence[Override] = (),
     *,
+    exclude: Sequence[str] = (),
     allow_code: bool = False,
     min_kill: float | None = None,
     begin: Callable[[Sequence[str]], None] = unnoticed,
@@ -51,6 +52,7 @@ def check(
     Args:
         paths: specs, and folders with specs, whose grids are passed over.
         overrides: (key, value) pairs that replace parts of every spec, such as ("T", 50) or ("tolerance.atol", 1e-6).
+        exclude: patterns of the shell for files and folders that are passed over, by path or name.
         allow_code: whether what specs name may be run, where it is code: candidates, functions that return models.
         min_kill: the share of the known mistakes that each spec must be able to show, or its verdict is untested; 1.0 for all.
         begin: is called once, with the specs that were found.
@@ -65,7 +67,7 @@ def check(
     if min_kill is not None and not 0 <= min_kill <= 1:
         raise RequestError(f"min_kill: expected a share, from 0 to 1, got {min_kill}")
     several = [paths] if isinstance(paths, str | os.PathLike) else paths
-    specs = suite.find_specs([os.fspath(path) for path in several])
+    specs = suite.find_specs([os.fspath(path) for path in several], exclude)
     begin(list(specs))
     patience = Patience(START)
 

@@ -10,7 +10,7 @@ import click
 
 from rnnverify.cli.ending import FoundBugError
 from rnnverify.cli.options import Options, allow_code, show, show_record, spec_options
-from rnnverify.cli.output import refuse_unwritable, write_report
+from rnnverify.cli.output import refuse_unwritable, write_report, write_summary
 from rnnverify.text import cleaned
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ EXIT_CODES = {"match": 0, "mismatch": 1, "untested": 1, "error": 2}
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--output", metavar="FILE", help="Write the report to FILE; the lines still go to the terminal.")
 @click.option(
+    "--exclude",
+    metavar="PATTERN",
+    multiple=True,
+    help="Pass over files and folders whose path or name fits, such as 'old*'; repeatable.",
+)
+@click.option(
     "--min-kill",
     type=click.FloatRange(0, 1),
     metavar="SHARE",
@@ -38,6 +44,7 @@ def check(
     paths: tuple[str, ...],
     form: str,
     output: str | None,
+    exclude: tuple[str, ...],
     min_kill: float | None,
     allow_code: bool,
 ) -> None:
@@ -56,7 +63,7 @@ def check(
     from rnnverify import api
 
     refuse_unwritable(output)
-    verify = partial(api.check, paths, options.overrides, allow_code=allow_code, min_kill=min_kill)
+    verify = partial(api.check, paths, options.overrides, exclude=exclude, allow_code=allow_code, min_kill=min_kill)
     if form == "table" or output:
         lines = Lines(options)
         result = verify(begin=lines.begin, each=lines.add)
@@ -65,6 +72,8 @@ def check(
         result = verify()
     if form != "table" or output:
         write_report(result.outcomes, form, output)
+    if form == "github":
+        write_summary(result.outcomes)
     refuse_bugs(result)
     ctx.exit(EXIT_CODES[result.verdict])
 

@@ -65,6 +65,20 @@ def write_report(outcomes: Sequence[Outcome], form: str, path: str | None) -> No
         file.write(text + "\n")
 
 
+def write_summary(outcomes: Sequence[Outcome]) -> None:
+    """Add a table to the page of the job, where GitHub says which file that is.
+
+    Raises:
+        RequestError: that file cannot be written.
+    """
+    from rnnverify.report import github
+
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        with writing(path, "GITHUB_STEP_SUMMARY", "a") as file:
+            file.write(github.step_summary(outcomes) + "\n")
+
+
 @contextmanager
 def writing(path: str, option: str, mode: str = "w") -> Iterator[IO[Any]]:
     """A file to write to, which an option asks for.

@@ -181,3 +181,45 @@ def test_a_wrong_gate_order_in_the_code_is_caught_and_the_layer_named(monkeypatc
     assert "layer bidirectional" in wrapped
     assert gru.startswith("match   ")
     assert summary == "3 specs: 1 match, 2 mismatch, 0 error"
+
+
+def test_what_is_excluded_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.yaml", "old_b.yaml", "drafts/c.yaml", "deep/drafts/d.yaml", "deep/e.yaml"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("N: 0\n")
+
+    def seen(*patterns: str) -> set[str]:
+        options = [part for pattern in patterns for part in ("--exclude", pattern)]
+        found = CliRunner().invoke(main, ["check", ".", "--format", "json", *options])
+        assert found.exit_code == 2
+        return {error["spec"] for error in json.loads(found.stdout)["errors"]}
+
+    assert seen("old*") == {"a.yaml", "drafts/c.yaml", "deep/drafts/d.yaml", "deep/e.yaml"}
+    assert seen("old*", "drafts/") == {"a.yaml", "deep/e.yaml"}
+    assert seen("deep/drafts", "a.yaml") == {"old_b.yaml", "drafts/c.yaml", "deep/e.yaml"}
+    assert "no spec here" in CliRunner().invoke(main, ["check", ".", "--exclude", "*"]).stderr
+
+
+def test_an_empty_folder_beside_a_good_one_is_said(tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "good" / "a.yaml").write_text("N: 2\nT: 3\nD: 3\nM: 4\nK: 2\n")
+    found = CliRunner().invoke(main, ["check", str(tmp_path / "good"), str(tmp_path / "empty"), "--format", "json"])
+    assert found.exit_code == 2
+    report = json.loads(found.stdout)
+    assert [result["verdict"] for result in report["results"]] == ["match"]
+    assert [problem["message"] for problem in report["errors"][0]["problems"]] == [
+        "no spec here; expected files ending in .yaml or .yml"
+    ]
+
+
+def test_a_job_on_github_has_its_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_text("N: 0\n")
+    page = tmp_path / "page.md"
+    page.write_text("# before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    assert CliRunner().invoke(main, ["check", str(tmp_path), "--format", "github"]).exit_code == 2
+    assert page.read_text().startswith("# before\n**rnnverify**: 1 spec: 0 match, 0 mismatch, 1 error\n")
+    assert CliRunner().invoke(main, ["check", str(tmp_path)]).exit_code == 2
+    assert page.read_text().count("rnnverify**") == 1
