@@ -19,29 +19,31 @@ IDLE = 300.0  # seconds after which such a process ends that is asked for nothin
 spare: list[Worker] = []  # of this Dask worker's processes those that are asked for nothing, the last one last
 
 
-def ask_apart(limit: float, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def ask_apart(limit: float, ready: Callable[[], None], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """On a Dask worker: have a function called in a process apart, which can be ended, and may die, without harm to it.
 
     Raises:
         WorkerDiedError, OverdueError: as `Worker.ask`; and whatever the function raises.
     """
     if os.name != "posix":  # pipes are not handed on to processes there
+        ready()
         return function(*arguments)
-    worker = at_hand()
+    worker = at_hand() or apart()
     try:
+        worker.prepare(ready)
         return worker.ask(function, arguments, limit)
     finally:
         spare.append(worker)
 
 
-def at_hand() -> Worker:
-    """A spare process that is alive, or a new one."""
+def at_hand() -> Worker | None:
+    """A spare process that is alive."""
     with suppress(IndexError):  # as many threads as the Dask worker has take from them
         while True:
             worker = spare.pop()
             if worker.ended(0) is None:
                 return worker
-    return apart()
+    return None
 
 
 def apart() -> Worker:

@@ -26,6 +26,8 @@ MOST_REFUSED = 10  # that are told
 
 def identity(value: Any) -> str:
     """A value as text: the same for the same values, also where one of them was read from a file of results."""
+    if type(value) is int:  # as JSON writes it; grids have many of them
+        return repr(value)
     return json.dumps(written(value), sort_keys=True)
 
 

@@ -65,9 +65,9 @@ class Cluster:
         self.limit = limit
         self.alone: float | None = None  # since when it has had no workers
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    def submit(self, ready: Callable[[], None], function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         try:
-            made: Future[Any] = self.executor.submit(ask_apart, self.limit, function, arguments)
+            made: Future[Any] = self.executor.submit(ask_apart, self.limit, ready, function, arguments)
             return made
         except Exception as error:
             if self.client.status == "running":

@@ -17,14 +17,18 @@ from rnnverify.results import Record
 from rnnverify.verification.verdict import judge
 
 
-def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:
-    """The record of each point: what the JSON report says of a spec, and the point; or why there is none.
+def ready() -> None:
+    """What a worker does before its first point: the time that this takes is not the point's.
 
     Raises:
-        RequestError: Keras cannot be imported, which is no result of a point.
+        RequestError: Keras cannot be imported, which is no result of a point either.
     """
     with quiet():
         load_keras()
+
+
+def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:
+    """The record of each point: what the JSON report says of a spec, and the point; or why there is none."""
     made = [verify_point(grid, point) for point in points]
     gc.collect()  # worker processes have it switched off otherwise
     return made

@@ -20,7 +20,7 @@ from rnnverify.threads import allowed_cores
 
 PRELOAD = ["rnnverify.grids.preload"]  # what the server of the workers imports
 
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
+Call = tuple[Callable[[], None], Callable[..., Any], tuple[Any, ...]]
 
 
 class Processes:
@@ -37,9 +37,9 @@ class Processes:
         for thread in self.threads:
             thread.start()
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    def submit(self, ready: Callable[[], None], function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        self.calls.put((future, (function, arguments)))
+        self.calls.put((future, (ready, function, arguments)))
         return future
 
     def result(self, future: Future[Any]) -> Any:
@@ -53,9 +53,10 @@ class Processes:
         block_interrupts()  # of a server that is started from here, see `prepared_context`
         worker = None
         while (call := self.calls.get()) is not None and not self.ending.is_set():
-            future, (function, arguments) = call
+            future, (ready, function, arguments) = call
             try:
                 worker = worker or self.started()
+                worker.prepare(ready)
                 future.set_result(worker.ask(function, arguments, self.limit))
             except BaseException as error:
                 if isinstance(error, WorkerDiedError | OverdueError) and worker is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from itertools import islice
@@ -30,7 +30,8 @@ TRIES = 2  # for a point that takes its worker with it: another may have been th
 class Executor(Protocol):
     """What local processes and a cluster have in common."""
 
-    def submit(self, function: Any, *arguments: Any) -> Future[Any]: ...
+    def submit(self, ready: Callable[[], None], function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Have a function called by a worker that has called `ready` before, once."""
 
     def result(self, future: Future[Any]) -> Any:
         """Raises WorkerDiedError, OverdueError or ClusterLostError where there is no answer, and what the function raises."""
@@ -93,7 +94,7 @@ def run(executor: Executor, grid: Grid, tasks: Iterable[Task], workers: int) -> 
             task, tries = again.pop() if again else (next(rest, ()), 1)
             if not task:
                 break
-            running[executor.submit(points.verify_points, bare, task)] = task, tries
+            running[executor.submit(points.ready, points.verify_points, bare, task)] = task, tries
         if not running:
             return
         done, _ = wait(running, timeout=PAUSE, return_when=FIRST_COMPLETED)

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from pickle import PicklingError
 from typing import Any
 
+PREPARING = 600.0  # seconds that a process may take to import TensorFlow, from a slow disk
 ENDING = 5.0  # seconds that a process may take to end by itself
 
 
@@ -45,6 +46,17 @@ class Worker:
         self.pipe = pipe
         self.kill = kill
         self.ended = ended
+        self.prepared = False
+
+    def prepare(self, ready: Callable[[], None]) -> None:
+        """Have the process call what it is to call once, before all else.
+
+        Raises:
+            WorkerDiedError, OverdueError: as `ask`; and whatever is raised.
+        """
+        if not self.prepared:
+            self.ask(ready, (), PREPARING)
+            self.prepared = True
 
     def ask(self, function: Callable[..., Any], arguments: tuple[Any, ...], limit: float) -> Any:
         """Have a function called; what it raises is raised here.

@@ -249,7 +249,7 @@ from rnnverify.grids import points, processes
 from rnnverify.results import Summary, SweepResult
 from tests.grids import stand_ins
 processes.PRELOAD = ["tests.grids.stand_ins"]
-points.verify_points = stand_ins.slow
+points.ready, points.verify_points = stand_ins.nothing, stand_ins.slow
 from rnnverify.cli import main
 main(["sweep", "grid.yaml", "--output", "out", "--workers", "2"])
 """

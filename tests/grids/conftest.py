@@ -17,9 +17,15 @@ import pytest
 from rnnverify.grids import points
 from rnnverify.grids.grid import Grid, load_grid
 from tests.grids.numbers import gist
+from tests.grids.stand_ins import nothing
 
 ROOT = Path(__file__).parents[2]
-STAND_INS = "tests.grids.stand_ins"
+
+
+@pytest.fixture(autouse=True)
+def ready_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that do no more than stand-ins need no TensorFlow."""
+    monkeypatch.setattr(points, "ready", nothing)
 
 
 @pytest.fixture(scope="session")

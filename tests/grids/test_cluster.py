@@ -34,7 +34,7 @@ from rnnverify.grids.workers import OverdueError, WorkerDiedError
 from rnnverify.results import SweepResult
 from tests.grids.conftest import DaskCluster, dask_cluster
 from tests.grids.numbers import numbers
-from tests.grids.stand_ins import broken, deadly, endless, matching, refusing, slow, where
+from tests.grids.stand_ins import broken, deadly, endless, matching, nothing, refusing, slow, where
 
 GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"T": (1, 2, 3, 4, 5), "N": (1, 2)}, None, 0)
 MANY = Grid("", {"D": 3, "K": 2, "M": 5}, "", {"T": tuple(range(1, 41)), "N": tuple(range(1, 31))}, None, 0)
@@ -289,7 +289,7 @@ def alive() -> Iterator[None]:
 
 
 def asked(function: Callable[..., Any], limit: float, number: int) -> Any:
-    return apart.ask_apart(limit, function, (GRID, [{"T": number, "N": 1}]))
+    return apart.ask_apart(limit, nothing, function, (GRID, [{"T": number, "N": 1}]))
 
 
 @pytest.mark.usefixtures("alive")

@@ -26,7 +26,7 @@ from rnnverify.grids.processes import Processes, local
 from rnnverify.grids.tasks import in_windows, run
 from tests.grids.conftest import ROOT
 from tests.grids.numbers import numbers
-from tests.grids.stand_ins import deadly, endless, matching, slow, unsendable
+from tests.grids.stand_ins import deadly, endless, matching, nothing, slow, unsendable
 
 GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"T": (1, 2, 3, 4, 5), "N": (1, 2)}, None, 0)
 MANY = Grid("", {"D": 3, "K": 2, "M": 5}, "", {"T": tuple(range(1, 41)), "N": tuple(range(1, 31))}, None, 0)
@@ -142,7 +142,7 @@ def test_a_server_that_does_not_start_is_told(tmp_path: Path, monkeypatch: pytes
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with preloading("import_that_aborts"), local(1, 600) as executor:
-        future = executor.submit(matching, GRID, [])
+        future = executor.submit(nothing, matching, GRID, [])
         with pytest.raises(RequestError, match="no worker process can be started"):
             executor.result(future)
 
@@ -151,10 +151,10 @@ def test_a_script_that_sweeps_is_not_run_again_by_its_workers(tmp_path: Path) ->
     (tmp_path / "script.py").write_text(
         "from rnnverify.grids import processes\n"
         "processes.PRELOAD = ['tests.grids.stand_ins']\n"
-        "from tests.grids.stand_ins import where\n"
+        "from tests.grids.stand_ins import nothing, where\n"
         "from tests.grids.test_processes import GRID\n"
         "with processes.local(1, 600) as executor:\n"
-        "    print(len(executor.submit(where, GRID, [{'T': 1, 'N': 1}]).result()))\n"
+        "    print(len(executor.submit(nothing, where, GRID, [{'T': 1, 'N': 1}]).result()))\n"
     )
     done = subprocess.run(
         [sys.executable, "script.py"],
@@ -172,11 +172,11 @@ CLIENT = """
 import sys, time
 from rnnverify.grids import processes
 processes.PRELOAD = ["tests.grids.stand_ins"]
-from tests.grids.stand_ins import endless, where
+from tests.grids.stand_ins import endless, nothing, where
 from tests.grids.test_processes import GRID
 with processes.local(1, 600) as executor:
-    (found,) = executor.submit(where, GRID, [{"T": 1, "N": 1}]).result()
-    executor.submit(endless, GRID, [{"T": 3, "N": 1}])
+    (found,) = executor.submit(nothing, where, GRID, [{"T": 1, "N": 1}]).result()
+    executor.submit(nothing, endless, GRID, [{"T": 3, "N": 1}])
     print(found["pid"], flush=True)
     time.sleep(60)
 """
@@ -227,3 +227,19 @@ def test_ctrl_c_while_workers_start_ends_all_processes_with_one_line(to: str, se
     assert process.returncode == 130
     (line,) = told.splitlines()
     assert "of 1600 results are kept in out" in line
+
+
+def test_what_a_worker_does_to_be_ready_takes_none_of_the_time_of_a_point() -> None:
+    with local(1, 0.5) as executor:
+        assert len(executor.submit(slowly, matching, GRID, [{"T": 1, "N": 1}]).result()) == 1
+        assert len(executor.submit(refused, matching, GRID, [{"T": 1, "N": 1}]).result()) == 1  # and is done once
+    with local(1, 600) as executor, pytest.raises(RequestError, match="Keras cannot be imported"):
+        executor.submit(refused, matching, GRID, [{"T": 1, "N": 1}]).result()
+
+
+def slowly() -> None:
+    time.sleep(1)
+
+
+def refused() -> None:
+    raise RequestError("Keras cannot be imported")

@@ -278,6 +278,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 class Threads(ThreadPoolExecutor):
+    def submit(self, ready, function, *arguments):
+        return super().submit(function, *arguments)
     def result(self, future):
         return future.result()
     def check(self):

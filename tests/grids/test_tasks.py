@@ -22,9 +22,12 @@ GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"T": (1, 2, 3, 
 class Here:
     """Tasks are done at once, in this process."""
 
-    def submit(self, function: Callable[..., Any], grid: Grid, task: Sequence[Point]) -> Future[Any]:
+    def submit(
+        self, ready: Callable[[], None], function: Callable[..., Any], grid: Grid, task: Sequence[Point]
+    ) -> Future[Any]:
         future: Future[Any] = Future()
         try:
+            ready()
             future.set_result(function(grid, task))
         except Exception as error:
             future.set_exception(error)
@@ -40,7 +43,9 @@ class Here:
 class Nowhere(Here):
     """Tasks are never done."""
 
-    def submit(self, function: Callable[..., Any], grid: Grid, task: Sequence[Point]) -> Future[Any]:
+    def submit(
+        self, ready: Callable[[], None], function: Callable[..., Any], grid: Grid, task: Sequence[Point]
+    ) -> Future[Any]:
         return Future()
 
     def check(self) -> None:
