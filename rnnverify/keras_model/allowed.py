@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from rnnverify.keras_model.plain import DEEPEST, DTYPES, Plain, shown
+from rnnverify.keras_model.plain import DEEPEST, Plain, is_dtype, shown
 from rnnverify.spec.graph import MOST_LAYERS
 
 MODELS = {
@@ -165,7 +165,7 @@ class Allowed(Plain):
             value = inner.get("name")
         if value is None:
             return None
-        if class_name == "InputLayer" and value not in DTYPES:
+        if class_name == "InputLayer" and not is_dtype(value):
             self.unsupported(f"expected an input of numbers, got one of {shown(value)}")
         return self.name(value)
 

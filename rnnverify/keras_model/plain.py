@@ -40,7 +40,7 @@ class Plain:
                 self.unsupported(f"a layer is called on {shown(value['class_name'])}, which is no tensor")
             return {self.key(key): self.tensors(one, object, depth + 1) for key, one in value.items()}
         inner = value.get("config")
-        if not isinstance(inner, dict) or inner.get("dtype") not in DTYPES:
+        if not isinstance(inner, dict) or not is_dtype(inner.get("dtype")):
             self.damaged("it has a tensor that is none")
         history, shape = self.reference(inner.get("keras_history")), self.shape(inner.get("shape"))
         return {"class_name": TENSOR, "config": {"shape": shape, "dtype": inner["dtype"], "keras_history": history}}
@@ -102,6 +102,11 @@ class Plain:
 
     def unsupported(self, message: str) -> NoReturn:
         raise UnsupportedError(f"{self.path}: {message}")
+
+
+def is_dtype(value: Any) -> bool:
+    """Whether it is the name of a kind of numbers."""
+    return isinstance(value, str) and value in DTYPES
 
 
 def shown(value: Any) -> str:

@@ -133,6 +133,7 @@ def test_a_lambda_is_found_under_whatever_name_and_wherever(hidden: dict[str, An
         (functional(called(part("keras.src.ops.core", "Map", name="m"), X)), "'m' is a Keras operation (Map)"),
         (functional(called(part("keras.ops", "BroadcastTo", name="m"), X)), "'m' is a Keras operation (BroadcastTo)"),
         (sequential(part("keras.layers", "InputLayer", name="i", dtype="string")), "expected an input of numbers"),
+        (sequential(part("keras.layers", "InputLayer", name="i", dtype=["int8"])), "expected an input of numbers"),
     ],
 )
 def test_what_is_not_on_the_list_is_refused_by_name(config: Any, fragment: str) -> None:
@@ -168,6 +169,7 @@ def test_what_is_not_on_the_list_is_refused_by_name(config: Any, fragment: str) 
         (functional(called(dense()), output_layers=[["dense", -1, 0]]), "its layers are not connected"),
         (functional(called(dense()), output_layers=None), "its layers are not connected"),
         (functional(called(dense(), {**X, "config": {}})), "it has a tensor that is none"),
+        (functional(called(dense(), {**X, "config": {"dtype": [1]}})), "it has a tensor that is none"),
         (
             sequential({**dense(), "shared_object_id": 1}, {**dense(use_bias=False), "shared_object_id": 1}),
             "two layers that should be one are not the same",
