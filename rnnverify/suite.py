@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from rnnverify.spec.source import LARGEST_FILE, read_source
 from rnnverify.text import cleaned
 
 SUFFIXES = (".yaml", ".yml")
+NONE = f"no spec here; expected files ending in {' or '.join(SUFFIXES)}"
 
 
-def find_specs(paths: Sequence[str], exclude: Sequence[str] = ()) -> dict[str, str | None]:
+def find_specs(paths: Sequence[str], exclude: Sequence[str] = ()) -> list[str]:
     """The files named, and every YAML file in the folders named, in order of name.
 
     Args:
@@ -28,24 +29,22 @@ def find_specs(paths: Sequence[str], exclude: Sequence[str] = ()) -> dict[str, s
         exclude: patterns of the shell (`old*`, `*/drafts`) for what is passed over: a file or a folder whose path or name fits.
 
     Returns:
-        Each with None; or with the reason why there is none: a folder that cannot be read, or that holds no spec.
+        Among the files also folders, which `check` refuses: those that cannot be read, and those named that hold no spec.
 
     Raises:
         RequestError: a path does not exist, or there is no spec under any of them.
     """
-    found: dict[str, str | None] = {}
-    empty: dict[str, str | None] = {}
+    found: list[str] = []
+    empty: list[str] = []
     for path in paths:
         if not os.path.exists(path):
             raise RequestError(f"{path}: no such file or folder; give specs, or folders with specs")
-        own = in_folder(path) if os.path.isdir(path) else {path: None}
-        own = {name: reason for name, reason in own.items() if not excluded(name, exclude)}
-        found |= own
-        if not own:
-            empty[path] = f"{path}: no spec here; expected files ending in {' or '.join(SUFFIXES)}"
+        own = [one for one in (in_folder(path) if os.path.isdir(path) else [path]) if not excluded(one, exclude)]
+        found += own
+        empty += [] if own else [path]
     if not found:
-        raise RequestError(f"{', '.join(paths)}: no spec here; expected files ending in {' or '.join(SUFFIXES)}")
-    return {**found, **empty}
+        raise RequestError(f"{', '.join(paths)}: {NONE}")
+    return list(dict.fromkeys([*found, *empty]))
 
 
 def excluded(path: str, patterns: Sequence[str]) -> bool:
@@ -55,19 +54,14 @@ def excluded(path: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern.rstrip("/")) for name in names for pattern in patterns)
 
 
-def in_folder(path: str) -> dict[str, str | None]:
-    """The specs in a folder and in those in it, and each of these that cannot be read, with the reason."""
+def in_folder(path: str) -> list[str]:
+    """The specs in a folder and in those in it, and those of the folders that cannot be read: who knows what is in them."""
     unread: list[OSError] = []
     walk = os.walk(path, onerror=unread.append)
     # What is there under such a name and is no file, a link that leads nowhere say, is refused as a spec.
-    files = [str(Path(folder, name)) for folder, _, names in walk for name in names if Path(name).suffix in SUFFIXES]
-    specs = dict.fromkeys(file for file in files if not holds_grid(Path(file)))
-    reasons = {str(Path(error.filename)): error.strerror or str(error) for error in unread}
-    folders = {
-        folder: f"{folder}: this folder cannot be read: {reason}; what specs are in it is not known"
-        for folder, reason in reasons.items()
-    }
-    return dict(sorted({**specs, **folders}.items()))
+    files = [Path(folder, name) for folder, _, names in walk for name in names if Path(name).suffix in SUFFIXES]
+    specs = [str(file) for file in files if not holds_grid(file)]
+    return sorted([*specs, *(str(Path(error.filename)) for error in unread)])
 
 
 def holds_grid(file: Path) -> bool:
@@ -82,18 +76,12 @@ def holds_grid(file: Path) -> bool:
 
 
 def check(
-    specs: Mapping[str, str | None], overrides: Sequence[Override], verify: Callable[[Spec], Verification]
+    specs: Sequence[str], overrides: Sequence[Override], verify: Callable[[Spec], Verification]
 ) -> Iterator[Outcome]:
-    """Verify each spec in turn, in this process.
-
-    Args:
-        specs: as `find_specs` finds them.
-    """
-    for path, reason in specs.items():
-        if reason is not None:
-            yield Outcome(path, error=reason)
-            continue
+    """Verify each spec in turn, in this process."""
+    for path in specs:
         try:
+            refuse_folder(path)
             yield Outcome(path, verify(load_spec(path, overrides)))
         except RequestError as error:
             yield Outcome(path, error=str(error))
@@ -102,3 +90,19 @@ def check(
             bug = None if limit else "".join(traceback.format_exception(error))
             told = limit or f"a bug of rnnverify, not of the spec: {type(error).__name__}: {error}"
             yield Outcome(path, error=cleaned(f"{path}: {told}"), bug=bug)
+
+
+def refuse_folder(path: str) -> None:
+    """Refuse a folder among the specs: it cannot be read, or there is none in it.
+
+    Raises:
+        RequestError: with the reason.
+    """
+    if not os.path.isdir(path):
+        return
+    try:
+        os.scandir(path).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RequestError(f"{path}: this folder cannot be read: {reason}; what specs are in it is not known") from None
+    raise RequestError(f"{path}: {NONE}")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from rnnverify.suite import find_specs
+from rnnverify.errors import RequestError
+from rnnverify.suite import find_specs, refuse_folder
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def locked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("place", ["inner", "deep/inner", ""])
-def test_a_folder_that_cannot_be_read_is_found_with_the_reason(
+def test_a_folder_that_cannot_be_read_is_among_the_specs_and_refused(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may hold specs, and a check that left them out would say that all is well."""
@@ -53,10 +54,9 @@ def test_a_folder_that_cannot_be_read_is_found_with_the_reason(
     (tmp_path / "b.yaml").write_text("N: 1\n")
     locked(folder / place, monkeypatch)
     found = find_specs([str(tmp_path)])
-    assert found[str(tmp_path / "b.yaml")] is None
-    reason = found[str(folder / place)]
-    assert reason is not None
-    assert f"{folder / place}: this folder cannot be read: Permission denied" in reason
+    assert {str(tmp_path / "b.yaml"), str(folder / place)} <= set(found)
+    with pytest.raises(RequestError, match=f"{folder / place}: this folder cannot be read: Permission denied"):
+        refuse_folder(str(folder / place))
     assert (str(folder / "inner" / "a.yaml") in found) == (place == "deep/inner")
 
 

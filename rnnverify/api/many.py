@@ -68,7 +68,7 @@ def check(
         raise RequestError(f"min_kill: expected a share, from 0 to 1, got {min_kill}")
     several = [paths] if isinstance(paths, str | os.PathLike) else paths
     specs = suite.find_specs([os.fspath(path) for path in several], exclude)
-    begin(list(specs))
+    begin(specs)
     patience = Patience(START)
 
     def verify(spec: Spec) -> Verification:

@@ -7,20 +7,14 @@ import os
 import stat
 from typing import IO, Any, BinaryIO
 
-ODD = {
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFDIR: "a folder",
-}
+ODD = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
 
 
 def opened(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file to read it.
 
     Raises:
-        OSError: there is none, or it is not a plain file.
+        OSError: there is none, or it is a pipe, a socket or a folder.
     """
     odd = ODD.get(stat.S_IFMT(os.stat(path).st_mode))
     if odd is not None:
