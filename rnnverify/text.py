@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+LONGEST = 20_000  # characters
 # What a CI server reads as a command: `::error::` where a line or a word starts, `##[error]` anywhere.
 COMMAND = re.compile(r"(?<!\w):(?=:[a-z])|#(?=#\w*\[)", re.IGNORECASE)
 
@@ -13,11 +14,13 @@ def cleaned(text: str) -> str:
     """A text on one line, without anything that a terminal or a CI server obeys.
 
     Line ends, escape sequences, marks that turn the direction of writing, halves of characters: each stands there as
-    Python's escape for it, `\\n`, `\\x1b`, `\\u202e`. What is clean already stays as it is, so that twice does no harm.
+    Python's escape for it, `\\n`, `\\x1b`, `\\u202e`. What nobody can want to read to its end is cut. What is clean already
+    stays as it is, so that twice does no harm.
     """
     if not text.isprintable():
         text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-    return COMMAND.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    text = COMMAND.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def json_cleaned(text: str) -> str:

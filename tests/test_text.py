@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnverify.errors import RequestError, SpecError
-from rnnverify.text import cleaned, shape_text, shapes_text
+from rnnverify.text import LONGEST, cleaned, shape_text, shapes_text
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,13 @@ def test_clean_text_is_printable_and_stays_as_it_is(text: str) -> None:
             assert not (
                 once.startswith("::", start) and once[start + 2 : start + 3].isalpha() and once[start + 2] < "\x7f"
             )
+
+
+def test_what_nobody_can_read_to_its_end_is_cut() -> None:
+    once = cleaned("\x1b" * 1_000_000)
+    assert len(once) == LONGEST
+    assert once.endswith("...")
+    assert cleaned(once) == once
 
 
 def test_an_error_is_a_line_for_each_thing_that_is_wrong_whatever_it_quotes() -> None:

@@ -72,14 +72,15 @@ def wrapped(text: str, width: int, further_in: int) -> Iterator[str]:
 
 def in_pieces(name: str, width: int) -> Iterator[str]:
     """A name that is longer than so many columns in pieces: at its joints, if there are any, and never inside a number."""
-    while cell_len(name) > width:
-        fitting = max(end for end in range(1, len(name)) if end == 1 or cell_len(name[:end]) <= width)
-        ends = [joint.end() for joint in JOINT.finditer(name, 0, fitting + 1) if width // 2 < joint.end() <= fitting]
-        apart = [end for end in range(1, fitting + 1) if not name[end - 1 : end + 1].isdigit()]
-        end = max(ends or apart or [fitting])
-        yield cleaned(name[:end])
-        name = name[end:]
-    yield cleaned(name)
+    start = 0
+    while cell_len(part := name[start : start + width + 1]) > width:
+        fitting = max(end for end in range(1, len(part)) if end == 1 or cell_len(part[:end]) <= width)
+        joints = [joint.end() for joint in JOINT.finditer(part) if width // 2 < joint.end() <= fitting]
+        apart = [end for end in range(1, fitting + 1) if not part[end - 1 : end + 1].isdigit()]
+        end = max(joints or apart or [fitting])
+        yield cleaned(part[:end])
+        start += end
+    yield cleaned(name[start:])
 
 
 def breaks(text: str, width: int, further_in: int) -> Iterator[int]:

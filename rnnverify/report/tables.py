@@ -60,7 +60,7 @@ class Table:
         narrower: what to do, one after the other, where it is too wide: a heading alone leaves that column out, `{"replay":
             "Keras"}` puts one under another.
         folds: columns that do not fit stand in a further table below, with the first one again.
-        broken: the names in the first column may be broken.
+        broken: names may be broken.
     """
 
     columns: tuple[Column, ...]
@@ -78,7 +78,7 @@ class Table:
         """What is shown in so many columns."""
         table, left_out = self, []
         for step in self.narrower:
-            if isinstance(step, str) and table.least() > width:
+            if isinstance(step, str) and step in table.headings and table.least() > width:
                 table = table.without(step)
                 left_out.append(step)
             elif not isinstance(step, str) and table.least(EASY) > width:
@@ -107,7 +107,7 @@ class Table:
     def least_of(self, index: int, words: int = LEAST) -> int:
         natural = self.natural_of(index)
         if not self.columns[index].words:
-            return min(natural, LEAST) if self.broken and index == 0 else natural
+            return min(natural, LEAST) if self.broken and not self.columns[index].right else natural
         longest = 0
         for cell in (row.cells[index] for row in self.rows):
             found = (word for line in cell for word in WORD.findall(line))

@@ -190,7 +190,7 @@ def test_a_candidate_in_a_spec_runs_with_consent_only(folder: Path) -> None:
 def test_a_candidate_in_a_spec_is_judged_beside_keras(folder: Path) -> None:
     wrong = CliRunner().invoke(main, ["run", f"{folder}/beside.yaml", "--allow-code"])
     assert wrong.exit_code == 1
-    assert f"mismatch: candidate {folder}/port.py:forward: output dense" in wrong.output
+    assert f"mismatch: candidate {folder}/port.py:forward: output dense" in " ".join(wrong.output.split())
     assert "mistake: state-carried-across-samples" in wrong.output
     right = CliRunner().invoke(main, ["run", f"{folder}/right.yaml", "--allow-code"])
     assert right.exit_code == 0

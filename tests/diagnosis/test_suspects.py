@@ -20,7 +20,9 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.lstm import LSTMCell
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Observation, Walked
-from rnnverify.report.table import reason_for_mismatch, render
+from rnnverify.report.parts import Line
+from rnnverify.report.reasons import reason_for_mismatch
+from rnnverify.report.table import render
 from rnnverify.results import Divergence, Suspect
 from rnnverify.rounding import PRECISIONS
 from rnnverify.spec import spec_from_mapping
@@ -207,7 +209,7 @@ def test_the_table_names_gate_and_weights(seen: dict[str, Observation]) -> None:
     wrong = with_change(seen["LSTM"], "lstm", "recurrent_kernel", (3, UNITS + 9), 0.02)
     result = explained(judge(wrong))
     assert "unit 9, forget gate: Keras" in reason_for_mismatch(result)
-    lines = [str(part) for part in render(result, verbose=True)]
+    lines = [part.plain for part in render(result, verbose=True) if isinstance(part, Line)]
     (line,) = [line for line in lines if f"recurrent_kernel[3, {UNITS + 9}], forget gate" in line]
     assert "Keras computes as if it were 0.02 more than reported, which explains 100.0%" in line
     assert not any("suspicious" in str(part) for part in render(result))

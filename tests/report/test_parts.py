@@ -67,6 +67,11 @@ def test_a_name_in_pieces_is_whole_again_and_its_numbers_never_cut(name: str, wi
         assert any(number in piece for piece in pieces)
 
 
+def test_a_very_long_name_takes_no_time() -> None:
+    assert len(list(in_pieces("a_b1" * 50_000, 20))) >= 10_000
+    assert len(lines([Line("a 1 (b) `c` " * 20_000)], width=80)) > 19_000
+
+
 def test_a_name_is_broken_at_its_joints() -> None:
     assert list(in_pieces("a_layer_with_a_long_name[14]", 22)) == ["a_layer_with_a_long_", "name[14]"]
     assert list(in_pieces("activation-approximated/pade-7", 16)) == ["activation-", "approximated/", "pade-7"]

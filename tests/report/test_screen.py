@@ -6,7 +6,7 @@ import os
 import pty
 from collections.abc import Iterator
 from io import BytesIO, StringIO, TextIOWrapper
-from typing import IO
+from typing import IO, cast
 
 import pytest
 
@@ -84,6 +84,12 @@ def test_a_stream_without_utf_8_gets_ascii_too() -> None:
     show(console(stream), *render(RIGHT))
     stream.flush()
     assert b"-----" in written.getvalue()
+
+
+def test_where_there_is_nothing_to_print_on_it_is_a_page_all_the_same() -> None:
+    closed = StringIO()
+    closed.close()
+    assert width_of(None) == width_of(closed) == width_of(cast(IO[str], object())) == 100
 
 
 def test_a_dumb_terminal_is_as_wide_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,5 +63,5 @@ def check_spec(text: str, *fragments: str) -> None:
     Path("spec.yaml").write_text(text, encoding="utf-8")
     started = time.perf_counter()
     result = run("spec.yaml")
-    assert time.perf_counter() - started < 10  # seconds; the slowest takes less than one on a quiet machine
+    assert time.perf_counter() - started < 60  # seconds; the slowest takes less than one on a quiet machine
     check_refusal(result, *fragments)
