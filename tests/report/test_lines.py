@@ -46,6 +46,10 @@ def test_verdicts_have_colours_and_specs_have_none() -> None:
     assert [[style for _, style in line.pieces[1:]] for line in found] == [[""]] * 4
 
 
+def test_what_is_shown_of_a_spec_is_padded() -> None:
+    assert outcome_line(Outcome("a\nb", error="no"), 6).plain == r"error     a\nb    no"
+
+
 def test_the_summary_counts_the_verdicts() -> None:
     assert summary_line(OUTCOMES).plain == "4 specs: 1 match, 2 mismatch, 1 error"
     assert summary_line([Outcome("a.yaml", RIGHT)]).plain == "1 spec: 1 match, 0 mismatch, 0 error"

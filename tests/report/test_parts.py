@@ -67,6 +67,10 @@ def test_a_name_in_pieces_is_whole_again_and_its_numbers_never_cut(name: str, wi
         assert any(number in piece for piece in pieces)
 
 
+def test_a_piece_does_not_start_with_what_a_name_had_inside() -> None:
+    assert list(in_pieces(f"{'x' * 20}::error::{'y' * 30}", 20))[1:] == [r"\x3a:error::yyyyyyyyyyy", "y" * 19]
+
+
 def test_a_very_long_name_takes_no_time() -> None:
     assert len(list(in_pieces("a_b1" * 50_000, 20))) >= 10_000
     assert len(lines([Line("a 1 (b) `c` " * 20_000)], width=80)) > 19_000

@@ -75,6 +75,7 @@ def test_where_there_is_no_utf_8_our_own_signs_are_ascii(encoding: str) -> None:
         assert text.isascii()
         assert "\\u" not in text
         assert "-----" in text
+        assert "-+" not in text
     assert "█" in plain(render_sweep(SWEEP), 100, "utf-8")
     assert "@ 1.0e-04" in plain(render_sweep(SWEEP), 100, encoding)
 

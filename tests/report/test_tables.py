@@ -91,6 +91,18 @@ def test_at_last_each_row_is_a_list_and_nothing_is_left_out() -> None:
     assert numbers(text) == {"1.25e-07", "2.5e-08", "-0.123456789", "0.987654321", "3", "44"}
 
 
+def test_a_long_name_is_broken_before_rows_become_lists() -> None:
+    rows = (row("a_layer_with_a_long_name[10]", "0.5", "-0.123456789", "3"),)
+    assert shown(34, replace(NUMBERS, rows=rows)) == [
+        "                               two",
+        " name                        three",
+        " ─────────────────────────────────",
+        " a_layer_with_a_long_ -0.123456789",
+        " name[10]                        3",
+        " left out for want of width: one",
+    ]
+
+
 def test_what_does_not_fit_in_a_picture_stands_below_with_the_first_column_again() -> None:
     headings = ("M", "10", "20", "30")
     table = Table(tuple(Column(one, right=True) for one in headings), (row("4", "1e-7", "2e-7", "3e-7"),), folds=True)
