@@ -41,8 +41,11 @@ RUN_BY = {
     "N: 4 ": "test_docs.py::test_the_specs_in_the_readme_match",
     "N: 3\nT: 7": "test_docs.py::test_the_specs_in_the_readme_match",
     "base: ": "test_docs.py::test_the_grid_in_the_readme_is_one",
-    "dask scheduler": "test_snippets.py::test_dask_has_these_commands",
-    "- run: pip install": "test_snippets.py::test_the_step_of_a_ci_server_is_a_command",
+    "dask scheduler --port": "test_snippets.py::test_dask_has_these_commands",
+    "dask scheduler --protocol tls": "test_snippets.py::test_dask_has_these_commands",
+    "pip install --no-deps": "test_packaging.py::test_all_but_tensorflow_and_keras_can_be_installed_by_the_line_in_the_readme",
+    "- uses: actions/checkout": "test_snippets.py::test_the_step_of_a_ci_server_is_a_command",
+    "from rnnverify.testing": "test_snippets.py::test_the_assertions_hold_in_a_test_suite",
     "import rnnverify\n\nspec": "test_snippets.py::test_the_library_runs_in_a_notebook",
     "spec/ ": "",  # a picture
 }
@@ -160,8 +163,11 @@ def test_vectors_are_held_against_a_port_in_c(tmp_path: Path) -> None:
     assert done.stdout.startswith("mismatch")
 
 
-def test_dask_has_these_commands() -> None:
-    *both, _ = block("dask scheduler").splitlines()
+@pytest.mark.parametrize("start", ["dask scheduler --port", "dask scheduler --protocol tls"])
+def test_dask_has_these_commands(start: str) -> None:
+    *both, own = block(start).splitlines()
+    ours = CliRunner().invoke(main, ["sweep", "--help"]).stdout
+    assert all(word in ours for word in shlex.split(own) if word.startswith("--"))
     for line in both:
         words = shlex.split(line, comments=True)
         options = [word for word in words if word.startswith("--")]
@@ -171,11 +177,31 @@ def test_dask_has_these_commands() -> None:
         assert all(option in told.stdout for option in options)
 
 
+def test_the_assertions_hold_in_a_test_suite(keras: Any) -> None:
+    given = keras.Input((4, 3))
+    model = keras.Model(given, keras.layers.SimpleRNN(5)(given))
+    kernel, recurrent, bias = model.get_weights()
+
+    def forward(x: Any, weights: Any) -> Any:
+        h = np.zeros((len(x), 5))
+        for t in range(x.shape[1]):
+            h = np.tanh(x[:, t] @ kernel + h @ recurrent + bias)
+        return h
+
+    x = np.random.default_rng(1).standard_normal((2, 4, 3)).astype(np.float32)
+    exec(block("from rnnverify.testing"), {"model": model, "x": x, "forward": forward})
+    with pytest.raises(AssertionError, match="mismatch"):
+        exec(
+            block("from rnnverify.testing"),
+            {"model": model, "x": x, "forward": lambda x, weights: 2 * forward(x, weights)},
+        )
+
+
 def test_the_step_of_a_ci_server_is_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs" / "a.yaml").write_text(block("N: 1 "))
-    _, step = yaml.safe_load(block("- run: pip install"))
+    *_, step = yaml.safe_load(block("- uses: actions/checkout"))
     program, *arguments = shlex.split(step["run"])
     assert program == "rnnverify"
     assert CliRunner().invoke(main, arguments).stdout == "1 spec: 1 match, 0 mismatch, 0 error\n"
