@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import pytest
 import yaml
 
 from rnnverify.errors import SpecError
+from rnnverify.grids import axes as axes_of_grids
 from rnnverify.grids.grid import Grid, load_grid
+from rnnverify.grids.numbering import Numbering
 from rnnverify.spec import load_spec
 from rnnverify.suite import find_specs
 
@@ -65,6 +69,56 @@ def test_a_sample_is_drawn_by_its_seed_and_keeps_the_order(tmp_path: Path) -> No
     assert len(loaded(tmp_path, axes, sample=1000)) == 100
 
 
+def test_a_sample_of_more_points_than_the_machine_counts_is_drawn_like_any_other(tmp_path: Path) -> None:
+    axes = {key: {"range": [1, 90001]} for key in ("seed", "weights.scale", "tolerance.atol", "tolerance.rtol")}
+    base = {"N": 1, "T": 2, "D": 3, "K": 2, "M": 4}
+    grid = loaded(tmp_path, axes, base, sample=50)
+    assert grid.product > sys.maxsize
+    assert list(grid.points()) == list(loaded(tmp_path, axes, base, sample=50).points())
+    assert len({tuple(point.values()) for point in grid.points()}) == len(grid) == 50
+    assert list(grid.numbers()) == sorted(grid.numbers())
+
+
+def test_the_ends_of_an_axis_are_tried_before_all_else_and_the_rest_while_there_is_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded(tmp_path, {"N": [1, 2, 3], "T": [1, 2, 3]})
+    with pytest.raises(SpecError, match=r"grid\.N: -4 does not go"):
+        loaded(tmp_path, {"N": [1, -4, 3], "T": [1, 2, 3]})
+    monkeypatch.setattr(axes_of_grids, "TRYING", 0.0)
+    loaded(tmp_path, {"N": [1, -4, 3], "T": [1, 2, 3]})
+    for wrong in ({"N": [1, 3, -4], "T": [1]}, {"N": [1], "T": [1, 3, -4]}):
+        with pytest.raises(SpecError, match="-4 does not go"):
+            loaded(tmp_path, wrong)
+
+
+def test_whole_numbers_do_not_depend_on_how_many_values_are_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = {"N": {"linspace": [1, 9, 5]}, "T": [1, 2.0, 5.2, 3]}
+    before = loaded(tmp_path, axes).axes
+    monkeypatch.setattr(axes_of_grids, "TRYING", 0.0)
+    assert loaded(tmp_path, axes).axes == before == {"N": (1, 3, 5, 7, 9), "T": (1, 2, 5, 3)}
+
+
+def test_every_point_is_found_again_by_its_number(tmp_path: Path) -> None:
+    axes = {"T": [7, 2], "weights.scale": [1, 1.5], "data": ["normal", {"normal": {"scale": 2}}]}
+    for sample in (8, 5):
+        grid = loaded(tmp_path, axes, {"D": 3, "K": 2, "M": 5, "N": 2}, sample=sample)
+        numbering = Numbering(grid)
+        assert [numbering.number_of(json.loads(json.dumps(point))) for point in grid.points()] == list(grid.numbers())
+        others = [
+            {},
+            {"T": 7},
+            {"T": 7, "weights.scale": 1, "data": "uniform"},
+            {"T": 7, "weights.scale": 1.0, "data": "normal"},
+        ]
+        others += [grid.point(number) for number in set(range(8)) - set(grid.numbers())]
+        for other in others:
+            with pytest.raises(LookupError):
+                numbering.number_of(other)
+
+
 def test_any_key_may_be_an_axis(tmp_path: Path) -> None:
     base = {"N": 2, "T": 3, "D": 4, "layers": [{"LSTM": {"units": 5}}, {"Dense": {"units": 2}}]}
     axes = {"layers.0.LSTM.units": [6, 7], "data": ["normal", {"normal": {"scale": 2}}], "dtype": ["float64"]}
@@ -115,6 +169,22 @@ def test_the_base_may_be_a_file_and_its_paths_start_there(tmp_path: Path) -> Non
         ("base: {D: 1, K: 1, M: 2, T: 3, N: 1}\ngrid:\n  layer: [LSTM, LSTN]", "did you mean 'LSTM'"),
         ("base: {D: 1, K: 1, M: 2}\ngrid:\n  N: [1]", ":3: grid.N: 1 does not go: "),
         ("[1, 2]", "expected a mapping with `base` and `grid`"),
+        ("base: {D: 1, K: 1, M: 2, T: 3}\ngrid:\n  N: [.inf]", ":3: grid.N: inf does not go: "),
+        ("base: {D: 1, K: 1, M: 2, T: 3}\ngrid:\n  N: [.nan, 2.0]", ":3: grid.N: nan does not go: "),
+        (
+            "base: {D: 1}\ngrid:\n  N: {range: [0, 1.0e+299, 1.0e-300]}",
+            ":3: grid.N.range: expected between 1 and 100000",
+        ),
+        ("base: {D: 1, K: 1, M: 2, T: 3}\ngrid:\n  N: {range: [-90000, 0]}", ":3: grid.N: -90000 does not go: "),
+        (
+            "base: {D: 1}\ngrid:\n" + "".join(f"  N.x{i}: [1]\n" for i in range(101)),
+            ":2: grid: expected at most 100 keys, got 101",
+        ),
+        (
+            "base: {D: 1, K: 1}\ngrid:\n"
+            + "".join(f"  {key}: {{range: [1, 90000]}}\n" for key in ("N", "T", "M", "seed")),
+            f":2: grid: expected at most 1000000 points, got {89999**4}; set `sample`",
+        ),
         (
             "base: {D: 1, K: 1, M: 2}\ngrid:\n  N: {range: [1, 5000]}\n  T: {range: [1, 5000]}",
             "1000000 points, got 24990001",
