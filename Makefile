@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint check bench ledger clean
+.PHONY: run test lint check bench fuzz ledger clean
 
 run: .venv/installed
 	$(BIN)/rnnverify run configs/simple_rnn.yaml
@@ -23,6 +23,11 @@ check: .venv/installed
 bench: .venv/tests-installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
+
+fuzz: .venv/tests-installed
+	$(BIN)/python -m benchmarks.fuzz specs 500
+	$(BIN)/python -m benchmarks.fuzz observations 500
+	$(BIN)/python -m benchmarks.fuzz models 500
 
 ledger: .venv/installed
 	$(BIN)/python -m rnnverify.spec.ledger

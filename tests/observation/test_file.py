@@ -174,6 +174,7 @@ def with_content(saved: dict[str, Any], change: Any) -> dict[str, Any]:
         (lambda c: c["asked"]["tolerance"].update(rtol=float("nan")), "asked.tolerance.rtol: Input should be"),
         (lambda c: c["nodes"][0].update(inputs=[["input", -1]]), "nodes.0.inputs.0.1: Input should be greater than"),
         (lambda c: c["nodes"][0].update(inputs=[["input"]]), "nodes.0.inputs.0.1: Field required"),
+        (lambda c: c.update(nodes=c["nodes"] * 501), "nodes: List should have at most 1000 items"),
         (lambda c: c["nodes"][0].update(config=[]), "nodes.0.config: Input should be an object"),
         (lambda c: c["inputs"].update(input=True), "inputs.input: Input should be a valid integer"),
         (lambda c: c["inputs"].update(input=999), "there is no array number 999"),
