@@ -6,7 +6,7 @@ BIN := .venv/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 MADE := .venv/python-$(VERSION)
 
-.PHONY: run test lint check bench ledger clean
+.PHONY: run test lint check bench fuzz ledger clean
 
 run: .venv/installed
 	$(BIN)/rnnverify run configs/simple_rnn.yaml
@@ -26,6 +26,11 @@ check: .venv/installed
 bench: .venv/tests-installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
+
+fuzz: .venv/tests-installed
+	$(BIN)/python -m benchmarks.fuzz specs 500
+	$(BIN)/python -m benchmarks.fuzz observations 500
+	$(BIN)/python -m benchmarks.fuzz models 500
 
 ledger: .venv/installed
 	$(BIN)/python -m rnnverify.spec.ledger

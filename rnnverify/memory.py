@@ -44,9 +44,12 @@ def check_unpacked(packed: int, unpacked: int, needed: int) -> None:
     if unpacked > SMALL and unpacked > MOST_TIMES * packed:
         raise NoRoomError(
             f"expected a file that unpacks to at most {MOST_TIMES} times its size, got {packed} bytes that claim to be"
-            f" {gib(unpacked)}"
+            f" {gib(unpacked)}; save it anew, without compression"
         )
-    check_fits(needed)
+    try:
+        check_fits(needed)
+    except NoRoomError as error:
+        raise NoRoomError(f"{error}; use a machine with more memory, or a smaller file") from None
 
 
 def gib(size: int) -> str:

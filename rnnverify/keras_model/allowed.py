@@ -51,6 +51,7 @@ class Allowed(Plain):
 
     known: Collection[str]
     shared: dict[Any, Any] = field(default_factory=dict)  # layers that stand in several places, by Keras's number
+    calls: int = 0
 
     def model(self, config: Any) -> dict[str, Any]:
         """The config of a whole model.
@@ -89,6 +90,9 @@ class Allowed(Plain):
         """A layer or an operation in a graph, with its calls."""
         if not isinstance(entry, dict) or not isinstance(entry.get("inbound_nodes"), list):
             self.damaged("its layers are not connected")
+        self.calls += len(entry["inbound_nodes"])
+        if self.calls > MOST_ENTRIES:
+            self.refuse(f"expected at most {MOST_ENTRIES} calls of layers")
         made = self.operation(entry) if ".ops" in str(entry.get("module")) else self.layer(entry, top=True)
         calls = [self.call(call) for call in entry["inbound_nodes"]]
         return {**made, "name": self.name(entry.get("name")), "inbound_nodes": calls}

@@ -126,8 +126,10 @@ def fitted(x: Array, given: Input, spec: Spec, data: Data | None) -> Array:
     check_shape(x.shape, (spec.N or len(x), *given.shape), origin, given.name)
     refuse_where(~np.isfinite(x), x, f"{origin}: expected finite numbers")
     if given.role == "ids" or given.whole:
-        kind = "token ids" if given.role == "ids" else f"numbers for the input {given.name}, which takes {given.whole},"
-        return check_whole(x, range_of(given.whole or "int32"), f"{origin}: expected whole {kind}")
+        low, high = range_of(given.whole or "int32")
+        takes = f"the input {given.name} takes {given.whole}: expected whole numbers from {low} to {high}"
+        expected = "expected whole token ids" if given.role == "ids" else takes
+        return check_whole(x, (low, high), f"{origin}: {expected}")
     refuse_where(np.abs(x) > LARGEST[POLICIES[spec.dtype]], x, f"{origin}: expected numbers that {spec.dtype} can hold")
     return rounded(x, POLICIES[spec.dtype]).astype(np.float64 if spec.dtype == "float64" else np.float32)
 

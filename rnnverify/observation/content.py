@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rnnverify.observation.arrays_file import DamagedError, one_line
 
 FORMAT = 3
+MOST_NODES = 1000  # calls of layers
 Index = Annotated[int, Field(ge=0)]
 Demand = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=4096)]
@@ -55,7 +56,7 @@ class Content(Part):
     format: int
     asked: Asked
     inputs: dict[Text, Index]
-    nodes: list[Node]
+    nodes: Annotated[list[Node], Field(max_length=MOST_NODES)]
     outputs: list[Reference]
     predictions: list[Index]
     emitted: list[tuple[Text, Index, Index]]

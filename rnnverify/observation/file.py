@@ -124,7 +124,7 @@ def reading(path: str) -> Iterator[None]:
     except OSError as error:
         raise RequestError(f"{path}: cannot be read: {error.strerror or error}") from None
     except NoRoomError as error:
-        raise RequestError(f"{path}: {error}; save an observation of a smaller run") from None
+        raise RequestError(f"{path}: {error}") from None
     except (DamagedError, ValueError, RecursionError) as error:
         known = what_it_is(path)
         if known is not None and not known.startswith("a saved observation"):

@@ -48,8 +48,10 @@ def check_architecture(origin: str, inputs: Mapping[str, Shape], calls: Sequence
             else:
                 layer = layer_of_file(call.class_name, call.config)
                 layers.append(Placed(call.name, layer, call.inputs))
-                outputs = layer.output_shapes(given) if given else []
-            if not outputs or max((size for shape in outputs for size in shape), default=0) > LARGEST_SIZE:
+                if not given:
+                    raise MisfitError("an input")
+                outputs = layer.output_shapes(given)
+            if max((size for shape in outputs for size in shape), default=0) > LARGEST_SIZE:
                 raise MisfitError(f"outputs of at most {LARGEST_SIZE} along each axis")
         except MisfitError as error:
             raise SpecError(f"{origin}: layer {call.name!r}: {error}") from None

@@ -76,9 +76,9 @@ def problems_of(node: Node, layer: Layer, known: dict[Ref, Shape], observed: Obs
         yield f"{node.name} reads nothing"
     if states and (not layer.takes_initial_state or states != wanted):
         yield f"{node.name}: expected initial states of shapes {wanted}, got {states}"
-    if len(node.weights) != len(weights):
-        yield f"{node.name}: expected the weights {', '.join(weights) or 'none'}"
-    for (name, array), shape in zip(node.weights.items(), weights.values(), strict=False):
+    for (name, array), shape in zip(
+        node.weights.items(), weights.values(), strict=True
+    ):  # as many, or there is no replay
         yield from misfit(f"the weight {name} of {node.name}", array, shape)
         yield from not_finite(f"the weight {name} of {node.name}", array)
     for index, shape in enumerate(outputs):

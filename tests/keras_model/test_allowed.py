@@ -163,6 +163,8 @@ def test_what_is_not_on_the_list_is_refused_by_name(config: Any, fragment: str) 
         (sequential(part("keras.layers", "InputLayer", name="i", batch_shape=[None, 2**40])), "expected the sizes of"),
         (sequential(dense(more=[0] * 2001)), "a list of at most 2000 values"),
         (sequential(*[dense()] * 201), "expected at most 200 layers, got 202"),
+        (functional({**dense(), "inbound_nodes": [[["x", 0, 0]]] * 1001, "name": "d"}), "at most 1000 calls of layers"),
+        (functional({**dense(), "inbound_nodes": 3}), "its layers are not connected"),
         (functional(dense()), "its layers are not connected"),
         (functional(called(dense()), called(dense())), "two of its layers have the same name"),
         (functional(called(dense()), output_layers=[["dense", 0]]), "its layers are not connected"),

@@ -7,17 +7,21 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from click.testing import CliRunner, Result
 
+import rnnverify
 from rnnverify import verify
 from rnnverify.api import observe
 from rnnverify.cli import main
 from rnnverify.errors import RequestError
 from rnnverify.observation import Asked, Tolerance
+from rnnverify.observation.arrays_file import ArraysFile
 from rnnverify.observation.file import load_observation, save_observation
 from rnnverify.spec import spec_from_mapping
 
@@ -141,3 +145,97 @@ def test_a_whole_file_whose_parts_do_not_fit_together_is_refused(spec: Path, tmp
     result = run(tmp_path / "o.npz")
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The arrays of a saved observation."""
+    path = str(tmp_path_factory.mktemp("saved") / "o.npz")
+    save_observation(observe(spec_from_mapping({"N": 2, "T": 3, "D": 2, "M": 2, "K": 2}, "x.yaml")), path)
+    with np.load(path) as file:
+        return dict(file)
+
+
+def with_content(saved: dict[str, Any], change: Any) -> dict[str, Any]:
+    content = json.loads(saved["content"].tobytes())
+    content = change(content) or content
+    return {**saved, "content": np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)}
+
+
+@pytest.mark.parametrize(
+    ("change", "fragment"),
+    [
+        (lambda c: c.update(more=1), "more: Extra inputs are not permitted"),
+        (lambda c: c.pop("nodes") and None, "nodes: Field required"),
+        (lambda c: c.update(tf32=1), "tf32: Input should be a valid boolean"),
+        (lambda c: c.update(tf32="yes"), "tf32: Input should be a valid boolean"),
+        (lambda c: c["asked"].update(seed="1"), "asked.seed: Input should be a valid integer"),
+        (lambda c: c["asked"].update(spec=["x"]), "asked.spec: Input should be a valid string"),
+        (lambda c: c["asked"].update(spec="x" * 5000), "asked.spec: String should have at most 4096 characters"),
+        (lambda c: c["asked"]["tolerance"].update(atol=-1.0), "asked.tolerance.atol: Input should be greater than"),
+        (lambda c: c["asked"]["tolerance"].update(rtol=float("nan")), "asked.tolerance.rtol: Input should be"),
+        (lambda c: c["nodes"][0].update(inputs=[["input", -1]]), "nodes.0.inputs.0.1: Input should be greater than"),
+        (lambda c: c["nodes"][0].update(inputs=[["input"]]), "nodes.0.inputs.0.1: Field required"),
+        (lambda c: c.update(nodes=c["nodes"] * 501), "nodes: List should have at most 1000 items"),
+        (lambda c: c["nodes"][0].update(config=[]), "nodes.0.config: Input should be an object"),
+        (lambda c: c["inputs"].update(input=True), "inputs.input: Input should be a valid integer"),
+        (lambda c: c["inputs"].update(input=999), "there is no array number 999"),
+        (lambda c: c.update(dtypes=["float32"] * 999), "it lacks the array array_"),
+        (lambda c: c["seconds"].update(predict=float("inf")), "seconds.predict: Input should be a finite number"),
+        (lambda c: [[[[c]]]], "expected an observation of format 3, got None"),
+        (lambda c: c.update(format=10**30), "expected an observation of format 3, got 1000"),
+    ],
+)
+def test_a_content_of_other_types_is_refused_by_its_place(
+    saved: dict[str, Any], tmp_path: Path, change: Any, fragment: str
+) -> None:
+    np.savez(tmp_path / "o.npz", **with_content(saved, change))
+    with pytest.raises(RequestError) as caught:
+        rnnverify.load_observation(str(tmp_path / "o.npz"))
+    assert fragment in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "fragment"),
+    [
+        ("content", np.zeros(3), "expected a content of at most"),
+        ("content", np.frombuffer(b"[" * 100_000, np.uint8), "not a saved observation"),
+        ("content", np.frombuffer(b"{", np.uint8), "not a saved observation"),
+        ("content", np.frombuffer(b"\xff\xff", np.uint8), "not a saved observation"),
+        ("array_0", np.ones((0, 3, 2)), "expected numbers in array_0, got an array of float64 and shape (0, 3, 2)"),
+        ("array_0", np.full((2, 3, 2), "a"), "expected numbers in array_0, got an array of <U1"),
+        ("array_0", np.full((2, 3, 2), 1j), "expected numbers in array_0, got an array of complex128"),
+        ("array_0", np.ones((2, 3, 9)), "expected the weight kernel of simple_rnn in shape (9, 2), got (2, 2)"),
+    ],
+)
+def test_arrays_that_are_not_what_they_should_be_are_refused(
+    saved: dict[str, Any], tmp_path: Path, name: str, array: Any, fragment: str
+) -> None:
+    np.savez(tmp_path / "o.npz", **{**saved, name: array})
+    with pytest.raises(RequestError) as caught:
+        rnnverify.load_observation(str(tmp_path / "o.npz"))
+    assert fragment in str(caught.value)
+
+
+def test_an_observation_that_unpacks_to_many_times_its_size_is_refused_unread(
+    saved: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "o.npz"
+    np.savez_compressed(path, **{**saved, "array_0": np.zeros(70 << 20, dtype=np.uint8)})
+    assert path.stat().st_size < 1 << 20
+    read = ArraysFile.read
+    monkeypatch.setattr(ArraysFile, "read", lambda file, name: read(file, {"content": name}[name]))  # that one alone
+    with pytest.raises(RequestError, match="expected a file that unpacks to at most 20 times its size"):
+        rnnverify.load_observation(str(path))
+
+
+def test_an_observation_that_takes_more_memory_than_is_free_is_refused(
+    saved: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez(tmp_path / "o.npz", **{**saved, "array_0": np.zeros(40 << 20, dtype=np.uint8)})
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**28))
+    with pytest.raises(
+        RequestError, match=r"expected sizes that fit into memory \(0.2 GiB are free\), got about 0.3 GiB"
+    ):
+        rnnverify.load_observation(str(tmp_path / "o.npz"))

@@ -33,3 +33,8 @@ def test_a_weight_so_small_that_it_may_be_read_as_zero_counts_as_wholly_wrong() 
 def test_a_length_is_precise_where_squares_underflow() -> None:
     for size in (1e-140, 1e-160, 1e-300):
         np.testing.assert_allclose(norm(np.full((1, 4), size), -1), [2 * size], rtol=1e-12)
+
+
+def test_the_norm_of_whole_numbers_does_not_overflow() -> None:
+    x = np.array([[2**20, 2**20], [0, 0], [3, 4]], dtype=np.int32)
+    np.testing.assert_allclose(norm(x, -1), [2**20 * np.sqrt(2), 0, 5], rtol=1e-12, atol=1e-300)

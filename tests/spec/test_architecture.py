@@ -34,7 +34,7 @@ def test_a_graph_that_fits_is_passed() -> None:
     ("calls", "fragment"),
     [
         ([call("LSTM", "y", units=2)], "m.keras: layer 'a' reads 'y', which gives no such output"),
-        ([call("LSTM", units=2)], "m.keras: layer 'a': expected outputs of at most"),
+        ([call("LSTM", units=2)], "m.keras: layer 'a': expected an input"),
         ([call("LSTM", "x", units=2), call("GRU", "a", name="b", units=2)], "m.keras: layer 'b': expected a sequence"),
         ([call("LSTM", "x", "x", units=2)], "m.keras: layer 'a': expected one input for LSTM, got 2"),
         ([call("Concatenate", "x", axis=7)], "m.keras: layer 'a': expected "),
