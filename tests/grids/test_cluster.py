@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import logging
 import os
 import random
 import shutil
@@ -32,7 +31,7 @@ from rnnverify.grids.sweep import Where, sweep
 from rnnverify.grids.tasks import in_windows, run
 from rnnverify.grids.workers import OverdueError, WorkerDiedError
 from rnnverify.results import SweepResult
-from tests.grids.conftest import DaskCluster, dask_cluster
+from tests.grids.conftest import ROOT, DaskCluster, dask_cluster
 from tests.grids.numbers import numbers
 from tests.grids.stand_ins import broken, deadly, endless, matching, nothing, refusing, slow, where
 
@@ -198,20 +197,33 @@ def test_a_cluster_that_comes_back_is_found_again(monkeypatch: pytest.MonkeyPatc
     assert any(f"connecting to {host}:{port} again" in one for one in said)
 
 
-def test_dask_says_nothing_of_its_own(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-    impatience: Callable[[], None],
-) -> None:
-    monkeypatch.setattr(points, "verify_points", slow)
+CLIENT = """
+import sys
+from rnnverify.grids import cluster, points
+from tests.grids import stand_ins
+points.ready, points.verify_points = stand_ins.nothing, stand_ins.slow
+from rnnverify.cli import main
+main(["sweep", "grid.yaml", "--output", "out", "--scheduler", sys.argv[1]])
+"""
+
+
+def test_a_client_that_loses_its_scheduler_says_so_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "grid.yaml").write_text("base: {D: 3, K: 2, M: 5}\ngrid: {N: {range: [1, 31]}, T: {range: [1, 41]}}")
     with dask_cluster(tmp_path, 1) as dask:
-        after(lambda: len(kept(tmp_path / "out")) >= 50, lambda: (dask.scheduler.kill(), impatience()))
-        levels = {name: logging.getLogger(name).level for name in ("distributed", "distributed.client")}
-        with pytest.raises(RequestError):
-            swept(MANY, tmp_path / "out", dask.address)
-    assert capfd.readouterr() == ("", "")
-    assert {name: logging.getLogger(name).level for name in levels} == levels
+        client = subprocess.Popen(
+            [sys.executable, "-c", CLIENT, dask.address],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        after(lambda: len(kept(tmp_path / "out")) >= 50, dask.scheduler.kill)
+        written = client.communicate(timeout=300)
+    assert client.returncode == 2
+    assert written[0] == ""
+    (line,) = written[1].splitlines()  # and nothing of Dask's, which knows of much more
+    assert "of 1200 results are kept in out: to go on, start the cluster" in line
 
 
 def test_a_scheduler_that_does_not_answer_is_told(impatience: Callable[[], None]) -> None:
@@ -326,5 +338,6 @@ def test_processes_apart_end_in_the_middle_of_a_point_with_the_worker_of_the_clu
     worker = psutil.Process(int(process.stdout.readline()))
     time.sleep(random.Random(1).uniform(0.1, 0.5))
     process.kill()
-    process.communicate()
+    process.wait()
+    process.stdout.close()
     worker.wait(timeout=30)  # the point takes a minute

@@ -187,7 +187,8 @@ def test_workers_end_in_the_middle_of_a_point_when_the_client_is_killed() -> Non
     assert process.stdout is not None
     worker = psutil.Process(int(process.stdout.readline()))
     process.kill()
-    process.communicate()
+    process.wait()
+    process.stdout.close()
     worker.wait(timeout=30)  # the point takes a minute
 
 
