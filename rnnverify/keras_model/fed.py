@@ -38,6 +38,7 @@ def check_whole(x: Array, bounds: tuple[int, int], expected: str) -> Array:
         DataError: one of them is not whole, or out of bounds.
     """
     low, high = bounds
+    x = x.astype(np.float64) if x.dtype.kind == "f" else x  # half precision does not even hold the bounds
     wrong = ~((x == np.floor(x)) & (x >= low) & (x <= high))  # never np.abs: that of the smallest number is itself
     if np.any(wrong):
         raise DataError(f"{expected}, got {x[wrong][0]}")

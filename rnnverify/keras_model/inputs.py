@@ -130,8 +130,12 @@ def fitted(x: Array, given: Input, spec: Spec, data: Data | None) -> Array:
         takes = f"the input {given.name} takes {given.whole}: expected whole numbers from {low} to {high}"
         expected = "expected whole token ids" if given.role == "ids" else takes
         return check_whole(x, (low, high), f"{origin}: {expected}")
-    refuse_where(np.abs(x) > LARGEST[POLICIES[spec.dtype]], x, f"{origin}: expected numbers that {spec.dtype} can hold")
-    return rounded(x, POLICIES[spec.dtype]).astype(np.float64 if spec.dtype == "float64" else np.float32)
+    with np.errstate(over="ignore"):  # of long doubles
+        wide = x.astype(np.float64)
+    refuse_where(
+        np.abs(wide) > LARGEST[POLICIES[spec.dtype]], x, f"{origin}: expected numbers that {spec.dtype} can hold"
+    )
+    return rounded(wide, POLICIES[spec.dtype]).astype(np.float64 if spec.dtype == "float64" else np.float32)
 
 
 def check_shape(got: Shape, wanted: Shape, origin: str, name: str) -> None:

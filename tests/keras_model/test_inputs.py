@@ -130,3 +130,12 @@ def test_ids_that_the_embedding_lacks_are_refused(tmp_path: Path, value: float, 
     np.save(tmp_path / "x.npy", np.full((3, 7), value))
     with pytest.raises(DataError, match=message):
         drawn(EMBEDDING, data={"file": str(tmp_path / "x.npy")})
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "g", "i1", "u8", "?", ">f4"])
+def test_arrays_of_every_dtype_are_read_without_a_warning(tmp_path: Path, dtype: str) -> None:
+    np.save(tmp_path / "x.npy", np.ones((3, 7, 2), dtype=dtype))
+    np.save(tmp_path / "ids.npy", np.ones((3, 7), dtype=dtype))
+    assert np.all(drawn(data={"file": str(tmp_path / "x.npy")}) == 1)
+    assert np.all(drawn(data={"file": str(tmp_path / "x.npy")}, dtype="float64") == 1)
+    assert np.all(drawn(EMBEDDING, data={"file": str(tmp_path / "ids.npy")}) == 1)
