@@ -41,7 +41,14 @@ def together(walks: Mapping[Key, Walk], kind: Kind = np.float32, every_step: boo
     for keys in groups.values():
         keys.sort(key=lambda key: [id(function) for function in functions_of(walks[key])])  # the same side by side
         for some in parts_of([walks[key] for key in keys], keys):
-            done.update(zip(some, side_by_side([walks[key] for key in some], kind, every_step), strict=True))
+            try:
+                made = side_by_side([walks[key] for key in some], kind, every_step)
+            except (
+                ValueError,
+                IndexError,
+            ):  # shapes that do not go together: what that means for each, it tells by itself
+                continue
+            done.update(zip(some, made, strict=True))
     return done
 
 

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnverify.errors import DataError
-from rnnverify.observation.arrays_file import ArraysFile, DamagedError, Header, open_arrays
+from rnnverify.observation.arrays_file import ArraysFile, DamagedError, Header, one_line, open_arrays
 from rnnverify.spec.data import File
 from rnnverify.spec.model import Input
+from rnnverify.spec.parsing import printable
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -50,7 +51,7 @@ def name_in(file: ArraysFile, data: File, name: str, inputs: int) -> str:
     """Which of the arrays in a .npz it is."""
     key = data.key or (file.names[0] if inputs == 1 and len(file.names) == 1 else name)
     if key not in file.names:
-        names = ", ".join(file.names)[:200] or "none"
+        names = printable(", ".join(file.names))[:200] or "none"
         raise DataError(f"{data.path}: expected an array named {key!r}, got {names}")
     return key
 
@@ -107,4 +108,4 @@ def reading(path: str, wanted: str) -> Iterator[None]:
     except MemoryError:
         raise DataError(f"{path}: expected {wanted}, got one that does not fit into memory") from None
     except (DamagedError, ValueError) as error:  # of NumPy's reader of texts, too
-        raise DataError(f"{path}: not {wanted}: {' '.join(str(error).split())[:120]}") from None
+        raise DataError(f"{path}: not {wanted}: {one_line(error)}") from None

@@ -83,7 +83,8 @@ def reading(path: str) -> Iterator[IO[bytes]]:
     except NoRoomError as error:
         raise RequestError(f"{path}: {error}") from None
     except (DamagedError, *DAMAGE) as error:
-        raise RequestError(f"{path}: not a saved Keras model: {one_line(error)}; give a .keras or .h5 file") from None
+        reason = str(error) if isinstance(error, DamagedError) else one_line(error)
+        raise RequestError(f"{path}: not a saved Keras model: {reason}; give a .keras or .h5 file") from None
 
 
 def copy_of_archive(file: IO[bytes], folder: Path, check: Check) -> Path:

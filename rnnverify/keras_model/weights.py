@@ -13,6 +13,7 @@ from rnnverify.keras_model.data_files import reading
 from rnnverify.observation.arrays_file import open_arrays
 from rnnverify.spec.arguments import LayerArguments
 from rnnverify.spec.model import Spec, Weights
+from rnnverify.spec.parsing import printable
 
 Array = npt.NDArray[Any]
 
@@ -84,8 +85,8 @@ def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
         if got != wanted:
             wrong = sorted(set(got.items()) ^ set(wanted.items()))[0][0]
             raise DataError(
-                f"{path}: expected arrays named {shortened(wanted)}; {wrong}: expected shape {wanted.get(wrong, 'none')},"
-                f" got {got.get(wrong, 'none')}"
+                f"{path}: expected arrays named {shortened(wanted)}; {printable(wrong)}: expected shape"
+                f" {wanted.get(wrong, 'none')}, got {got.get(wrong, 'none')}"
             )
         for name, header in headers.items():
             if header.dtype.kind not in "fiub":
@@ -94,5 +95,5 @@ def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def shortened(names: Iterable[str]) -> str:
-    text = ", ".join(names)
+    text = printable(", ".join(names))
     return text if len(text) <= 300 else text[:297] + "..."

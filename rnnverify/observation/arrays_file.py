@@ -179,7 +179,8 @@ def checked(header: Header) -> Header:
 
 
 def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    text = " ".join(str(error).split())[:120] or type(error).__name__
+    return text if text.isprintable() else repr(text)
 
 
 def write_arrays(to: str | IO[bytes], arrays: Mapping[str, Any]) -> None:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from rnnverify.observation.arrays_file import DamagedError, one_line
+from rnnverify.observation.arrays_file import DamagedError
 
 FORMAT = 3
 MOST_NODES = 1000  # calls of layers
 Index = Annotated[int, Field(ge=0)]
 Demand = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Text = Annotated[str, Field(max_length=4096)]
+
+
+def one_line(text: str) -> str:
+    """A text that is printed as it is, on a line."""
+    if not text.isprintable():
+        raise ValueError("expected text without control characters")
+    return text
+
+
+Text = Annotated[str, Field(max_length=4096), AfterValidator(one_line)]
 Reference = tuple[Text, Index]  # a node, or an input, and which of its outputs
 
 
@@ -78,4 +87,6 @@ def read_content(text: bytes) -> Content:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))[:80]
-        raise DamagedError(f"{place}: {first['msg']}" if place else one_line(error)) from None
+        raise DamagedError(
+            f"{place if place.isprintable() else repr(place)}: {first['msg']}".removeprefix(": ")
+        ) from None

@@ -45,7 +45,11 @@ def save_observation(observed: Observation, path: str) -> None:
 
     content = {
         "format": FORMAT,
-        "asked": {**vars(observed.asked), "tolerance": vars(observed.asked.tolerance)},
+        "asked": {
+            **vars(observed.asked),
+            "spec": observed.asked.spec if observed.asked.spec.isprintable() else repr(observed.asked.spec),
+            "tolerance": vars(observed.asked.tolerance),
+        },
         "inputs": {name: keep(x) for name, x in observed.inputs.items()},
         "nodes": [
             {**vars(node), "weights": {name: keep(weight) for name, weight in node.weights.items()}}

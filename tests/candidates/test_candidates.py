@@ -256,3 +256,14 @@ def test_a_name_that_is_too_long_for_a_file_is_no_error(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "in" / "manifest.json").read_text())
     (entry,) = [one for one in manifest["arrays"] if one["name"].startswith("ggg")]
     assert (tmp_path / "in" / entry["file"]).stat().st_size == 4 * X.size
+
+
+def test_outputs_that_unpack_to_many_times_their_size_are_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "outputs.npz"
+    np.savez_compressed(path, dense=np.zeros(70 << 20, dtype=np.uint8))
+    with pytest.raises(
+        RequestError, match=r"cannot be read as .npy or .npz: expected a file that unpacks to at most 20"
+    ):
+        candidate_of(str(path), Options())
+    with pytest.raises(CandidateError, match="what it wrote as outputs cannot be read: expected a file that unpacks"):
+        read_answer(str(path), "npz", TASK.tensors)

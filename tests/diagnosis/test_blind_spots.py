@@ -123,3 +123,12 @@ def test_it_shows_itself() -> None:
 def test_a_result_has_them_under_the_reports_name() -> None:
     result = rnnverify.verify(spec_from_mapping({**SIZES, "T": 1}))
     assert result.blind_spots is None or "recurrent-term-missing" in result.blind_spots
+
+
+def test_a_mistake_whose_shapes_do_not_go_together_is_left_out_of_the_walks_of_many() -> None:
+    """Another T than features, given states of as many units: read with its axes exchanged, the input fits, the states do not."""
+    layers: Any = [{"GRU": {"units": 4, "return_sequences": True}}, {"GRU": {"units": 10}}]
+    for timesteps in (4, 10):
+        spec = {"N": 3, "T": timesteps, "D": 10, "layers": layers, "initial_state": "random"}
+        found = rnnverify.blind_spots(spec_from_mapping(spec))
+        assert found.known > 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,17 @@ def test_arrays_of_every_dtype_are_read_without_a_warning(tmp_path: Path, dtype:
     assert np.all(drawn(data={"file": str(tmp_path / "x.npy")}) == 1)
     assert np.all(drawn(data={"file": str(tmp_path / "x.npy")}, dtype="float64") == 1)
     assert np.all(drawn(EMBEDDING, data={"file": str(tmp_path / "ids.npy")}) == 1)
+
+
+@pytest.mark.parametrize("kind", ["one_hot", "chars"])
+def test_one_hot_takes_no_more_memory_than_the_data(kind: str) -> None:
+    """A matrix of D by D would be 3.2 GB."""
+    alphabet = "".join(chr(0x4E00 + index) for index in range(20_000))
+    data: Any = "one_hot" if kind == "one_hot" else {"chars": {"alphabet": alphabet, "texts": [alphabet[-2:]]}}
+    spec = spec_from_mapping({"N": 1, "T": 2, "D": 20_000, "data": data, "layers": RNN})
+    tracemalloc.start()
+    x = draw_inputs(spec, spec.inputs, {})["input"]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.array_equal(x.sum(axis=-1), [[1, 1]])
+    assert most < 100 * x.size

@@ -79,6 +79,13 @@ def test_a_file_is_verified_without_tensorflow(spec: Path, tmp_path: Path) -> No
     assert (result.returncode, result.stdout, result.stderr) == (0, f"match  {spec}\n", "")
 
 
+@pytest.mark.parametrize("name", ["a\nb.yaml", "caf\udce9.yaml"])
+def test_a_spec_of_an_odd_name_can_be_saved_and_read(tmp_path: Path, name: str) -> None:
+    observed = observe(spec_from_mapping({"N": 2, "T": 3, "D": 2, "M": 2, "K": 2}, name))
+    save_observation(observed, str(tmp_path / "o.npz"))
+    assert rnnverify.load_observation(str(tmp_path / "o.npz")).asked.spec == repr(name)
+
+
 @pytest.mark.parametrize("size", [0, 10, 1000, -100])
 def test_a_file_cut_short_is_refused(spec: Path, tmp_path: Path, size: int) -> None:
     whole = tmp_path / "o.npz"
@@ -171,6 +178,9 @@ def with_content(saved: dict[str, Any], change: Any) -> dict[str, Any]:
         (lambda c: c.update(tf32="yes"), "tf32: Input should be a valid boolean"),
         (lambda c: c["asked"].update(seed="1"), "asked.seed: Input should be a valid integer"),
         (lambda c: c["asked"].update(spec=["x"]), "asked.spec: Input should be a valid string"),
+        (lambda c: c["asked"].update(spec="a\n::error::b"), "asked.spec: Value error, expected text without control"),
+        (lambda c: c["nodes"][0].update(name="\x1b[31m"), "nodes.0.name: Value error, expected text without control"),
+        (lambda c: c["seconds"].update({"a\nb": 1.0}), "Value error, expected text without control characters"),
         (lambda c: c["asked"].update(spec="x" * 5000), "asked.spec: String should have at most 4096 characters"),
         (lambda c: c["asked"]["tolerance"].update(atol=-1.0), "asked.tolerance.atol: Input should be greater than"),
         (lambda c: c["asked"]["tolerance"].update(rtol=float("nan")), "asked.tolerance.rtol: Input should be"),
