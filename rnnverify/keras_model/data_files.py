@@ -17,7 +17,7 @@ from rnnverify.errors import DataError
 from rnnverify.observation.arrays_file import ArraysFile, DamagedError, Header, one_line, open_arrays
 from rnnverify.spec.data import File
 from rnnverify.spec.model import Input
-from rnnverify.spec.parsing import printable
+from rnnverify.text import cleaned
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -51,7 +51,7 @@ def name_in(file: ArraysFile, data: File, name: str, inputs: int) -> str:
     """Which of the arrays in a .npz it is."""
     key = data.key or (file.names[0] if inputs == 1 and len(file.names) == 1 else name)
     if key not in file.names:
-        names = printable(", ".join(file.names))[:200] or "none"
+        names = cleaned(", ".join(file.names))[:200] or "none"
         raise DataError(f"{data.path}: expected an array named {key!r}, got {names}")
     return key
 

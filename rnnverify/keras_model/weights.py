@@ -13,7 +13,7 @@ from rnnverify.keras_model.data_files import reading
 from rnnverify.observation.arrays_file import open_arrays
 from rnnverify.spec.arguments import LayerArguments
 from rnnverify.spec.model import Spec, Weights
-from rnnverify.spec.parsing import printable
+from rnnverify.text import cleaned
 
 Array = npt.NDArray[Any]
 
@@ -85,7 +85,7 @@ def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
         if got != wanted:
             wrong = sorted(set(got.items()) ^ set(wanted.items()))[0][0]
             raise DataError(
-                f"{path}: expected arrays named {shortened(wanted)}; {printable(wrong)}: expected shape"
+                f"{path}: expected arrays named {shortened(wanted)}; {cleaned(wrong)}: expected shape"
                 f" {wanted.get(wrong, 'none')}, got {got.get(wrong, 'none')}"
             )
         for name, header in headers.items():
@@ -95,5 +95,5 @@ def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def shortened(names: Iterable[str]) -> str:
-    text = printable(", ".join(names))
+    text = cleaned(", ".join(names))
     return text if len(text) <= 300 else text[:297] + "..."
