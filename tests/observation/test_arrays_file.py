@@ -64,9 +64,9 @@ def test_a_file_cut_short_is_damaged(tmp_path: Path, cut: int) -> None:
 
 def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.npz")
-    with pytest.raises(DamagedError, match="no regular file"):
+    with pytest.raises(OSError, match="expected a plain file, got a pipe"):
         read_all(str(tmp_path / "x.npz"))
-    with pytest.raises(RequestError, match="not a saved observation"):
+    with pytest.raises(RequestError, match="cannot be read: expected a plain file, got a pipe"):
         load_observation(str(tmp_path / "x.npz"))
 
 
