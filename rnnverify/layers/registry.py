@@ -15,7 +15,7 @@ from rnnverify.layers.dropout import Dropout
 from rnnverify.layers.embedding import Embedding
 from rnnverify.layers.flatten import Flatten
 from rnnverify.layers.gru import GRU
-from rnnverify.layers.layer import Config, Layer
+from rnnverify.layers.layer import COMMON, Config, Layer
 from rnnverify.layers.lstm import LSTM
 from rnnverify.layers.masking import Masking
 from rnnverify.layers.repeat_vector import RepeatVector
@@ -39,6 +39,10 @@ LAYERS: dict[str, type[Layer]] = {
 }
 
 
+# Options that Keras 2 wrote. Keras 3 passes over some of them, and refuses a file for others.
+OF_KERAS_2 = frozenset({"batch_input_shape", "implementation", "input_length", "time_major"})
+
+
 def layer_of(class_name: str, config: Config) -> Layer:
     """The layer of this Keras class with this config, and those inside it.
 
@@ -56,7 +60,7 @@ def layer_of(class_name: str, config: Config) -> Layer:
 def layer_of_file(class_name: str, config: Config) -> Layer:
     """The same from a config that another version of Keras may have written, of which Keras itself says what it makes of it.
 
-    Options that are not the replay's are passed over, and those that are missing have their defaults.
+    What is missing has its default.
 
     Raises:
         UnsupportedError: as `layer_of`, but for that.
@@ -66,6 +70,11 @@ def layer_of_file(class_name: str, config: Config) -> Layer:
     layer = LAYERS[class_name]
     if any(config.get(name, only) != only for name, only in layer.fixed.items()):
         return layer.from_config(config)
+    known = {*layer.arguments(), *layer.inert_arguments(), *layer.fixed, *COMMON, *OF_KERAS_2}
+    if strange := [key for key in config if key not in known]:
+        raise UnsupportedError(
+            f"{class_name} {config.get('name', '')!r}: the option {strange[0]!r} is unknown to the replay"
+        )
     lacking = [one.name for one in fields(layer) if one.default is MISSING and one.name not in config]
     if lacking:
         raise UnsupportedError(f"{class_name} {config.get('name', '')!r}: its config lacks {', '.join(lacking)}")
