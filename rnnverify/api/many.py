@@ -14,7 +14,7 @@ from rnnverify.api.verifying import verified
 from rnnverify.errors import RequestError
 from rnnverify.grids.cluster import Address
 from rnnverify.grids.grid import load_grid
-from rnnverify.grids.sweep import Progress, Say, Where
+from rnnverify.grids.sweep import Progress, Watcher, Where
 from rnnverify.grids.sweep import sweep as sweep_grid
 from rnnverify.results import CheckResult, Outcome, SweepResult, Verification
 from rnnverify.spec import Spec
@@ -95,7 +95,8 @@ def sweep(
     timeout: float = LIMIT,
     allow_code: bool = False,
     progress: Progress = unseen,
-    say: Say = unnoticed,
+    say: Callable[[str], None] = unnoticed,
+    pulse: Callable[[], None] = lambda: None,
 ) -> SweepResult:
     """Verify every point of a grid, in parallel. Run again on the same folder, it goes on where it stopped.
 
@@ -113,6 +114,7 @@ def sweep(
         progress: a context manager, called with the number of points and the number of those that are done already; what it
             gives is called with the number of new ones, as they are done.
         say: is called with what is being done until the first result is there.
+        pulse: is called again and again while points are run; what it raises ends the sweep, and every result so far is kept.
 
     Returns:
         `records`, what the JSON report says of each point, in the order of the points; `summary`; `passed`.
@@ -133,4 +135,4 @@ def sweep(
     loaded = load_grid(os.fspath(grid), overrides)
     loaded.check_consent(allow_code)
     folder = os.fspath(output or f"{PurePath(grid).stem}-sweep")
-    return sweep_grid(loaded, folder, Where(workers, address, timeout), progress, say)
+    return sweep_grid(loaded, folder, Where(workers, address, timeout), Watcher(progress, say, pulse))

@@ -53,7 +53,8 @@ def listening(last_words: Callable[[], object]) -> Iterator[Heard]:
     try:
         yield lambda: len(heard) > 1
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.getsignal(signal.SIGINT) is interrupt:  # or else it is ignored from now on, see `deferred`
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt then
         signal.set_wakeup_fd(before)
         os.close(writing)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
@@ -85,23 +83,3 @@ def watched(quiet: bool) -> Iterator[Watch]:
     one_line = Column(no_wrap=True, overflow="ellipsis")
     with Progress(BarColumn(20), Points(one_line), Doing(one_line), console=error, transient=True) as bar:
         yield Bar(bar)
-
-
-@contextmanager
-def interrupted_once() -> Iterator[None]:
-    """Let the first Ctrl-C through, and no other: what it begins to end is not to be interrupted in turn."""
-
-    def interrupt(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) is interrupt:  # or else the process is about to end
-            signal.signal(signal.SIGINT, before)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from rnnverify.cli.deferral import deferred
 from rnnverify.cli.options import Options, allow_code, show, spec_options
 from rnnverify.cli.output import refuse_unwritable
-from rnnverify.cli.progress import interrupted_once, watched
+from rnnverify.cli.progress import watched
 
 
 @click.command()
@@ -69,7 +70,7 @@ def sweep(
     refuse_unwritable(export, "--export")
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers is for this machine and --scheduler for a cluster; give one of them")
-    with interrupted_once(), watched(options.quiet) as watch:
+    with deferred() as pulse, watched(options.quiet) as watch:
         result = api.sweep(
             grid,
             output,
@@ -83,6 +84,7 @@ def sweep(
             allow_code=allow_code,
             progress=watch.points,
             say=watch.say,
+            pulse=pulse,
         )
     if lost := sum("lost" in record for record in result.records):
         click.echo(

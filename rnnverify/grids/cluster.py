@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from rnnverify.grids.workers import ClusterLostError, WorkerDiedError
 from rnnverify.keras_model.refusals import first_line
 
 PATIENCE = 10.0  # seconds that a scheduler may take to answer, and then to find a worker
+PULSE = 0.2
 CLOSING = 2.0  # seconds that it may take to say goodbye
 
 
@@ -59,8 +60,9 @@ class Address:
 class Cluster:
     """A cluster that one is connected to."""
 
-    def __init__(self, client: Any, limit: float) -> None:
+    def __init__(self, client: Any, limit: float, pulse: Callable[[], None]) -> None:
         self.client = client
+        self.pulse = pulse
         self.executor = client.get_executor(pure=False)
         self.limit = limit
         self.alone: float | None = None  # since when it has had no workers
@@ -87,8 +89,8 @@ class Cluster:
             return future.result()
         except KilledWorker as error:
             raise WorkerDiedError(str(error).split(". ")[0]) from None
-        except (CancelledError, OSError) as error:
-            raise ClusterLostError(f"the connection to the scheduler is lost ({type(error).__name__})") from None
+        except (CancelledError, OSError):
+            raise ClusterLostError("the connection to the scheduler is lost") from None
 
     def check(self) -> None:
         """Find out whether the scheduler is still there, and has workers.
@@ -99,7 +101,7 @@ class Cluster:
         if self.client.status != "running":
             raise ClusterLostError("the scheduler is gone")
         try:
-            workers = within(PATIENCE, self.client.nthreads)
+            workers = within(PATIENCE, self.client.nthreads, self.pulse)
         except Exception as error:
             raise ClusterLostError(f"the scheduler does not answer ({type(error).__name__})") from None
         if workers:
@@ -111,7 +113,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster(address: Address, limit: float) -> Iterator[tuple[Cluster, int]]:
+def cluster(address: Address, limit: float, pulse: Callable[[], None] = lambda: None) -> Iterator[tuple[Cluster, int]]:
     """A Dask cluster, and how many threads its workers have.
 
     Raises:
@@ -124,7 +126,7 @@ def cluster(address: Address, limit: float) -> Iterator[tuple[Cluster, int]]:
     security = address.security()
     with silent():
         try:
-            client = within(PATIENCE + 1, partial(Client, address.url, timeout=PATIENCE, security=security))
+            client = within(PATIENCE + 1, partial(Client, address.url, timeout=PATIENCE, security=security), pulse)
         except Exception as error:  # Dask raises what its parts happen to
             raise NoClusterError(
                 f"--scheduler {address.url}: no Dask scheduler answers there ({first_line(error)}); start one"
@@ -132,23 +134,23 @@ def cluster(address: Address, limit: float) -> Iterator[tuple[Cluster, int]]:
             ) from None
         try:
             try:
-                within(PATIENCE + 1, partial(client.wait_for_workers, 1, timeout=PATIENCE))
-                count = sum(within(PATIENCE, client.nthreads).values())
+                within(PATIENCE + 1, partial(client.wait_for_workers, 1, timeout=PATIENCE), pulse)
+                count = sum(within(PATIENCE, client.nthreads, pulse).values())
             except Exception:
                 raise NoClusterError(
                     f"--scheduler {address.url}: it has no workers; start one with: dask worker {address.url}"
                 ) from None
-            yield Cluster(client, limit), count
+            yield Cluster(client, limit, pulse), count
         finally:
             with suppress(Exception):  # that cannot be reached any more, or knows nothing of us
                 within(CLOSING, client.close)
 
 
-def within(seconds: float, function: Callable[[], Any]) -> Any:
+def within(seconds: float, function: Callable[[], Any], pulse: Callable[[], None] = lambda: None) -> Any:
     """What a function returns. Dask's own time limits do not hold where a scheduler has stopped and its port is open.
 
     Raises:
-        TimeoutError: it takes longer; and what the function raises.
+        TimeoutError: it takes longer. And what the function raises, or `pulse`, which is called again and again.
     """
     made: Future[Any] = Future()
 
@@ -159,7 +161,10 @@ def within(seconds: float, function: Callable[[], Any]) -> Any:
             made.set_exception(error)
 
     threading.Thread(target=call, daemon=True).start()
-    return made.result(seconds)
+    deadline = time.monotonic() + seconds
+    while not wait([made], timeout=PULSE).done and time.monotonic() < deadline:
+        pulse()
+    return made.result(0)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
@@ -23,6 +24,7 @@ SHARED = ("N", "T", "data", "weights", "seed", "tolerance")  # keys by which poi
 MOST_AT_ONCE, MOST_WORK = 16, 4e9
 WINDOW = 20_000  # points that are put in order together; a grid of a million starts as soon as one of a thousand
 AHEAD = 4  # tasks waiting for each worker
+PULSE = 0.2  # seconds
 PAUSE = 2.0  # seconds without any result after which it is asked whether the workers are still there
 TRIES = 2  # for a point that takes its worker with it: another may have been the reason
 
@@ -72,7 +74,9 @@ def work_of(grid: Grid, point: Point) -> int:
     return math.prod(sizes[letter] for letter in "NTMM" if isinstance(sizes.get(letter), int))
 
 
-def run(executor: Executor, grid: Grid, tasks: Iterable[Task], workers: int) -> Iterator[list[Record]]:
+def run(
+    executor: Executor, grid: Grid, tasks: Iterable[Task], workers: int, pulse: Callable[[], None] = lambda: None
+) -> Iterator[list[Record]]:
     """Run all tasks, and yield the records of each as they are known.
 
     Where a worker dies in a task, as by lack of memory, or does not answer in time, the points of the task are run once more,
@@ -80,7 +84,7 @@ def run(executor: Executor, grid: Grid, tasks: Iterable[Task], workers: int) -> 
     result: its record says so, with `lost`.
 
     Raises:
-        RequestError: a worker cannot run points at all.
+        RequestError: a worker cannot run points at all. And whatever `pulse` raises, which is called again and again.
         ClusterLostError: there are no workers any more.
     """
     from rnnverify.grids import points  # takes a while, in which the workers' server is starting
@@ -89,6 +93,7 @@ def run(executor: Executor, grid: Grid, tasks: Iterable[Task], workers: int) -> 
     rest = iter(tasks)
     again: list[tuple[Task, int]] = []
     running: dict[Future[Any], tuple[Task, int]] = {}
+    heard = time.monotonic()
     while True:
         while len(running) < AHEAD * workers:
             task, tries = again.pop() if again else (next(rest, ()), 1)
@@ -97,9 +102,13 @@ def run(executor: Executor, grid: Grid, tasks: Iterable[Task], workers: int) -> 
             running[executor.submit(points.ready, points.verify_points, bare, task)] = task, tries
         if not running:
             return
-        done, _ = wait(running, timeout=PAUSE, return_when=FIRST_COMPLETED)
-        if not done:
+        done, _ = wait(running, timeout=PULSE, return_when=FIRST_COMPLETED)
+        pulse()
+        if done:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > PAUSE:
             executor.check()
+            heard = time.monotonic()
         for future in done:
             task, tries = running.pop(future)
             try:

@@ -27,7 +27,7 @@ from rnnverify.grids import apart, cluster, points, tasks
 from rnnverify.grids.axes import identity
 from rnnverify.grids.cluster import Address
 from rnnverify.grids.grid import Grid
-from rnnverify.grids.sweep import Where, sweep
+from rnnverify.grids.sweep import Watcher, Where, sweep
 from rnnverify.grids.tasks import in_windows, run
 from rnnverify.grids.workers import OverdueError, WorkerDiedError
 from rnnverify.results import SweepResult
@@ -36,6 +36,7 @@ from tests.grids.numbers import numbers
 from tests.grids.stand_ins import broken, deadly, endless, matching, nothing, refusing, slow, where
 
 GRID = Grid("grid.yaml", {"D": 3, "K": 2, "M": 5}, "grid.yaml", {"T": (1, 2, 3, 4, 5), "N": (1, 2)}, None, 0)
+WATCHER = Watcher(unseen, unnoticed, lambda: None)
 MANY = Grid("", {"D": 3, "K": 2, "M": 5}, "", {"T": tuple(range(1, 41)), "N": tuple(range(1, 31))}, None, 0)
 
 
@@ -73,7 +74,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 def swept(grid: Grid, folder: Path, url: str, timeout: float = 600) -> SweepResult:
-    return sweep(grid, str(folder), Where(None, Address(url), timeout), unseen, unnoticed)
+    return sweep(grid, str(folder), Where(None, Address(url), timeout), WATCHER)
 
 
 def kept(folder: Path) -> list[Any]:
@@ -190,7 +191,12 @@ def test_a_cluster_that_comes_back_is_found_again(monkeypatch: pytest.MonkeyPatc
 
         monkeypatch.setattr(cluster, "PATIENCE", 60.0)
         restarting = after(lambda: len(kept(tmp_path / "out")) >= 50, restart)
-        result = sweep(MANY, str(tmp_path / "out"), Where(None, Address(first.address), 600), unseen, said.append)
+        result = sweep(
+            MANY,
+            str(tmp_path / "out"),
+            Where(None, Address(first.address), 600),
+            Watcher(unseen, said.append, lambda: None),
+        )
         restarting.join()
     assert [record["verdict"] for record in result.records] == ["match"] * 1200
     assert len(kept(tmp_path / "out")) == 1200
@@ -277,11 +283,11 @@ def test_a_cluster_in_tls_is_reached_with_the_files_for_it_and_not_without(
         assert dask.address.startswith("tls://")
         monkeypatch.setattr(cluster, "PATIENCE", 60.0)
         mine = Address(dask.address, trusted, trusted, key)
-        assert sweep(GRID, str(tmp_path / "out"), Where(None, mine, 600), unseen, unnoticed).passed
+        assert sweep(GRID, str(tmp_path / "out"), Where(None, mine, 600), WATCHER).passed
         monkeypatch.setattr(cluster, "PATIENCE", 2.0)
         for other in (Address(dask.address), Address(dask.address.replace("tls", "tcp"))):
             with pytest.raises(RequestError, match="no Dask scheduler answers there"):
-                sweep(GRID, str(tmp_path / "none"), Where(None, other, 600), unseen, unnoticed)
+                sweep(GRID, str(tmp_path / "none"), Where(None, other, 600), WATCHER)
 
 
 def test_files_for_tls_that_do_not_fit_are_told(tmp_path: Path) -> None:
