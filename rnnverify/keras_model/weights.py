@@ -18,6 +18,14 @@ from rnnverify.text import cleaned
 Array = npt.NDArray[Any]
 
 BIAS_SCALE = 0.5  # standard deviation of the biases drawn at random: large enough that a lost one shows
+# What layers of normalization, and PReLU, begin with does nothing: drawn in its place, around the middle and as far from it.
+TRIVIAL = {
+    "gamma": (1.0, 0.5),
+    "beta": (0.0, 0.5),
+    "moving_mean": (0.0, 0.5),
+    "moving_variance": (1.0, 0.5),
+    "alpha": (0.0, 0.5),
+}
 
 
 def weight_names(layer: Any) -> list[str]:
@@ -49,6 +57,9 @@ def set_weights(layers: Mapping[str, Any], spec: Spec) -> None:
                     weight = loaded[f"{name}/{label}"].astype(weight.dtype)
                 elif label.endswith("bias") and spec.weights.bias == "random" and label not in explicit.get(name, ()):
                     weight = (BIAS_SCALE * rng.standard_normal(weight.shape)).astype(weight.dtype)
+                elif label in TRIVIAL and spec.weights.bias == "random":
+                    start, spread = TRIVIAL[label]
+                    weight = (start + spread * rng.uniform(-1, 1, weight.shape)).astype(weight.dtype)
                 elif label.endswith("kernel"):
                     weight = weight * weight.dtype.type(spec.weights.scale)
             if not np.all(np.isfinite(weight)):

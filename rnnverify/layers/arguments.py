@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Annotated, Any, get_args
@@ -10,7 +11,17 @@ import numpy as np
 
 Size = Annotated[int, "at least 1"]
 Axis = Annotated[int, "of a tensor, its samples counted; negative ones from the end"]
+Axes = Annotated[int | tuple[int, ...], "one such axis, or several"]
+MaybeAxes = Annotated[int | tuple[int, ...] | None, "one such axis, several, or none"]
+Sizes = Annotated[int | tuple[int, ...], "at least 1: one for all axes, or one for each"]
+Ends = Annotated[int | tuple[int, ...], "at least 0: one number for both ends of an axis, or one for each end"]
+Order = Annotated[tuple[int, ...], "axes, the samples not counted: the first is 1"]
+Target = Annotated[tuple[int, ...], "sizes without the samples, of which one may be -1"]
 Real = Annotated[float, "finite"]
+MaybeReal = Annotated[float | None, "finite, or none"]
+Numbers = Annotated[float | tuple[float, ...], "finite: one for all features, or one for each"]
+MaybeNumbers = Annotated[float | tuple[float, ...] | None, "the same, or none"]
+MaybeSizes = Annotated[int | tuple[int, ...] | None, "sizes, or none"]
 Rate = Annotated[float, "from 0 to below 1"]
 Seed = Annotated[int | None, "of a random generator"]
 Initializer = Annotated[str, "its name in Keras: zeros, orthogonal"]
@@ -33,16 +44,46 @@ def choices_of(kind: Any) -> tuple[Any, ...] | None:
 LARGEST_SIZE = 2**31 - 1  # what Keras's backends index with
 
 
+# Those that are lists, or may be: what each of their numbers must be at least, and whether one number will do.
+LISTS: Mapping[Any, tuple[float, bool]] = {
+    Axes: (-LARGEST_SIZE, True),
+    Sizes: (1, True),
+    Ends: (0, True),
+    Order: (1, False),
+    Target: (-1, False),
+}
+
+OR_NONE: Mapping[Any, Any] = {MaybeAxes: Axes, MaybeSizes: Sizes, MaybeReal: Real, MaybeNumbers: Numbers}
+
+
 def suits(kind: Any, value: Any) -> bool:
     """Whether a value of a config is of one of these types; of others nothing is said."""
     if kind is bool:
         return isinstance(value, bool | np.bool_) or (isinstance(value, Integral) and value in (0, 1))
     if kind in (Size, Axis):
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        return whole and (1 if kind == Size else -LARGEST_SIZE) <= value <= LARGEST_SIZE
-    if kind in (Real, Rate):
+        return whole(value, 1 if kind == Size else -LARGEST_SIZE)
+    if kind in OR_NONE:
+        return value is None or suits(OR_NONE[kind], value)
+    if kind in LISTS:
+        smallest, alone = LISTS[kind]
+        if isinstance(value, list | tuple):
+            return all(whole(one, smallest) for one in value) and (kind == Axes or len(value) > 0)
+        return alone and whole(value, smallest)
+    if kind == Numbers and isinstance(value, list | tuple):
+        return len(value) > 0 and all(suits(Real, one) for one in value)
+    if kind in (Real, Rate, Numbers):
         return isinstance(value, int | float | np.number) and not isinstance(value, bool)
     return True
+
+
+def whole(value: Any, smallest: float) -> bool:
+    """Whether it is a whole number from there on."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and smallest <= int(value) <= LARGEST_SIZE
+
+
+def for_each(value: int | tuple[int, ...], count: int) -> tuple[int, ...]:
+    """One number for each of so many axes, where one is given for all."""
+    return value if isinstance(value, tuple) else (value,) * count
 
 
 REQUIRED: Any = object()  # the default of an argument that has none

@@ -21,3 +21,8 @@ def equal_parts(length: int, count: int) -> list[slice]:
     """An axis of that length in so many parts."""
     size = length // count
     return [slice(start, start + size) for start in range(0, count * size, size)]
+
+
+def in_float32(numbers: Any) -> Array:
+    """Numbers out of a config, as Keras holds those of some layers in models of any precision. As measured."""
+    return np.asarray(numbers, dtype=np.float32).astype(np.float64)

@@ -109,6 +109,8 @@ class Layer:
         absent = value is None and getattr(cls, name, MISSING) is None  # a layer inside that need not be there
         if not (absent or isinstance(value, Layer) if name in cls.layers_inside() else suits(kind, value)):
             raise UnsupportedError(f"{cls.__name__}: {name}={short(value)} is not implemented by the replay")
+        if isinstance(value, list):  # as JSON has what Keras gives as a tuple
+            value = tuple(value)
         choices = choices_of(kind)
         if choices is not None and value not in choices:
             raise UnsupportedError(

@@ -8,34 +8,60 @@ from typing import Any
 
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activation import Activation
+from rnnverify.layers.batch_normalization import BatchNormalization
 from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.concatenate import Concatenate
+from rnnverify.layers.convolution import Conv1D, Conv2D, DepthwiseConv1D, SeparableConv1D
 from rnnverify.layers.dense import Dense
-from rnnverify.layers.dropout import Dropout
+from rnnverify.layers.dot import Dot
+from rnnverify.layers.dropout import (
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    Identity,
+    SpatialDropout1D,
+)
 from rnnverify.layers.embedding import Embedding
 from rnnverify.layers.flatten import Flatten
 from rnnverify.layers.gru import GRU
 from rnnverify.layers.layer import COMMON, Config, Layer
+from rnnverify.layers.layer_normalization import LayerNormalization
 from rnnverify.layers.lstm import LSTM
 from rnnverify.layers.masking import Masking
+from rnnverify.layers.merging import Add, Average, Maximum, Minimum, Multiply, Subtract
+from rnnverify.layers.moving import Cropping1D, Permute, Reshape, UpSampling1D, ZeroPadding1D
+from rnnverify.layers.normalization import Normalization
+from rnnverify.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+from rnnverify.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
 from rnnverify.layers.repeat_vector import RepeatVector
+from rnnverify.layers.rescaling import Rescaling
 from rnnverify.layers.simple_rnn import SimpleRNN
+from rnnverify.layers.softmax import Softmax
 from rnnverify.layers.time_distributed import TimeDistributed
+from rnnverify.layers.unit_normalization import UnitNormalization
 
 LAYERS: dict[str, type[Layer]] = {
-    "SimpleRNN": SimpleRNN,
-    "LSTM": LSTM,
-    "GRU": GRU,
-    "Bidirectional": Bidirectional,
-    "TimeDistributed": TimeDistributed,
-    "Dense": Dense,
-    "Embedding": Embedding,
-    "Masking": Masking,
-    "RepeatVector": RepeatVector,
-    "Flatten": Flatten,
-    "Concatenate": Concatenate,
-    "Activation": Activation,
-    "Dropout": Dropout,
+    layer.__name__: layer
+    for layer in (
+        *(SimpleRNN, LSTM, GRU, Bidirectional, TimeDistributed),
+        *(Dense, Embedding, Masking, RepeatVector, Flatten, Concatenate, Activation, Dropout),
+        *(Conv1D, SeparableConv1D, DepthwiseConv1D, Conv2D),
+        *(MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D, MaxPooling2D, AveragePooling2D),
+        *(BatchNormalization, LayerNormalization, UnitNormalization, Normalization, Rescaling),
+        *(Reshape, Permute, Cropping1D, ZeroPadding1D, UpSampling1D),
+        *(Add, Subtract, Multiply, Average, Maximum, Minimum, Dot),
+        *(ReLU, LeakyReLU, PReLU, ELU, Softmax),
+        *(SpatialDropout1D, AlphaDropout, GaussianDropout, GaussianNoise, ActivityRegularization, Identity),
+    )
 }
 
 

@@ -66,8 +66,8 @@ def squares_of(x: Array, lengths: Array) -> tuple[Array, float]:
 
 
 def exact_matrices(weights: Sequence[Array], precision: Precision) -> list[Any]:
-    """The weights, of which the matrices know what a product with them needs of their columns."""
-    return [Matrix(weight, precision) if weight.ndim == 2 else weight for weight in weights]
+    """The weights, exact numbers, of which the matrices know what a product with them needs of their columns."""
+    return [Matrix(one, precision) if one.ndim == 2 else Rounded.exact(one, precision) for one in weights]
 
 
 def norm(x: Array, axis: int) -> Any:

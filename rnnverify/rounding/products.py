@@ -16,6 +16,7 @@ from rnnverify.rounding.moves import rearranged
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.operands import parts
 from rnnverify.rounding.orders import squares_of_partial_sums
+from rnnverify.rounding.pairs import matmul_of_two
 from rnnverify.rounding.precision import LARGEST, SURELY_WITHIN, Precision, growth
 from rnnverify.rounding.storage import known
 
@@ -188,6 +189,8 @@ def squared(x: Array, factor: float, kind: np.dtype[Any]) -> Array:
 def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     """Inner products. Where x is not exact, or a number may not be read, that is added to `errors_of` them."""
     (xv, xb, xs), (wv, *_) = parts(x, p), parts(w, p)
+    if wv.ndim > 2:
+        return matmul_of_two(p, x, w)
     lengths = norm(xv, -1)[..., np.newaxis]
     columns = w.columns if isinstance(w, Matrix) else columns_of(w)
     squares, scale = squares_of(xv, lengths)

@@ -52,6 +52,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.stack: moves.rearranged(np.stack),
     np.repeat: moves.rearranged(np.repeat),
     np.swapaxes: moves.rearranged(np.swapaxes),
+    np.transpose: moves.rearranged(np.transpose),
     np.reshape: moves.rearranged(np.reshape),
     np.zeros_like: moves.zeros_like,
 }

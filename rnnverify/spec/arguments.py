@@ -13,22 +13,34 @@ from pydantic import create_model
 from rnnverify.layers.activations import ACTIVATIONS, ActivationFunction, linear
 from rnnverify.layers.arguments import (
     REQUIRED,
+    Axes,
     Axis,
     Constraint,
+    Ends,
     Initializer,
+    MaybeAxes,
+    MaybeNumbers,
+    MaybeReal,
+    MaybeSizes,
+    Numbers,
+    Order,
     Rate,
     Real,
     Regularizer,
     Seed,
     Size,
+    Target,
     choices_of,
 )
+from rnnverify.layers.arguments import Sizes as SizesOfAxes
 from rnnverify.layers.layer import Layer
 from rnnverify.layers.registry import LAYERS
 from rnnverify.observation.precision import POLICIES
 from rnnverify.spec.types import (
     AXIS,
+    COUNT,
     FLAG,
+    OPEN_SIZE,
     RATE,
     REAL,
     SEED,
@@ -39,7 +51,10 @@ from rnnverify.spec.types import (
     MaybeName,
     References,
     Sizes,
+    integers,
     one_of,
+    one_or_several,
+    or_none,
 )
 
 INITIALIZERS = (
@@ -63,6 +78,16 @@ INITIALIZERS = (
 CHECKS: Mapping[Any, Check] = {
     Size: SIZE,
     Axis: AXIS,
+    Axes: one_or_several(AXIS, "a whole number, or a list of them"),
+    MaybeAxes: or_none(one_or_several(AXIS, "a whole number, a list of them, or null")),
+    SizesOfAxes: one_or_several(SIZE, "a size of at least 1, or a list with one for each axis"),
+    MaybeSizes: or_none(one_or_several(SIZE, "a size of at least 1, a list with one for each axis, or null")),
+    Ends: one_or_several(COUNT, "a whole number of at least 0, or a list of one for the start and one for the end"),
+    Order: integers(SIZE, 6, "a list of axes, such as [2, 1]; the first after the samples is 1"),
+    Target: integers(OPEN_SIZE, 6, "a list of sizes without the samples, of which one may be -1, such as [T, -1]"),
+    Numbers: one_or_several(REAL, "a finite number, or a list with one for each feature"),
+    MaybeNumbers: or_none(one_or_several(REAL, "a finite number, a list with one for each feature, or null")),
+    MaybeReal: or_none(REAL),
     Real: REAL,
     Rate: RATE,
     Seed: SEED,

@@ -83,6 +83,33 @@ def integers(size: Check, most: int, expected: str) -> Check:
     return Check(check, {"type": "array", "items": size.schema, "minItems": 1, "maxItems": most})
 
 
+def one_or_several(one: Check, expected: str) -> Check:
+    """A value, or a list of one to eight such."""
+
+    def check(value: Any, letters: dict[str, int]) -> Any:
+        try:
+            if not isinstance(value, list):
+                return one.validate(value, letters)
+            if 1 <= len(value) <= 8:
+                return tuple(one.validate(item, letters) for item in value)
+        except PydanticCustomError as error:
+            if "the letter" in error.message():  # says which
+                raise
+        raise refuse(expected)
+
+    several = {"type": "array", "items": one.schema, "minItems": 1, "maxItems": 8}
+    return Check(check, {"anyOf": [one.schema, several]})
+
+
+def or_none(check: Check) -> Check:
+    """The same, or null."""
+
+    def checked(value: Any, letters: dict[str, int]) -> Any:
+        return None if value is None else check.validate(value, letters)
+
+    return Check(checked, {"anyOf": [check.schema, {"type": "null"}]})
+
+
 def number(accepts: Callable[[float], bool], expected: str, **schema: Any) -> Check:
     """A finite number in a range."""
 
@@ -135,6 +162,8 @@ LETTER = integer(1, f"a whole number from 1 to {LARGEST_SIZE}", or_letter=False)
 SHAPE = integers(SIZE, 6, "a list of 1 to 6 sizes without the samples, such as [T, D]")
 VOCABULARY = integer(2, f"a whole number from 2 to {LARGEST_SIZE}, as id 0 is the padding")
 AXIS = Check(integer(-8, "a whole number").validate, {"type": "integer"})
+COUNT = integer(0, f"a whole number from 0 to {LARGEST_SIZE}")
+OPEN_SIZE = integer(-1, f"a whole number from 1 to {LARGEST_SIZE}, or -1")
 SEED = integer(0, f"a whole number from 0 to {LARGEST_SIZE}")
 WHOLE_SEED = integer(0, f"a whole number from 0 to {LARGEST_SIZE}", or_letter=False)
 FLAG = Check(check_flag, {"type": "boolean"})

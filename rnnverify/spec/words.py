@@ -61,7 +61,11 @@ DETAILS: Mapping[str, str] = MappingProxyType(
         "key": "the name of an array in an .npz",
     }
 )
-# A layer's arguments mean the same in every layer.
+WEIGHTS_DRAWN = (
+    *("kernel", "recurrent", "bias", "embeddings", "activity"),
+    *("depthwise", "pointwise", "gamma", "beta", "moving_mean", "moving_variance", "alpha"),
+)
+# A layer's arguments mean the same in every layer, or nearly so.
 ARGUMENTS: Mapping[str, str] = MappingProxyType(
     {
         "name": "the layer's name; by default Keras's, such as lstm_1",
@@ -89,15 +93,46 @@ ARGUMENTS: Mapping[str, str] = MappingProxyType(
         "output_dim": "how many numbers stand for each of them",
         "mask_zero": "whether id 0 is padding, which later layers skip",
         "mask_value": "steps in which all features are this are skipped",
-        "axis": "along which inputs are joined",
+        "axis": "the axis, the samples' counted, that it works along, or keeps apart",
         "n": "how many times the input is repeated",
+        "filters": "how many filters it has, each of which puts out a channel",
+        "kernel_size": "how many places a window shows, along each axis",
+        "pool_size": "how many places a window shows, along each axis",
+        "strides": "how far it is from one window to the next, along each axis",
+        "dilation_rate": "how far it is from one place of a window to the next, along each axis",
+        "padding": "valid, same or causal: which windows there are; of ZeroPadding1D, how many steps at each end",
+        "groups": "in how many parts the channels are convolved",
+        "depth_multiplier": "how many kernels each channel has",
+        "keepdims": "whether the time axis stays, with one step",
+        "epsilon": "what is added to a variance",
+        "center": "whether beta is added",
+        "scale": "of normalizations, whether gamma multiplies; of Rescaling, by what its input is multiplied",
+        "offset": "what is added",
+        "mean": "the mean of each place along the axis; by default it is learnt",
+        "variance": "its variance; by default it is learnt",
+        "invert": "whether the mean and variance are put back",
+        "momentum": "without effect at inference",
+        "target_shape": "the shape that comes out, without the samples",
+        "dims": "the axes in their new order; the first after the samples is 1",
+        "cropping": "how many steps go at each end",
+        "size": "how many times each step stands",
+        "axes": "the axis of each input that is summed over, the samples' counted",
+        "normalize": "whether the vectors are first divided by their lengths",
+        "max_value": "no output is larger",
+        "negative_slope": "the slope below the threshold",
+        "threshold": "from where on numbers are kept",
+        "alpha": "how far below zero it goes",
+        "shared_axes": "axes along which alpha is the same",
+        "stddev": "without effect at inference",
+        "l1": "without effect at inference",
+        "l2": "without effect at inference",
         "rate": "without effect at inference",
         "dropout": "without effect at inference",
         "recurrent_dropout": "without effect at inference",
         "seed": "of dropout; without effect at inference",
         **{
             f"{weight}_{kind}": words
-            for weight in ("kernel", "recurrent", "bias", "embeddings", "activity")
+            for weight in WEIGHTS_DRAWN
             for kind, words in (
                 ("initializer", "how Keras draws it"),
                 ("regularizer", "without effect at inference"),

@@ -134,7 +134,7 @@ def in_replay(
         x = [Masked(x.astype(np.float64) if x.dtype.kind == "f" else x, mask)]
     call = Call(
         inputs=x,
-        weights=[np.asarray(weight, dtype=np.float64) for weight in given],
+        weights=[np.asarray(weight, dtype=np.float64) for weight in replay.weights_from(given)],
         initial_state=initial_state or (),
     )
     outputs = replay(call)

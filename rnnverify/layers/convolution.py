@@ -1,0 +1,185 @@
+"""Convolutions: inner products of a kernel with what stands in each window, channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from types import MappingProxyType
+from typing import Annotated, ClassVar
+
+import numpy as np
+
+from rnnverify.layers.activations import MIXING, ActivationFunction, linear
+from rnnverify.layers.arguments import Inert, OneOf, Regularizer, Size, Sizes, for_each
+from rnnverify.layers.arrays import Array
+from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.windows import Windows, per_axis
+
+InTime = Annotated[str, OneOf(("valid", "same", "causal"))]
+InSpace = Annotated[str, OneOf(("valid", "same"))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convolving(Layer):
+    kernel_size: Sizes
+    strides: Sizes = 1
+    padding: InSpace = "valid"
+    dilation_rate: Sizes = 1
+    activation: ActivationFunction = linear
+    use_bias: bool = True
+
+    dimensions: ClassVar[int] = 1
+    inert = MappingProxyType({"activity_regularizer": Inert(Regularizer)})
+    fixed = MappingProxyType({"data_format": "channels_last"})
+
+    def windows(self) -> list[Windows]:
+        """Those along each axis."""
+        sizes, strides, dilations = (
+            per_axis(getattr(self, name), self.dimensions, name) for name in ("kernel_size", "strides", "dilation_rate")
+        )
+        return [Windows(*one, self.padding) for one in zip(sizes, strides, dilations, strict=True)]
+
+    def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        *around, channels = inputs[0]
+        windows = self.windows()
+        if any(one.stride > 1 and one.dilation > 1 for one in windows):
+            raise MisfitError("strides or a dilation_rate above 1, and not both", "dilation_rate")
+        counts = [one.count(length) for one, length in zip(windows, around, strict=True)]
+        if min(counts) < 1:
+            raise MisfitError(f"windows that fit into {inputs[0]}", "kernel_size")
+        return [(*counts, self.channels_out(channels))]
+
+    def channels_out(self, channels: int) -> int:
+        """How many channels come out where so many come in; may raise MisfitError."""
+        raise NotImplementedError
+
+    @property
+    def columnwise(self) -> bool:
+        return self.activation not in MIXING
+
+    def seen(self, x: Array) -> Array:
+        """What stands in each window: (N, counts..., places, channels)."""
+        for axis, windows in enumerate(self.windows()):
+            x = windows.over(x, 1 + 2 * axis)
+        if self.dimensions == 2:  # (N, rows, in the window, columns, in the window, channels)
+            x = np.swapaxes(x, 2, 3)
+        shape = x.shape
+        return x.reshape(*shape[: 1 + self.dimensions], prod(shape[1 + self.dimensions : -1]), shape[-1])
+
+    def finished(self, y: Array, bias: Sequence[Array]) -> Outputs:
+        """The outputs, from the inner products."""
+        return (Masked(self.activation(y + bias[0] if bias else y)),)  # a mask ends here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv1D(Convolving):
+    """Conv1D: y = activation(windows over time * W + b)."""
+
+    filters: Size
+    padding: InTime = "valid"
+    groups: Size = 1
+
+    weights = MappingProxyType({"kernel": "glorot_uniform", "bias": "zeros"})
+    rank = (2, "a sequence (timesteps, features)")
+
+    def channels_out(self, channels: int) -> int:
+        if channels % self.groups or self.filters % self.groups:
+            raise MisfitError(f"groups that divide the {channels} channels and the {self.filters} filters", "groups")
+        return self.filters
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        sizes = for_each(self.kernel_size, self.dimensions)
+        shapes: dict[str, Shape] = {
+            "kernel": (*sizes, inputs[0][-1] // self.groups, self.filters),
+            "bias": (self.filters,),
+        }
+        return {name: shapes[name] for name in self.weight_names}
+
+    def __call__(self, call: Call) -> Outputs:
+        kernel, *bias = call.weights
+        seen = self.seen(call.x.values)
+        *around, places, channels = seen.shape
+        matrix = kernel.reshape(prod(kernel.shape[:-1]), self.filters)  # every number of a window is a term
+        made = []
+        for group in range(self.groups):
+            given, made_of = channels // self.groups, self.filters // self.groups
+            rows = seen[..., group * given : (group + 1) * given].reshape(*around, places * given)
+            made.append(rows @ matrix[:, group * made_of : (group + 1) * made_of])
+        return self.finished(np.concatenate(made, axis=-1) if len(made) > 1 else made[0], bias)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv2D(Conv1D):
+    """Conv2D: y = activation(windows over rows and columns * W + b)."""
+
+    padding: InSpace = "valid"  # there is no time for it to be causal in
+
+    dimensions = 2
+    rank = (3, "an image (rows, columns, channels)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthwiseConv1D(Convolving):
+    """DepthwiseConv1D: each feature convolved by itself, by depth_multiplier kernels."""
+
+    depth_multiplier: Size = 1
+
+    weights = MappingProxyType({"depthwise_kernel": "glorot_uniform", "bias": "zeros"})
+    rank = (2, "a sequence (timesteps, features)")
+
+    def channels_out(self, channels: int) -> int:
+        return channels * self.depth_multiplier
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        channels = inputs[0][-1]
+        kernel = (*for_each(self.kernel_size, 1), channels, self.depth_multiplier)
+        shapes: dict[str, Shape] = {"depthwise_kernel": kernel, "bias": (channels * self.depth_multiplier,)}
+        return {name: shapes[name] for name in self.weight_names}
+
+    def __call__(self, call: Call) -> Outputs:
+        kernel, *bias = call.weights
+        return self.finished(depthwise(self.seen(call.x.values), kernel), bias)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeparableConv1D(Convolving):
+    """SeparableConv1D: each feature convolved by itself, and then a Dense over all of them."""
+
+    filters: Size
+    depth_multiplier: Size = 1
+
+    weights = MappingProxyType(
+        {"depthwise_kernel": "glorot_uniform", "pointwise_kernel": "glorot_uniform", "bias": "zeros"}
+    )
+    rank = (2, "a sequence (timesteps, features)")
+
+    def channels_out(self, channels: int) -> int:
+        return self.filters
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        channels = inputs[0][-1]
+        shapes: dict[str, Shape] = {
+            "depthwise_kernel": (*for_each(self.kernel_size, 1), channels, self.depth_multiplier),
+            "pointwise_kernel": (1, channels * self.depth_multiplier, self.filters),
+            "bias": (self.filters,),
+        }
+        return {name: shapes[name] for name in self.weight_names}
+
+    def __call__(self, call: Call) -> Outputs:
+        kernel, pointwise, *bias = call.weights
+        return self.finished(depthwise(self.seen(call.x.values), kernel) @ pointwise[0], bias)
+
+
+def depthwise(seen: Array, kernel: Array) -> Array:
+    """Each channel's own inner products.
+
+    Args:
+        seen: what stands in each window, (N, count, places, D).
+        kernel: (places, D, multiplier).
+
+    Returns:
+        (N, count, D * multiplier), the multiplier fastest.
+    """
+    made = np.sum(seen[..., np.newaxis] * kernel, axis=2)
+    return made.reshape(*made.shape[:2], made.shape[2] * made.shape[3])

@@ -1,0 +1,70 @@
+"""LayerNormalization: gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and variance over a sample's axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from types import MappingProxyType
+
+import numpy as np
+
+from rnnverify.layers.arguments import Axes, Real
+from rnnverify.layers.arrays import Array
+from rnnverify.layers.batch_normalization import scaled
+from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
+
+
+@dataclass(frozen=True)
+class LayerNormalization(Layer):
+    axis: Axes = -1
+    epsilon: Real = 1e-3
+    center: bool = True
+    scale: bool = True
+
+    weights = MappingProxyType({"gamma": "ones", "beta": "zeros"})
+    fixed = MappingProxyType({"rms_scaling": False})
+
+    def axes(self, rank: int) -> tuple[int, ...]:
+        """Its axes in order, the samples' counted, of a tensor of so many."""
+        given = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        return tuple(sorted(axis % rank for axis in given))
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        return tuple(name for name, there in (("gamma", self.scale), ("beta", self.center)) if there)
+
+    @property
+    def tied_to_time(self) -> bool:
+        return self.axis != -1 and self.axis != (-1,)
+
+    def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        rank = len(inputs[0]) + 1
+        given = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        axes = self.axes(rank)
+        if 0 in axes or len(set(axes)) < len(axes) or not all(-rank <= axis < rank for axis in given):
+            raise MisfitError(f"axes of {inputs[0]}, where 1 is the first after the samples", "axis")
+        return [inputs[0]]
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        return {
+            name: tuple(inputs[0][axis - 1] for axis in self.axes(len(inputs[0]) + 1)) for name in self.weight_names
+        }
+
+    def __call__(self, call: Call) -> Outputs:
+        x, mask = call.x
+        axes = self.axes(x.ndim)
+        across = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
+        given = {name: array.reshape(across) for name, array in zip(self.weight_names, call.weights, strict=True)}
+        mean = mean_over(x, axes)
+        away = x - mean
+        factor = given.get("gamma", 1.0) / np.sqrt(mean_over(away * away, axes) + self.epsilon)
+        return (Masked(scaled(x, factor, mean, given.get("beta", 0.0)), mask),)
+
+
+def mean_over(x: Array, axes: Sequence[int]) -> Array:
+    """The mean over some axes, each of which is kept, with one number."""
+    count = prod(x.shape[axis] for axis in axes)
+    for axis in axes:
+        x = np.sum(x, axis=axis, keepdims=True)
+    return x / count

@@ -1,0 +1,85 @@
+"""Layers that rectify: each maps a number by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from rnnverify.layers.arguments import MaybeAxes, MaybeReal, Real
+from rnnverify.layers.arrays import in_float32
+from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
+
+
+@dataclass(frozen=True)
+class ReLU(Layer):
+    """ReLU: x from a threshold on, and at most max_value; below it, negative_slope times what is missing to it."""
+
+    max_value: MaybeReal = None
+    negative_slope: Real = 0.0
+    threshold: Real = 0.0
+
+    pointwise = True
+
+    def __call__(self, call: Call) -> Outputs:
+        x, mask = call.x
+        above = x if self.max_value is None else np.minimum(x, self.max_value)
+        plain = self.max_value is None and not self.threshold
+        slope = float(in_float32(self.negative_slope)) if plain else self.negative_slope
+        below = slope * (x - self.threshold) if slope else 0.0
+        return (Masked(np.where(x >= self.threshold, above, below), mask),)
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Layer):
+    """LeakyReLU: x above zero, negative_slope times x below."""
+
+    negative_slope: Real = 0.3
+
+    pointwise = True
+
+    def __call__(self, call: Call) -> Outputs:
+        x, mask = call.x
+        return (Masked(np.where(x > 0, x, float(in_float32(self.negative_slope)) * x), mask),)
+
+
+@dataclass(frozen=True)
+class ELU(Layer):
+    """ELU: x above zero, alpha (e^x - 1) below."""
+
+    alpha: Real = 1.0
+
+    pointwise = True
+
+    def __call__(self, call: Call) -> Outputs:
+        x, mask = call.x
+        return (Masked(np.where(x > 0, x, self.alpha * (np.exp(np.minimum(x, 0)) - 1)), mask),)
+
+
+@dataclass(frozen=True)
+class PReLU(Layer):
+    """PReLU: x above zero, alpha x below, with an alpha for each place but along shared_axes."""
+
+    shared_axes: MaybeAxes = None
+
+    weights = MappingProxyType({"alpha": "zeros"})
+
+    @property
+    def shared(self) -> tuple[int, ...]:
+        """The axes along which alpha is the same, the samples' counted."""
+        axes = self.shared_axes
+        return () if axes is None else axes if isinstance(axes, tuple) else (axes,)
+
+    @property
+    def tied_to_time(self) -> bool:
+        return 1 not in self.shared
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        return {"alpha": tuple(1 if axis in self.shared else size for axis, size in enumerate(inputs[0], start=1))}
+
+    def __call__(self, call: Call) -> Outputs:
+        x, mask = call.x
+        (alpha,) = call.weights
+        return (Masked(np.where(x > 0, x, alpha * x), mask),)
