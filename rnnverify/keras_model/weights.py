@@ -67,6 +67,8 @@ def set_weights(layers: Mapping[str, Any], spec: Spec) -> None:
                 raise DataError(f"{origin}: weights: {name}/{label}: expected finite {weight.dtype}, got others")
             weights.append(weight)
         layer.set_weights(weights)
+        if hasattr(layer, "finalize_state"):  # Normalization computes with what it has made of its weights
+            layer.finalize_state()
 
 
 def explicit_biases(given: LayerArguments) -> set[str]:

@@ -47,7 +47,7 @@ class Call(NamedTuple):
         return self.inputs[0]
 
 
-class MisfitError(Exception):
+class MisfitError(ValueError):
     """What comes in, or stands beside it, is not what a layer takes; says what was expected."""
 
     def __init__(self, expected: str, argument: str | None = None) -> None:
