@@ -15,7 +15,7 @@ from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
 
 @dataclass(frozen=True)
 class ReLU(Layer):
-    """ReLU: x from a threshold on, and at most max_value; below it, negative_slope times what is missing to it."""
+    """ReLU: x above a threshold, and at most max_value; from there down negative_slope times what it is below it."""
 
     max_value: MaybeReal = None
     negative_slope: Real = 0.0
@@ -29,7 +29,7 @@ class ReLU(Layer):
         plain = self.max_value is None and not self.threshold
         slope = float(in_float32(self.negative_slope)) if plain else self.negative_slope
         below = slope * (x - self.threshold) if slope else 0.0
-        return (Masked(np.where(x >= self.threshold, above, below), mask),)
+        return (Masked(np.where(x > self.threshold, above, below), mask),)
 
 
 @dataclass(frozen=True)
