@@ -113,7 +113,9 @@ class Conv1D(Convolving):
 class Conv2D(Conv1D):
     """Conv2D: y = activation(windows over rows and columns * W + b)."""
 
+    strides: Sizes = (1, 1)
     padding: InSpace = "valid"  # there is no time for it to be causal in
+    dilation_rate: Sizes = (1, 1)
 
     dimensions = 2
     rank = (3, "an image (rows, columns, channels)")

@@ -66,6 +66,7 @@ class Layer:
     rank: ClassVar[tuple[int, str] | None] = None  # how many axes its input has, and in words
     several_inputs: ClassVar[bool] = False
     takes_initial_state: ClassVar[bool] = False
+    heeds_mask: ClassVar[bool] = False  # whether a mask changes what it computes, where it has no states
     pointwise: ClassVar[bool] = False  # whether each timestep is treated by itself, so that it can be looked at alone
     autocast: ClassVar[bool] = True  # whether Keras rounds its inputs to the precision it computes in
     distributes: ClassVar[bool] = True  # whether TimeDistributed may stand around it

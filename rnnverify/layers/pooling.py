@@ -21,7 +21,7 @@ IMAGE = (3, "an image (rows, columns, channels)")
 
 @dataclass(frozen=True)
 class Pooling(Layer):
-    pool_size: Sizes = 2
+    pool_size: Sizes
     strides: MaybeSizes = None
     padding: InSpace = "valid"
 
@@ -56,6 +56,8 @@ class Pooling(Layer):
 class MaxPooling1D(Pooling):
     """MaxPooling1D: the largest number in each window over time."""
 
+    pool_size: Sizes = 2
+
     rank = SEQUENCE
 
     def pooled(self, x: Array, windows: Windows, axis: int) -> Array:
@@ -68,6 +70,8 @@ class MaxPooling1D(Pooling):
 @dataclass(frozen=True)
 class MaxPooling2D(MaxPooling1D):
     """MaxPooling2D: the largest number in each window over rows and columns."""
+
+    pool_size: Sizes = (2, 2)
 
     rank = IMAGE
     dimensions = 2
@@ -119,6 +123,8 @@ class GlobalMaxPooling1D(GlobalPooling):
 @dataclass(frozen=True)
 class GlobalAveragePooling1D(GlobalPooling):
     """GlobalAveragePooling1D: the mean of each feature over time, of the steps that are not masked."""
+
+    heeds_mask = True
 
     def __call__(self, call: Call) -> Outputs:
         x, mask = call.x

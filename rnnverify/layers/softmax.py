@@ -16,6 +16,8 @@ from rnnverify.layers.layer import Call, Layer, Masked, Outputs
 class Softmax(Layer):
     axis: Axis = -1
 
+    heeds_mask = True
+
     def __call__(self, call: Call) -> Outputs:
         x, mask = call.x
         if mask is not None and call.masked:

@@ -53,8 +53,9 @@ class TimeDistributed(Layer):
 
     def __call__(self, call: Call) -> Outputs:
         x, mask = call.x
-        if mask is not None and self.layer.takes_initial_state:
-            raise UnsupportedError("TimeDistributed: a mask over a recurrent layer is not implemented by the replay")
+        if mask is not None and (self.layer.takes_initial_state or self.layer.heeds_mask):
+            kind = "a recurrent layer" if self.layer.takes_initial_state else f"a {type(self.layer).__name__}"
+            raise UnsupportedError(f"TimeDistributed: a mask over {kind} is not implemented by the replay")
         samples, timesteps = x.shape[:2]
         folded = Masked(x.reshape(samples * timesteps, *x.shape[2:]))
         outputs = self.layer(Call([folded], call.weights))

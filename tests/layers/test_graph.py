@@ -219,7 +219,7 @@ def test_weights_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_a_layer_without_replay_and_a_precision_without_one_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="layer 'it': the class Conv1D has no replay"):
-        Graph([node("it", "Conv1D", X)])
+    with pytest.raises(UnsupportedError, match="layer 'it': the class Conv3D has no replay"):
+        Graph([node("it", "Conv3D", X)])
     with pytest.raises(UnsupportedError, match="the dtype policy 'int8_from_float32' is not implemented"):
         Graph([node("it", "Flatten", X, dtype="int8_from_float32")])

@@ -16,6 +16,33 @@ from rnnverify.layers.layer import COMMON, Call, Masked
 from rnnverify.layers.registry import LAYERS, layer_of
 from tests.layers.against_keras import in_replay, with_random_weights
 
+# What the others are made with.
+OTHERS: Mapping[str, tuple[str, *tuple[Any, ...]]] = {
+    **{
+        name: (name,)
+        for name in (
+            *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"),
+            *("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Identity", "ActivityRegularization"),
+            *("BatchNormalization", "LayerNormalization", "UnitNormalization", "Normalization"),
+            *("Cropping1D", "ZeroPadding1D", "UpSampling1D", "MaxPooling1D", "MaxPooling2D"),
+            *("GlobalAveragePooling1D", "GlobalMaxPooling1D"),
+        )
+    },
+    **{
+        name: (name, 0.5)
+        for name in ("SpatialDropout1D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "Rescaling")
+    },
+    **{name: (name, 2) for name in ("AveragePooling1D", "AveragePooling2D", "Dot", "DepthwiseConv1D")},
+    **{name: (name, 2, 3) for name in ("Conv1D", "Conv2D", "SeparableConv1D")},
+    "Reshape": ("Reshape", (2, 3)),
+    "Permute": ("Permute", (2, 1)),
+}
+
+
+def made(class_name: str, *given: Any) -> Callable[[Any], Any]:
+    return lambda layers: getattr(layers, class_name)(*given, name="it")
+
+
 # One Keras layer of each class that has a replay.
 EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "Activation": lambda layers: layers.Activation("tanh", name="it"),
@@ -31,7 +58,13 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "RepeatVector": lambda layers: layers.RepeatVector(2, name="it"),
     "SimpleRNN": lambda layers: layers.SimpleRNN(2, name="it"),
     "TimeDistributed": lambda layers: layers.TimeDistributed(layers.Dense(2), name="it"),
+    **{name: made(*given) for name, given in OTHERS.items()},
 }
+CHANNELS_LAST = (
+    *("Conv1D", "Conv2D", "DepthwiseConv1D", "Flatten", "SeparableConv1D", "ZeroPadding1D"),
+    *("MaxPooling1D", "AveragePooling1D", "MaxPooling2D", "AveragePooling2D"),
+    *("GlobalMaxPooling1D", "GlobalAveragePooling1D"),
+)
 RECURRENT = ("GRU", "LSTM", "SimpleRNN")
 
 every_class = pytest.mark.parametrize("class_name", sorted(LAYERS))
@@ -92,7 +125,9 @@ def test_the_fixed_fields_are_these() -> None:
     assert {name: dict(replay.fixed) for name, replay in LAYERS.items() if replay.fixed} == {
         "Dense": {"quantization_config": None},
         "Embedding": {"quantization_config": None},
-        "Flatten": {"data_format": "channels_last"},
+        "BatchNormalization": {"renorm": False},
+        **{name: {"data_format": "channels_last"} for name in CHANNELS_LAST},
+        "LayerNormalization": {"rms_scaling": False},
         "GRU": {"stateful": False},
         "LSTM": {"stateful": False},
         "SimpleRNN": {"stateful": False},

@@ -7,7 +7,7 @@ import pytest
 from tests.spec.malformed.refusals import case, check_spec, layers
 
 LAYERS = [
-    case("unknown", layers("Conv1D: {filters: 3}"), "spec.yaml:7: layers[0].Conv1D: expected one of the layers"),
+    case("unknown", layers("Conv3D: {filters: 3}"), "spec.yaml:7: layers[0].Conv3D: expected one of the layers"),
     case("misspelt", layers("Flatten", "Dens: {units: 2}"), "spec.yaml:8: layers[1].Dens", "did you mean 'Dense'?"),
     case("Lambda", layers("Lambda: {function: 'lambda x: x'}"), "spec.yaml:7: layers[0].Lambda", "got 'Lambda'"),
     case("number", layers("3"), "spec.yaml:7: layers[0]: expected one layer, such as", "got 3"),

@@ -32,7 +32,7 @@ def entry(class_name: str, module: str = "keras.layers", **config: Any) -> dict[
         (sequential(entry("Lambda", function=LAMBDA_CODE)), "the class Lambda has no replay"),
         (sequential(entry("TimeDistributed", name="t", trainable=True, layer=entry("Lambda"))), "the class Lambda"),
         (sequential(entry("TorchModuleWrapper")), "the class TorchModuleWrapper has no replay"),
-        (sequential(entry("Conv1D", name="c", trainable=True)), "layer 'c': the class Conv1D has no replay"),
+        (sequential(entry("Conv3D", name="c", trainable=True)), "layer 'c': the class Conv3D has no replay"),
         (sequential(entry("Mine", "my.package", name="m")), "got one from the module 'my.package'"),
         ({"module": "os", "class_name": "system", "config": "touch executed"}, "got one from the module 'os'"),
         ({}, "expected a saved model"),
