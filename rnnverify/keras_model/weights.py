@@ -18,13 +18,10 @@ from rnnverify.text import cleaned
 Array = npt.NDArray[Any]
 
 BIAS_SCALE = 0.5  # standard deviation of the biases drawn at random: large enough that a lost one shows
-# What layers of normalization, and PReLU, begin with does nothing: drawn in its place, around the middle and as far from it.
+# What normalizations, attentions and PReLU begin with does nothing: drawn in its place, around the middle and as far from it.
 TRIVIAL = {
-    "gamma": (1.0, 0.5),
-    "beta": (0.0, 0.5),
-    "moving_mean": (0.0, 0.5),
-    "moving_variance": (1.0, 0.5),
-    "alpha": (0.0, 0.5),
+    **dict.fromkeys(("gamma", "moving_variance", "scale", "concat_score_weight"), (1.0, 0.5)),
+    **dict.fromkeys(("beta", "moving_mean", "alpha"), (0.0, 0.5)),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activation import Activation
+from rnnverify.layers.attention import AdditiveAttention, Attention
 from rnnverify.layers.batch_normalization import BatchNormalization
 from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.concatenate import Concatenate
@@ -57,6 +58,7 @@ LAYERS: dict[str, type[Layer]] = {
         *(Conv1D, SeparableConv1D, DepthwiseConv1D, Conv2D),
         *(MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D, MaxPooling2D, AveragePooling2D),
         *(BatchNormalization, LayerNormalization, UnitNormalization, Normalization, Rescaling),
+        *(Attention, AdditiveAttention),
         *(Reshape, Permute, Cropping1D, ZeroPadding1D, UpSampling1D),
         *(Add, Subtract, Multiply, Average, Maximum, Minimum, Dot),
         *(ReLU, LeakyReLU, PReLU, ELU, Softmax),

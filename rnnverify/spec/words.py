@@ -110,6 +110,8 @@ ARGUMENTS: Mapping[str, str] = MappingProxyType(
         "offset": "what is added",
         "mean": "the mean of each place along the axis; by default it is learnt",
         "variance": "its variance; by default it is learnt",
+        "use_scale": "whether scores are scaled",
+        "score_mode": "dot: inner products; concat: sums of tanh",
         "invert": "whether the mean and variance are put back",
         "momentum": "without effect at inference",
         "target_shape": "the shape that comes out, without the samples",
