@@ -7,7 +7,7 @@ from typing import Any
 
 from rnnverify.errors import RequestError
 from rnnverify.keras_model.session import Session, observe_model
-from rnnverify.layers.registry import LAYERS
+from rnnverify.layers.registry import REPLAYED
 from rnnverify.observation import Observation, file
 from rnnverify.spec import load_spec
 from rnnverify.spec.consent import check_consent
@@ -48,7 +48,7 @@ def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation
         if x is not None:
             raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
         check_consent(target, allow_code, candidate=False)
-        return Session(LAYERS).observe(target)
+        return Session(REPLAYED).observe(target)
     if x is None:
         raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
     return observe_model(target, x)

@@ -11,7 +11,7 @@ from rnnverify.errors import RequestError
 from rnnverify.grids.grid import Grid, Point
 from rnnverify.keras_model.session import Session, load_keras
 from rnnverify.keras_model.settings import quiet
-from rnnverify.layers.registry import LAYERS
+from rnnverify.layers.registry import REPLAYED
 from rnnverify.report.records import record
 from rnnverify.results import Record
 from rnnverify.verification.verdict import judge
@@ -71,4 +71,4 @@ def lost(grid: Grid, point: Point, death: Exception) -> Record:
 @cache
 def session() -> Session:
     """This process's own: points that follow each other share a model."""
-    return Session(LAYERS)
+    return Session(REPLAYED)

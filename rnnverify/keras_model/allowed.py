@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from rnnverify.keras_model.plain import DEEPEST, Plain, is_dtype, shown
+from rnnverify.observation.arguments import PREFIX
 from rnnverify.spec.graph import MOST_LAYERS
 
 MODELS = {
@@ -21,7 +22,7 @@ MODELS = {
 }  # and where Keras has them
 LAYERS = "keras.layers"
 # What the masks in a model are made with: Keras writes these operations into the graph by itself.
-OPERATIONS = "keras.src.ops.numpy"
+OPERATIONS = ("keras.src.ops.numpy", "keras.src.ops.nn")
 MASKING = {"Any", "Concatenate", "ExpandDims", "LogicalOr", "NotEqual", "OnesLike", "ZerosLike"}
 MOST_ENTRIES = 5 * MOST_LAYERS  # such operations among them
 INITIALIZERS = {
@@ -174,20 +175,21 @@ class Allowed(Plain):
         return self.name(value)
 
     def operation(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """An operation outside any layer: one that masks are made with."""
+        """An operation outside any layer: one that masks are made with, or that has a replay."""
         package, name = self.resolved(entry)
-        if name not in MASKING or not in_package(package, "keras.src.ops", "keras.ops"):
+        home = next((one for one in OPERATIONS if package.endswith(one.removeprefix("keras.src"))), OPERATIONS[0])
+        if not in_package(package, "keras.src.ops", "keras.ops") or not (
+            name in MASKING or PREFIX + name in self.known
+        ):
             self.unsupported(
                 f"{shown(entry.get('name'))!r} is a Keras operation ({shown(name)}) outside any layer, which has no replay;"
                 " end the model before it, or use a layer that does the same"
             )
         inner = entry.get("config")
-        made = {
-            key: self.plain(inner[key])
-            for key in ("axis", "keepdims", "dtype")
-            if isinstance(inner, dict) and key in inner
-        }
-        return self.part(entry, OPERATIONS, name, {"name": self.name(entry.get("name")), **made})
+        if not isinstance(inner, dict):
+            self.damaged(f"the operation {shown(entry.get('name'))!r} has no config")
+        made = {self.key(key): self.plain(value) for key, value in inner.items()}
+        return self.part(entry, home, name, {**made, "name": self.name(entry.get("name"))})
 
     def part(self, part: dict[str, Any], package: str, name: str, config: dict[str, Any]) -> dict[str, Any]:
         """A part made anew, with a module if it had one: Keras takes the two for different formats."""

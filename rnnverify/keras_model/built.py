@@ -17,6 +17,7 @@ from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.config_graph import InboundNode
 from rnnverify.keras_model.fed import as_fed, check_finite
 from rnnverify.keras_model.long_walks import LONG, long_walks_of, width_of
+from rnnverify.keras_model.operations import class_name_of
 from rnnverify.keras_model.predicting import Trace, arguments, predict
 from rnnverify.keras_model.probe import Watcher
 from rnnverify.keras_model.refusals import first_line
@@ -186,7 +187,7 @@ class Built:
             Node(
                 name=node.name,
                 layer=node.layer,
-                class_name=type(self.layers[node.layer]).__name__,
+                class_name=class_name_of(self.layers[node.layer]),
                 config=self.configs[node.layer],
                 weights=weights_of(self.layers[node.layer]),
                 inputs=node.inputs,

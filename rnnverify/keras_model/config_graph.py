@@ -8,7 +8,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from rnnverify.errors import RequestError, UnsupportedError
+from rnnverify.keras_model.operations import needed
 from rnnverify.observation import Ref
+from rnnverify.observation.arguments import PREFIX, numbered
 from rnnverify.spec.architecture import Call
 
 
@@ -20,6 +22,7 @@ class InboundNode:
     layer: str
     inputs: tuple[Ref, ...]
     initial_state: tuple[Ref, ...] = ()
+    arguments: Any = None  # of an operation: what it is called on, see `observation.arguments`
     masked: bool = False  # whether Keras hands it a mask, which is known once it is called; see `connection`
 
 
@@ -27,13 +30,13 @@ def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
     """Every call of every layer in topological order.
 
     Keras writes the masks that it passes on by itself into the graph, as nodes that are no layers. They are left out
-    here, since the replay makes its own masks; anything else that is not a layer is refused.
+    here, since the replay makes its own masks.
 
     Raises:
-        UnsupportedError: a model inside the model, an operation outside any layer, an argument that is not implemented.
+        UnsupportedError: a model inside the model, an argument that is not implemented.
     """
     nodes: dict[str, InboundNode] = {}
-    operations: dict[str, str] = {}
+    entries: dict[str, tuple[bool, frozenset[str]]] = {}
     masks: set[str] = set()
     for entry in config["layers"]:
         name, class_name = entry["name"], entry["class_name"]
@@ -44,19 +47,13 @@ def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
         is_operation = ".ops." in (entry.get("module") or "")
         for index, inbound in enumerate(entry["inbound_nodes"]):
             node = read_node(name, index, inbound, is_operation, masks)
-            if is_operation:
-                operations[node.name] = class_name
-            else:
-                nodes[node.name] = node
-    read_by = {ref: f"layer {node.layer!r}" for node in nodes.values() for ref in (*node.inputs, *node.initial_state)}
-    for ref, reader in {**read_by, **dict.fromkeys(output_refs(config["output_layers"]), "the model's output")}.items():
-        if ref.node in operations:
-            raise UnsupportedError(
-                f"{reader} reads {ref.node!r}, a Keras operation ({operations[ref.node]}) outside any layer, which has no"
-                " replay; end the model before it, or use a layer that does the same"
-            )
-    if explicit := masks - operations.keys():
+            nodes[node.name] = node
+            entries[node.name] = is_operation, frozenset(ref.node for ref in (*node.inputs, *node.initial_state))
+    operations = {name for name, (is_operation, _) in entries.items() if is_operation}
+    if explicit := masks - operations:
         raise UnsupportedError(f"a mask given explicitly, by {sorted(explicit)[0]!r}, is not implemented by the replay")
+    real = needed(entries, frozenset(ref.node for ref in output_refs(config["output_layers"])))
+    nodes = {name: node for name, node in nodes.items() if name not in operations - real}
     order = TopologicalSorter(
         {name: dict.fromkeys(r.node for r in (*node.inputs, *node.initial_state)) for name, node in nodes.items()}
     )
@@ -67,8 +64,13 @@ def read_node(name: str, index: int, inbound: Mapping[str, Any], is_operation: b
     """One entry of `inbound_nodes`; the nodes that masks come from are added to `masks`."""
     inputs = tuple(tensors(inbound["args"]))
     states: tuple[Ref, ...] = ()
+    arguments = numbered(inbound["args"], [0]) if is_operation else None
     for key, value in inbound["kwargs"].items():
-        if is_operation or value is None or (key == "training" and value is False):
+        if value is None or (key == "training" and value is False):
+            continue
+        if is_operation:  # one of a mask, or it is called otherwise than any that has a replay
+            inputs += tuple(tensors(value))
+            arguments = None
             continue
         if key == "initial_state":
             states = tuple(tensors(value))
@@ -80,7 +82,7 @@ def read_node(name: str, index: int, inbound: Mapping[str, Any], is_operation: b
             raise UnsupportedError(
                 f"layer {name!r} is called with {key}={value!r}, which is not implemented by the replay"
             )
-    return InboundNode(node_name(name, index), name, inputs, states)
+    return InboundNode(node_name(name, index), name, inputs, states, arguments)
 
 
 def tensors(value: Any) -> Iterator[Ref]:
@@ -114,11 +116,19 @@ def calls_of(path: str, model: Mapping[str, Any]) -> list[Call]:
         pairs = zip(layers, before, strict=False) if len(before) > len(layers) else ()  # unbuilt: there is no graph yet
         return [Call(one["config"]["name"], one["class_name"], one["config"], (Ref(name),)) for one, name in pairs]
     calls: dict[str, Call] = {}
+    arguments: dict[str, Any] = {}
     for entry in config["layers"]:
         operation = ".ops." in (entry.get("module") or "")
         for index, inbound in enumerate(entry["inbound_nodes"]):
             name = node_name(entry["name"], index)
             calls[name] = Call(name, entry["class_name"], entry["config"], tuple(called_on(inbound)), operation)
+            if operation and isinstance(inbound, dict) and not inbound.get("kwargs"):
+                arguments[name] = numbered(inbound["args"], [0])
+    entries = {name: (call.operation, frozenset(ref.node for ref in call.inputs)) for name, call in calls.items()}
+    for name in needed(entries, frozenset(ref.node for ref in output_refs(config["output_layers"]))) & arguments.keys():
+        call = calls[name]
+        config_of_call = {**call.config, "arguments": arguments[name]}
+        calls[name] = call._replace(class_name=PREFIX + call.class_name, config=config_of_call, operation=False)
     order = TopologicalSorter({name: dict.fromkeys(ref.node for ref in call.inputs) for name, call in calls.items()})
     try:
         return [calls[name] for name in order.static_order() if name in calls]

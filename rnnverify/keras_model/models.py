@@ -15,6 +15,7 @@ from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.config_graph import inbound_nodes, output_refs
 from rnnverify.keras_model.connection import connect
 from rnnverify.keras_model.fed import is_whole
+from rnnverify.keras_model.operations import Operation, class_name_of
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.token_ids import vocabularies_of
 from rnnverify.observation import Ref
@@ -66,13 +67,17 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
     functional = functional_of(keras, model) if isinstance(model, keras.Sequential) else model
     config = functional.get_config()
     nodes = inbound_nodes(config)
-    layers = {node.layer: functional.get_layer(node.layer) for node in nodes}
+    there = {one.name: one for one in functional.operations}
+    layers = {
+        node.layer: there[node.layer] if node.arguments is None else Operation(there[node.layer], node.arguments)
+        for node in nodes
+    }
     feed = config["input_layers"]
     names = [ref.node for ref in output_refs(feed)]
     ids = vocabularies_of(names, nodes, layers)
     inputs = tuple(described_input(functional.get_layer(name), name in ids, spec) for name in names)
     if spec is not None and is_function(spec.model or ""):  # what is in a file was judged before it was loaded
-        calls = [Call(n.name, type(layers[n.layer]).__name__, layers[n.layer].get_config(), n.inputs) for n in nodes]
+        calls = [Call(n.name, class_name_of(layers[n.layer]), layers[n.layer].get_config(), n.inputs) for n in nodes]
         check_architecture(spec.path, {one.name: one.shape for one in inputs}, calls, spec.N or 1)
     given = {
         Ref(one.name): keras.Input(one.shape, name=one.name, dtype=functional.get_layer(one.name).dtype)

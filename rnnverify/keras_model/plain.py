@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from rnnverify.errors import RequestError, UnsupportedError
+from rnnverify.observation.arguments import ARRAYS, ELLIPSIS, SLICE, TENSOR
 from rnnverify.spec.types import LARGEST_SIZE
 from rnnverify.text import cleaned
 
 DTYPES = {"bool", "bfloat16", "float16", "float32", "float64"}
 DTYPES |= {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
 LONGEST_TEXT, LONGEST_LIST, DEEPEST = 300, 2000, 20
-TENSOR = "__keras_tensor__"
 
 
 @dataclass
@@ -36,6 +36,8 @@ class Plain:
         if not isinstance(value, dict):
             return self.plain(value)
         if value.get("class_name") != TENSOR:
+            if value.get("class_name") in (SLICE, ELLIPSIS, *ARRAYS):
+                return self.constant(value)
             if "class_name" in value:
                 self.unsupported(f"a layer is called on {shown(value['class_name'])}, which is no tensor")
             return {self.key(key): self.tensors(one, object, depth + 1) for key, one in value.items()}
@@ -44,6 +46,21 @@ class Plain:
             self.damaged("it has a tensor that is none")
         history, shape = self.reference(inner.get("keras_history")), self.shape(inner.get("shape"))
         return {"class_name": TENSOR, "config": {"shape": shape, "dtype": inner["dtype"], "keras_history": history}}
+
+    def constant(self, value: dict[str, Any]) -> dict[str, Any]:
+        """A slice, the points of an index, or numbers, beside the tensors of an operation."""
+        kind, inner = value["class_name"], value.get("config")
+        inner = inner if isinstance(inner, dict) else {}
+        if kind == ELLIPSIS:
+            return {"class_name": kind, "config": {}}
+        if kind == SLICE:
+            ends = {key: inner.get(key) for key in ("start", "stop", "step")}
+            if not all(end is None or type(end) is int for end in ends.values()):
+                self.damaged("it has a slice that is none")
+            return {"class_name": kind, "config": ends}
+        if not is_dtype(inner.get("dtype")):
+            self.damaged("it has numbers that are none")
+        return {"class_name": kind, "config": {"value": self.plain(inner.get("value")), "dtype": inner["dtype"]}}
 
     def references(self, value: Any, depth: int = 0) -> Any:
         """`input_layers` or `output_layers`: [name, call, output], or lists or mappings of those."""

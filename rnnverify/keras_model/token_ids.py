@@ -8,8 +8,21 @@ from typing import Any
 import numpy.typing as npt
 
 from rnnverify.keras_model.config_graph import InboundNode
+from rnnverify.keras_model.operations import class_name_of
+from rnnverify.observation.arguments import PREFIX
 
-CARRIERS = frozenset({"Concatenate", "Dropout", "Flatten", "Masking", "RepeatVector"})  # they hand on ids as they are
+# What hands on ids as they are.
+CARRIERS = frozenset(
+    {
+        *("Concatenate", "Flatten", "Masking", "RepeatVector"),
+        *("Reshape", "Permute", "Cropping1D", "ZeroPadding1D", "UpSampling1D"),
+        *("Dropout", "SpatialDropout1D", "AlphaDropout", "GaussianDropout", "GaussianNoise"),
+        *("ActivityRegularization", "Identity"),
+        *(PREFIX + name for name in ("GetItem", "Take", "Flip", "Roll", "Repeat", "Tile", "Pad", "Reshape")),
+        *(PREFIX + name for name in ("ExpandDims", "Squeeze", "Transpose", "Swapaxes", "Moveaxis")),
+        *(PREFIX + name for name in ("Concatenate", "Stack", "Split")),
+    }
+)
 
 
 def is_embedding(layer: Any) -> bool:
@@ -26,7 +39,7 @@ def vocabularies_of(inputs: Iterable[str], nodes: Sequence[InboundNode], layers:
         sources = frozenset[str]().union(*(carried.get(ref.node, frozenset()) for ref in node.inputs))
         if is_embedding(layer):
             found |= {name: min(layer.input_dim, found.get(name, layer.input_dim)) for name in sources}
-        elif type(layer).__name__ in CARRIERS:
+        elif class_name_of(layer) in CARRIERS:
             carried[node.name] = sources
     return found
 

@@ -34,6 +34,7 @@ from rnnverify.layers.masking import Masking
 from rnnverify.layers.merging import Add, Average, Maximum, Minimum, Multiply, Subtract
 from rnnverify.layers.moving import Cropping1D, Permute, Reshape, UpSampling1D, ZeroPadding1D
 from rnnverify.layers.normalization import Normalization
+from rnnverify.layers.operations import OPERATIONS, operation_of
 from rnnverify.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -49,6 +50,7 @@ from rnnverify.layers.simple_rnn import SimpleRNN
 from rnnverify.layers.softmax import Softmax
 from rnnverify.layers.time_distributed import TimeDistributed
 from rnnverify.layers.unit_normalization import UnitNormalization
+from rnnverify.observation.arguments import PREFIX
 
 LAYERS: dict[str, type[Layer]] = {
     layer.__name__: layer
@@ -67,6 +69,9 @@ LAYERS: dict[str, type[Layer]] = {
 }
 
 
+# What a saved model may hold: these layers, and operations between them.
+REPLAYED = (*LAYERS, *(PREFIX + name for name in OPERATIONS))
+
 # Options that Keras 2 wrote. Keras 3 passes over some of them, and refuses a file for others.
 OF_KERAS_2 = frozenset({"batch_input_shape", "implementation", "input_length", "time_major"})
 
@@ -77,6 +82,8 @@ def layer_of(class_name: str, config: Config) -> Layer:
     Raises:
         UnsupportedError: the class has no replay, or its replay does not implement one of the options.
     """
+    if class_name.startswith(PREFIX):
+        return operation_of(class_name, config)
     if class_name not in LAYERS:
         name: Any = config.get("name", "")
         raise UnsupportedError(
@@ -93,7 +100,7 @@ def layer_of_file(class_name: str, config: Config) -> Layer:
     Raises:
         UnsupportedError: as `layer_of`, but for that.
     """
-    if class_name not in LAYERS:
+    if class_name not in LAYERS:  # or an operation
         return layer_of(class_name, config)
     layer = LAYERS[class_name]
     if any(config.get(name, only) != only for name, only in layer.fixed.items()):
