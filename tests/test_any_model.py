@@ -66,14 +66,21 @@ def stateful(keras: Any) -> Any:
 
 
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "a slice as output": (
-        functional(lambda k, x: sequences(k, x)[:, -1]),
-        r"output reads .* \(GetItem\) outside any layer",
+    "a comparison as output": (
+        functional(lambda k, x: sequences(k, x) > 1.0),
+        r"'greater.*' is a Keras operation \(Greater\) outside any layer",
     ),
-    "a sum as output": (functional(lambda k, x: sequences(k, x) + 1.0), r"\(Add\) outside any layer"),
     "an operation inside": (
-        functional(lambda k, x: k.layers.Dense(2)(k.ops.tanh(x))),
-        r"layer 'dense.*' reads .*\(Tanh\)",
+        functional(lambda k, x: k.layers.Dense(2)(k.ops.cumsum(x, axis=1))),
+        r"'cumsum.*' is a Keras operation \(Cumsum\)",
+    ),
+    "an operation across the samples": (
+        functional(lambda k, x: k.layers.Dense(2)(k.ops.flip(x, axis=0))),
+        "Keras's operation Flip is not implemented as it is called here: it works across the samples",
+    ),
+    "an output without samples": (
+        functional(lambda k, x: k.ops.mean(x)),
+        "Keras's operation Mean is not implemented as it is called here: it works across the samples",
     ),
     "no layers": (functional(lambda k, x: x), "at least one layer"),
     "stateful": (stateful, "stateful=True is not implemented"),

@@ -110,3 +110,9 @@ def inert_for(weights: dict[str, str]) -> dict[str, Inert]:
         made[f"{role}_regularizer"] = Inert(Regularizer)
         made[f"{role}_constraint"] = Inert(Constraint)
     return made
+
+
+def short(value: Any) -> str:
+    """A value of a config, which may be a whole config itself."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
 
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ActivationFunction, activation
-from rnnverify.layers.arguments import Inert, choices_of, inert_for, suits
+from rnnverify.layers.arguments import Inert, choices_of, inert_for, short, suits
 from rnnverify.layers.arrays import Array
 
 Config = Mapping[str, Any]
@@ -243,9 +243,3 @@ class Layer:
 
 # Fields of every layer: a label, a training switch, and the policy, which is applied where weights are read.
 COMMON = frozenset({"name", "trainable", "dtype"})
-
-
-def short(value: Any) -> str:
-    """A value of a config, which may be a whole config itself."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.errors import UnsupportedError
+from rnnverify.layers.arguments import short
 from rnnverify.layers.array_functions import (
     ACROSS,
     clip,
@@ -46,7 +47,7 @@ from rnnverify.layers.array_functions import (
     variance,
 )
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.layer import COMMON, Call, Config, Layer, Masked, MisfitError, Outputs, Shape, short
+from rnnverify.layers.layer import COMMON, Call, Config, Layer, Masked, MisfitError, Outputs, Shape
 from rnnverify.observation.arguments import PREFIX, filled
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
@@ -167,6 +168,10 @@ class Operation(Layer):
         if any(one.ndim < 1 or one.shape[0] != 0 for one in made):
             raise UnsupportedError(f"Keras's operation {self.name} is not implemented as it is called here: {ACROSS}")
         return [one.shape[1:] for one in made]
+
+    def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        self.shapes(inputs)  # it has none; but what it is called on is looked at here
+        return {}
 
     def __call__(self, call: Call) -> Outputs:
         return tuple(Masked(one) for one in self.made([x.values for x in call.inputs]))  # masks end here

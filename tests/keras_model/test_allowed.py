@@ -128,7 +128,7 @@ def test_a_lambda_is_found_under_whatever_name_and_wherever(hidden: dict[str, An
             functional(called(dense(), part("keras.layers", "Lambda"))),
             "a layer is called on Lambda, which is no tensor",
         ),
-        (functional(called(dense(), X, mask=part(None, "__tensor__"))), "a layer is called on __tensor__"),
+        (functional(called(dense(), X, mask=part(None, "__bytes__"))), "a layer is called on __bytes__"),
         (functional(called(part("keras.src.ops.numpy", "Add", name="add"), X)), "'add' is a Keras operation (Add)"),
         (functional(called(part("keras.src.ops.core", "Map", name="m"), X)), "'m' is a Keras operation (Map)"),
         (functional(called(part("keras.ops", "BroadcastTo", name="m"), X)), "'m' is a Keras operation (BroadcastTo)"),
@@ -171,6 +171,8 @@ def test_what_is_not_on_the_list_is_refused_by_name(config: Any, fragment: str) 
         (functional(called(dense()), output_layers=[["dense", -1, 0]]), "its layers are not connected"),
         (functional(called(dense()), output_layers=None), "its layers are not connected"),
         (functional(called(dense(), {**X, "config": {}})), "it has a tensor that is none"),
+        (functional(called(dense(), X, mask=part(None, "__tensor__"))), "it has numbers that are none"),
+        (functional(called(dense(), X, mask=part(None, "__slice__", start="0"))), "it has a slice that is none"),
         (functional(called(dense(), {**X, "config": {"dtype": [1]}})), "it has a tensor that is none"),
         (
             sequential({**dense(), "shared_object_id": 1}, {**dense(use_bias=False), "shared_object_id": 1}),
