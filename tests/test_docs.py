@@ -15,6 +15,7 @@ from rnnverify import verify
 from rnnverify.api import blind
 from rnnverify.cli import main
 from rnnverify.grids.grid import load_grid
+from rnnverify.layers.operations import OPERATIONS
 from rnnverify.layers.registry import LAYERS
 from rnnverify.mistakes import MISTAKES
 from rnnverify.spec import spec_from_mapping
@@ -70,8 +71,13 @@ def test_the_trace_is_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_layer_has_a_row_a_config_and_a_test(name: str) -> None:
     assert f"`{name}`" in README
     assert any(re.search(rf"\b{name}\b", text) for text in CONFIGS.values()) or f"layer: {name}" in README
-    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    assert (ROOT / "tests" / "layers" / f"test_{snake}.py").is_file()
+    tests = [path.read_text() for path in (ROOT / "tests" / "layers").glob("test_*.py")]
+    assert any(re.search(rf"import .*\b{name}\b|^    {name},$|\"{name}\"", text, flags=re.MULTILINE) for text in tests)
+
+
+def test_the_operations_are_those_that_have_a_replay() -> None:
+    (told,) = re.findall(r"by their Keras class: (.*?)\. What", README, flags=re.DOTALL)
+    assert re.findall(r"`(\w+)`", told) == list(OPERATIONS)
 
 
 @pytest.mark.parametrize("command", main.commands)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
 from typing import Annotated
 
@@ -37,6 +38,10 @@ class Attending(Layer):
                 f"keys with as many features as the query, and as many steps as the value; what comes in is {shapes}"
             )
         return [(query[0], value[1])]
+
+    def held(self, inputs: Sequence[Shape]) -> int:
+        query, value, key = *inputs[:2], inputs[-1]
+        return query[0] * value[0] + prod(key)
 
     def scores(self, query: Array, key: Array, weights: Sequence[Array]) -> Array:
         """How well each key fits each step of the query: (N, Tq, D) and (N, Tv, D) to (N, Tq, Tv)."""
@@ -83,7 +88,7 @@ class AdditiveAttention(Attending):
 
     use_scale: bool = True
 
-    inert = MappingProxyType({"dropout": Inert(Rate, 0.0), "seed": Inert(Seed)})
+    inert = MappingProxyType({"dropout": Inert(Rate, 0.0), "seed": Inert()})
 
     @property
     def weight_names(self) -> tuple[str, ...]:

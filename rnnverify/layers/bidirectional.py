@@ -76,6 +76,9 @@ class Bidirectional(Layer):
             for name, shape in layer.weight_shapes(inputs).items()
         }
 
+    def held(self, inputs: Sequence[Shape]) -> int:
+        return sum(layer.held(inputs) for _, layer in self.directions)
+
     @property
     def weight_names(self) -> tuple[str, ...]:
         return tuple(f"{direction}_{name}" for direction, layer in self.directions for name in layer.weight_names)

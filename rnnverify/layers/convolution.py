@@ -50,6 +50,10 @@ class Convolving(Layer):
             raise MisfitError(f"windows that fit into {inputs[0]}", "kernel_size")
         return [(*counts, self.channels_out(channels))]
 
+    def held(self, inputs: Sequence[Shape]) -> int:
+        shown = prod(one.size for one in self.windows()) * inputs[0][-1]
+        return prod(self.shapes(inputs)[0][:-1]) * shown * int(getattr(self, "depth_multiplier", 1))
+
     def channels_out(self, channels: int) -> int:
         """How many channels come out where so many come in; may raise MisfitError."""
         raise NotImplementedError
@@ -130,13 +134,19 @@ class DepthwiseConv1D(Convolving):
     weights = MappingProxyType({"depthwise_kernel": "glorot_uniform", "bias": "zeros"})
     rank = (2, "a sequence (timesteps, features)")
 
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        return (
+            ("kernel", "bias") if self.use_bias else ("kernel",)
+        )  # as Keras has it, whatever its initializer is called
+
     def channels_out(self, channels: int) -> int:
         return channels * self.depth_multiplier
 
     def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
         channels = inputs[0][-1]
         kernel = (*for_each(self.kernel_size, 1), channels, self.depth_multiplier)
-        shapes: dict[str, Shape] = {"depthwise_kernel": kernel, "bias": (channels * self.depth_multiplier,)}
+        shapes: dict[str, Shape] = {"kernel": kernel, "bias": (channels * self.depth_multiplier,)}
         return {name: shapes[name] for name in self.weight_names}
 
     def __call__(self, call: Call) -> Outputs:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
+from math import prod
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
 
@@ -179,7 +180,6 @@ class Layer:
 
     @property
     def weight_count(self) -> int:
-        """How many arrays `get_weights()` gives for this layer."""
         return len(self.weight_names)
 
     @property
@@ -218,6 +218,11 @@ class Layer:
     def calls_built(self, inputs: Sequence[Shape]) -> int:
         """How many calls Keras builds for it one by one, as many as there are timesteps; those of a Dense count as one."""
         return 0
+
+    def held(self, inputs: Sequence[Shape]) -> int:
+        """How many numbers it holds for each sample beside its outputs: where it has a kernel, one as wide for every step."""
+        kernel = self.weight_shapes(inputs).get("kernel")
+        return kernel[-1] * prod(inputs[0][:-1]) if kernel else 0
 
     @property
     def columnwise(self) -> bool:

@@ -26,7 +26,10 @@ def derivation(weights: Shapes) -> str:
 
 
 def product(weights: Shapes) -> str:
-    """One direction's weights, which share their last axis, as a product."""
+    """One direction's weights, as a product where they share their last axis, and as a sum of products where they do not."""
+    recurrent = "recurrent_kernel" in weights
+    if not recurrent and len({shape[-1:] for shape in weights.values()} | {()}) != 2:
+        return " + ".join(" x ".join(map(str, shape)) or "1" for shape in weights.values())
     (*_, width), *_ = weights.values()
     rows = [str(prod(shape[:-1])) for shape in weights.values()]
     units = weights.get("recurrent_kernel", (width,))[0]

@@ -194,5 +194,5 @@ def layer_from(class_name: str, arguments: LayerArguments) -> Layer:
 
 
 def snake_case(class_name: str) -> str:
-    """Keras's naming: SimpleRNN is simple_rnn, LSTM is lstm."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", class_name).lower()
+    """Keras's naming: SimpleRNN is simple_rnn, LSTM is lstm, PReLU is p_re_lu."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", class_name).lower()

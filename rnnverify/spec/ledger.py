@@ -30,8 +30,11 @@ def file_of(layer: type[Layer]) -> str:
 
 
 def doc_of(layer: type[Layer]) -> str:
-    """The first line of its module."""
-    first = (sys.modules[layer.__module__].__doc__ or "").splitlines()[0]
+    """The first line of its own, where it stands with others of its kind, or of its module."""
+    own = (layer.__doc__ or "").splitlines()[0]
+    first = (
+        own if own.startswith(f"{layer.__name__}: ") else (sys.modules[layer.__module__].__doc__ or "").splitlines()[0]
+    )
     what = first.removeprefix(layer.__name__).lstrip(": ").rstrip(".")
     return f"{what[0].upper()}{what[1:]}"
 

@@ -64,9 +64,7 @@ def check_sizes(layers: Sequence[Placed], shapes: Mapping[Ref, Shape], inputs: S
         given = [shapes[ref] for ref in refs]
         weights = list(layer.weight_shapes(given).values())
         outputs = [shape for ref, shape in shapes.items() if ref.node == name]
-        # A recurrent layer also holds every gate's share of every step: as wide as its kernel.
-        width = weights[0][-1] * prod(given[0][:-1]) if weights and layer.vocabulary is None else 0
-        values = samples * (width + sum(prod(shape) for shape in outputs))
+        values = samples * (layer.held(given) + sum(prod(shape) for shape in outputs))
         needs[name] = BYTES_A_WEIGHT * sum(map(prod, weights)) + BYTES_A_VALUE * values
         calls[name] = layer.calls_built(given)
     if (built := sum(calls.values())) > MOST_CALLS_BUILT:
