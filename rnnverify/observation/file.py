@@ -17,7 +17,7 @@ import numpy as np
 from rnnverify.errors import RequestError
 from rnnverify.memory import NoRoomError, check_unpacked
 from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walked
-from rnnverify.observation.arrays_file import DamagedError, open_arrays, plain, write_arrays
+from rnnverify.observation.arrays_file import ArraysFile, DamagedError, open_arrays, plain, write_arrays
 from rnnverify.observation.content import BY_NUMBER, FORMAT, Content, read_content
 from rnnverify.observation.opening import opened_to_write
 from rnnverify.observation.recognised import what_it_is
@@ -106,25 +106,30 @@ def load_observation(path: str) -> Observation:
     Raises:
         RequestError: the file is missing, damaged, not an observation, too large, or of another version.
     """
-    with reading(path), open_arrays(path) as file:
-        if "content" not in file.names:
-            raise DamagedError("it has no content")
-        header = file.header("content")
-        if header.dtype != np.uint8 or header.size > LARGEST_CONTENT:
-            raise DamagedError(f"expected a content of at most {LARGEST_CONTENT} bytes")
-        text = file.read("content").tobytes()
-        content = read_content(text, checked_format(path, text))
-        if missing := content.dtypes.keys() - set(file.names):
-            raise DamagedError(f"it lacks the array {min(missing)}")
-        headers = {name: file.header(name) for name in content.dtypes}
-        for name, header in headers.items():
-            if header.dtype.kind not in "fiub" or 0 in header.shape:
-                raise DamagedError(
-                    f"expected numbers in {name}, got an array of {header.dtype} and shape {header.shape}"
-                )
-        size = sum(header.size for header in headers.values())
-        check_unpacked(file.size, size, TIMES_THEIR_SIZE * size)
-        return made_of(content, {name: file.read(name) for name in headers})
+    with reading(path):
+        with open_arrays(path) as file:
+            content, arrays = read(file, path)
+        return made_of(content, arrays)
+
+
+def read(file: ArraysFile, path: str) -> tuple[Content, dict[str, Array]]:
+    """The content of a file, and the arrays that it lists: all are judged by their headers before any is read."""
+    if "content" not in file.names:
+        raise DamagedError("it has no content")
+    header = file.header("content")
+    if header.dtype != np.uint8 or header.size > LARGEST_CONTENT:
+        raise DamagedError(f"expected a content of at most {LARGEST_CONTENT} bytes")
+    text = file.read("content").tobytes()
+    content = read_content(text, checked_format(path, text))
+    if missing := content.dtypes.keys() - set(file.names):
+        raise DamagedError(f"it lacks the array {min(missing)}")
+    headers = {name: file.header(name) for name in content.dtypes}
+    for name, header in headers.items():
+        if header.dtype.kind not in "fiub" or 0 in header.shape:
+            raise DamagedError(f"expected numbers in {name}, got an array of {header.dtype} and shape {header.shape}")
+    size = sum(header.size for header in headers.values())
+    check_unpacked(file.size, size, TIMES_THEIR_SIZE * size)
+    return content, {name: file.read(name) for name in headers}
 
 
 def checked_format(path: str, text: bytes) -> int:
@@ -159,7 +164,7 @@ def reading(path: str) -> Iterator[None]:
         raise RequestError(f"{path}: cannot be read: {error.strerror or error}") from None
     except NoRoomError as error:
         raise RequestError(f"{path}: {error}") from None
-    except (DamagedError, ValueError, RecursionError) as error:
+    except DamagedError as error:  # and no other: the rest would be a bug of ours
         known = what_it_is(path)
         if known is not None and not known.startswith("a saved observation"):
             raise RequestError(f"{path}: expected a saved observation; this is {known}") from None

@@ -16,7 +16,10 @@ def opened(path: str | os.PathLike[str]) -> BinaryIO:
     Raises:
         OSError: there is none, or it is a pipe, a socket or a folder.
     """
-    odd = ODD.get(stat.S_IFMT(os.stat(path).st_mode))
+    try:
+        odd = ODD.get(stat.S_IFMT(os.stat(path).st_mode))
+    except ValueError as error:  # a null character, which no path has
+        raise OSError(errno.EINVAL, str(error), os.fspath(path)) from None
     if odd is not None:
         raise OSError(errno.EINVAL, f"expected a plain file, got {odd}", os.fspath(path))
     return open(path, "rb")

@@ -250,3 +250,23 @@ def test_an_observation_that_takes_more_memory_than_is_free_is_refused(
         RequestError, match=r"expected sizes that fit into memory \(0.2 GiB are free\), got about 0.3 GiB"
     ):
         rnnverify.load_observation(str(tmp_path / "o.npz"))
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, RuntimeError])
+@pytest.mark.parametrize("broken", ["rnnverify.observation.file.made_of", "rnnverify.api.verifying.judge"])
+def test_a_bug_of_ours_is_not_told_as_a_damaged_file(
+    saved: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, error: type[Exception]
+) -> None:
+    np.savez(tmp_path / "o.npz", **saved)
+
+    def fail(*_: Any) -> Any:
+        raise error("ours")
+
+    monkeypatch.setattr(broken, fail)
+    with pytest.raises(error, match="ours"):
+        verify(rnnverify.load_observation(str(tmp_path / "o.npz")))
+
+
+def test_a_path_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="cannot be read: embedded null byte"):
+        load_observation(str(tmp_path / "a\0b.npz"))
