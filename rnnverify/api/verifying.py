@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
@@ -18,6 +17,7 @@ from rnnverify.observation import Observation
 from rnnverify.results import Verification
 from rnnverify.spec.consent import check_consent
 from rnnverify.spec.model import Spec
+from rnnverify.spec.paths import folder_of
 from rnnverify.verification.verdict import judge
 
 
@@ -78,7 +78,7 @@ def with_candidate(spec: Spec, observed: Observation, result: Verification) -> V
     """The result, with what is found of the candidate that the spec names."""
     if spec.candidate is None:
         return result
-    name, candidate = candidate_of(spec.candidate, Options(folder=os.path.dirname(spec.path) or None))
+    name, candidate = candidate_of(spec.candidate, Options(folder=str(folder_of(spec.path))))
     return replace(result, candidate=compared(observed, result, name, candidate))
 
 
