@@ -119,9 +119,9 @@ INPUTS: dict[str, tuple[Any, str]] = {
     "no samples": (X[:0], "at least one sample"),
     "too few axes": (X[0], r"as \(N, 5, 3\), got an array of shape \(5, 3\)"),
     "another width": (X[..., :2], r"as \(N, 5, 3\)"),
-    "too many": ([X, X], "expected 1 inputs"),
-    "none": ([], "expected 1 inputs"),
-    "a dict": ({"x": X}, "in the order of model.inputs"),
+    "too many": ([X, X], "expected 1 input "),
+    "none": ([], "expected 1 input "),
+    "a dict": ({"x": X}, "by their names, .*; missing: .*; unknown: 'x'"),
 }
 
 

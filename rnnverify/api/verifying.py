@@ -29,7 +29,8 @@ def verify(
     Args:
         target: a Spec, a built keras.Model (Sequential or functional), one built Keras layer, or what Keras was observed to
             do, for which Keras is not needed; or the path of a spec, a saved model, a saved observation.
-        x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
+            by name. A Spec draws its own.
         atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|, in place of the spec's.
         allow_code: whether what a spec names may be run, where it is code: a candidate, or a function that returns the model.
 
