@@ -109,7 +109,8 @@ def as_array(value: Any, what: str) -> Array:
     if array.dtype.name == "bfloat16":  # no number of NumPy's
         return array.astype(np.float32)
     if array.dtype.kind not in "fiub":
-        raise DataError(f"expected numbers for {what}, got an array of {array.dtype}")
+        got = f"an array of {array.dtype}" if array.ndim else type(value).__name__
+        raise DataError(f"expected numbers for {what}, got {got}")
     return array
 
 

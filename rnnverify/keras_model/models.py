@@ -147,8 +147,8 @@ def taken_apart(keras: Any, model: Any, x: Any, states: Sequence[Array]) -> tupl
     else:
         if not model.built:
             raise RequestError(f"the layer {model.name!r} has no weights yet: call it once, or build it")
-        wanted = {getattr(spec, "ndim", None) for spec in keras.tree.flatten(model.input_spec)} - {None}
-        arrays = arrays_of_layer(x, f"the layer {model.name!r}", min(wanted, default=None))
+        axes = [spec.ndim for spec in keras.tree.flatten(model.input_spec) if getattr(spec, "ndim", None)]
+        arrays = arrays_of_layer(x, f"the layer {model.name!r}", axes[0] if axes else None)
         built = built_of_model(keras, model_of_layer(keras, model, arrays, states))
         arrays = arrays_of_model([*arrays, *states], f"the layer {model.name!r}", built.inputs, None)
     if not built.nodes:

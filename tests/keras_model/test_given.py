@@ -134,7 +134,8 @@ def test_inputs_of_other_names_or_numbers_are_refused(double: Any, call: Any, x:
         ),
         ([[["x", "y"]]], "expected numbers for the input 'a', got an array of <U1"),
         ([[[1, None]]], "expected numbers for the input 'a', got an array of object"),
-        ("x.npy", "expected numbers for the input 'a', got an array of <U5"),
+        ("x.npy", "expected numbers for the input 'a', got str"),
+        ({1, 2}, "expected numbers for the input 'a', got set"),
     ],
 )
 def test_what_is_no_input_is_refused(single: Any, x: Any, words: str) -> None:
