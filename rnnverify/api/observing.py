@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from rnnverify.errors import RequestError
+from rnnverify.errors import RequestError, UnsupportedError
 from rnnverify.keras_model.session import Session, observe_model
 from rnnverify.layers.registry import REPLAYED
 from rnnverify.observation import Observation, file
@@ -68,7 +68,10 @@ def load_observation(path: str) -> Observation:
             replay.
     """
     observed = file.load_observation(path)
-    check_fits(observed, path)
+    try:
+        check_fits(observed, path)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{path}: {error}") from None
     return observed
 
 

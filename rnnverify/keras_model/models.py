@@ -62,9 +62,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
         RequestError: it has no fixed graph, or one that cannot be replayed.
     """
     if not model.built or not getattr(model, "inputs", None):
-        raise RequestError(
-            f"the model {model.name!r} has no fixed graph: expected a Sequential or functional model that is built"
-        )
+        raise RequestError(f"{spec.path}: model: {graphless(keras, model)}" if spec else graphless(keras, model))
     functional = functional_of(keras, model) if isinstance(model, keras.Sequential) else model
     config = functional.get_config()
     nodes = inbound_nodes(config)
@@ -95,6 +93,16 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
         model=model,
         feed={key: output_refs(value)[0].node for key, value in feed.items()} if isinstance(feed, dict) else None,
     )
+
+
+def graphless(keras: Any, model: Any) -> str:
+    """What to say of a model whose graph is not known."""
+    if isinstance(model, keras.Sequential):
+        step = "call it once on data, or give it a keras.Input as its first layer"
+        return f"expected a model that is built, got the Sequential {model.name!r}, which is not: {step}"
+    step = "verify keras.Model(x, model.call(x)), with x = keras.Input(...), in its place"
+    kind = f"{model.name!r} of the class {type(model).__name__}, which has no fixed graph"
+    return f"expected a Sequential or functional model, got {kind}; {step}"
 
 
 def functional_of(keras: Any, sequential: Any) -> Any:

@@ -23,6 +23,7 @@ from rnnverify.keras_model.hdf5_copy import BYTES_A_SECOND
 from rnnverify.keras_model.hdf5_copy import CONFIG as ATTRIBUTE
 from rnnverify.memory import MOST_TIMES, SMALL, NoRoomError, check_unpacked
 from rnnverify.observation.arrays_file import ENCRYPTED, KNOWN_METHODS, DamagedError, one_line
+from rnnverify.observation.recognised import ARCHIVE, HDF5
 from rnnverify.spec.architecture import check_architecture
 from rnnverify.spec.loading import SAVED_MODELS
 from rnnverify.spec.model import Spec
@@ -42,6 +43,10 @@ DAMAGE = (ValueError, LookupError, EOFError, RuntimeError, MemoryError, BadZipFi
 Check = Callable[[Any], dict[str, Any]]  # of a config: it is made anew
 
 
+class WeightsAloneError(Exception):
+    """An HDF5 file without a model."""
+
+
 @contextmanager
 def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[str]:
     """The path of a copy of the saved model that a spec names, which holds nothing but what is allowed in it.
@@ -58,14 +63,33 @@ def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[str]:
 
     def check(config: Any) -> dict[str, Any]:
         made = Allowed(path, known).model(config)
-        check_architecture(path, shapes_of_inputs(made, spec.T or 1), calls_of(path, made), spec.N or 1)
+        shapes = shapes_of_inputs(made, spec.T or 1)
+        if not shapes and made["class_name"] == "Sequential":
+            raise RequestError(
+                f"{path}: expected a model that is built, got a Sequential that was saved before it was, without weights; call it"
+                " once on data, or give it a keras.Input as its first layer, and save it anew"
+            )
+        check_architecture(path, shapes, calls_of(path, made), spec.N or 1)
         return made
 
     with TemporaryDirectory(prefix="rnnverify-") as folder:
         with reading(path) as file:
-            copy = copy_of_archive if path.lower().endswith(".keras") else copy_of_hdf5
-            copied = copy(file, Path(folder), check)
+            archive = path.lower().endswith(".keras")
+            check_start(path, file, archive)
+            copied = (copy_of_archive if archive else copy_of_hdf5)(file, Path(folder), check)
         yield str(copied)
+
+
+def check_start(path: str, file: IO[bytes], archive: bool) -> None:
+    """Refuse a file of the other format, which Keras would not load under this name."""
+    start = file.read(len(HDF5))
+    file.seek(0)
+    if start.startswith(HDF5 if archive else ARCHIVE):
+        formats = [("an archive", ".keras"), ("an HDF5 file", ".h5")]
+        (wanted, ending), (got, other) = formats if archive else formats[::-1]
+        raise RequestError(
+            f"{path}: expected {wanted}, as it ends in {ending}, got {got}; have its name end in {other}"
+        )
 
 
 @contextmanager
@@ -82,6 +106,11 @@ def reading(path: str) -> Iterator[IO[bytes]]:
         raise RequestError(f"{path}: cannot be read or copied: {error.strerror or error}") from None
     except NoRoomError as error:
         raise RequestError(f"{path}: {error}") from None
+    except WeightsAloneError:
+        raise RequestError(
+            f"{path}: expected a saved model, got no more than weights, as save_weights writes them; load them into their model"
+            " (load_weights), and save that with model.save('model.keras')"
+        ) from None
     except (DamagedError, *DAMAGE) as error:
         reason = str(error) if isinstance(error, DamagedError) else one_line(error)
         raise RequestError(f"{path}: not a saved Keras model: {reason}; give a .keras or .h5 file") from None
@@ -122,7 +151,7 @@ def copy_of_hdf5(file: IO[bytes], folder: Path, check: Check) -> Path:
     copied, config = folder / "model.h5", folder / CONFIG
     copy_plain(file, os.fstat(file.fileno()).st_size, copied, config)
     if not config.exists():
-        raise DamagedError(f"it has no {ATTRIBUTE}, as where weights are saved without their model")
+        raise WeightsAloneError
     if config.stat().st_size > LARGEST_CONFIG:
         raise DamagedError(f"its {ATTRIBUTE} is larger than {LARGEST_CONFIG} bytes; no model's is")
     made = check(json.loads(config.read_bytes()))
