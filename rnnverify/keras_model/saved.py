@@ -74,22 +74,9 @@ def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[str]:
 
     with TemporaryDirectory(prefix="rnnverify-") as folder:
         with reading(path) as file:
-            archive = path.lower().endswith(".keras")
-            check_start(path, file, archive)
-            copied = (copy_of_archive if archive else copy_of_hdf5)(file, Path(folder), check)
+            copy = copy_of_archive if path.lower().endswith(".keras") else copy_of_hdf5
+            copied = copy(file, Path(folder), check)
         yield str(copied)
-
-
-def check_start(path: str, file: IO[bytes], archive: bool) -> None:
-    """Refuse a file of the other format, which Keras would not load under this name."""
-    start = file.read(len(HDF5))
-    file.seek(0)
-    if start.startswith(HDF5 if archive else ARCHIVE):
-        formats = [("an archive", ".keras"), ("an HDF5 file", ".h5")]
-        (wanted, ending), (got, other) = formats if archive else formats[::-1]
-        raise RequestError(
-            f"{path}: expected {wanted}, as it ends in {ending}, got {got}; have its name end in {other}"
-        )
 
 
 @contextmanager
@@ -113,7 +100,17 @@ def reading(path: str) -> Iterator[IO[bytes]]:
         ) from None
     except (DamagedError, *DAMAGE) as error:
         reason = str(error) if isinstance(error, DamagedError) else one_line(error)
-        raise RequestError(f"{path}: not a saved Keras model: {reason}; give a .keras or .h5 file") from None
+        raise RequestError(
+            f"{path}: not a saved Keras model: {reason}; give a .keras or .h5 file{of_other_format(path)}"
+        ) from None
+
+
+def of_other_format(path: str) -> str:
+    """What to add of a file that begins as those of the other format do, under which name Keras would load it."""
+    start, ending = (HDF5, ".h5") if path.lower().endswith(".keras") else (ARCHIVE, ".keras")
+    with open(path, "rb") as file:
+        other = file.read(len(start)) == start
+    return f"; it begins as a {ending} file does: then let its name end so" if other else ""
 
 
 def copy_of_archive(file: IO[bytes], folder: Path, check: Check) -> Path:
