@@ -223,6 +223,14 @@ def test_other_files_are_refused_with_what_to_do(tmp_path: Path, change: Callabl
     assert fragment in str(caught.value)
 
 
+def test_a_layer_without_a_replay_is_refused_with_the_file_s_name(tmp_path: Path) -> None:
+    path = str(tmp_path / "o.npz")
+    save_observation(replace(BY_HAND, nodes=(replace(BY_HAND.nodes[0], class_name="Own"),)), path)
+    with pytest.raises(RequestError) as caught:
+        load_observation(path)
+    assert str(caught.value).startswith(f"{path}: layer 'rnn': the class Own has no replay")
+
+
 def test_the_readme_names_the_arrays(tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     section = readme.partition("### A saved observation\n")[2].partition("\n## ")[0]
