@@ -46,6 +46,7 @@ INERT: Mapping[str, tuple[str, set[str], Any]] = {
     "_constraint": ("keras.constraints", {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}, None),
 }
 
+WITHOUT = "end the model before it, or put layers of Keras's in its place, and save that"
 INSTEAD = "put one of Keras's own in its place, and save the model anew"
 
 
@@ -117,8 +118,7 @@ class Allowed(Plain):
         title = "a layer" if named is None else f"layer {shown(named)!r}"
         if own := own_name(part):
             self.unsupported(
-                f"{title}: {shown(own)} is a class of your own, whose code no file holds, and which has no replay; end the model"
-                " before it, or put layers of Keras's in its place, and save that"
+                f"{title}: {shown(own)} is a class of your own, whose code no file holds, and which has no replay; {WITHOUT}"
             )
         package, name = self.resolved(part, title)
         if name in MODELS:
@@ -126,6 +126,8 @@ class Allowed(Plain):
         known = name in self.known or (top and name == "InputLayer")
         if not known or not in_package(package, LAYERS, "keras.src.layers"):
             full = name if package in ("", LAYERS) else f"{package}.{name}"
+            if name == "Lambda":
+                self.unsupported(f"{title}: the class {shown(full)} has no replay: it is code of your own; {WITHOUT}")
             masks = "; an .h5 file does not hold the masks of a model: save it as .keras" if full in MASKING else ""
             replays = ", ".join(sorted(self.known))
             self.unsupported(f"{title}: the class {shown(full)} has no replay{masks}; those that have: {replays}")
