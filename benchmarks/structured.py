@@ -69,7 +69,7 @@ def built(keras: Any, program: Program, way: str, train: bool, samples: int) -> 
         train = all(np.isfinite(w.astype(float)).all() for w in model.get_weights())
     if way in ("eager", "jit"):
         model.compile(run_eagerly=way == "eager", jit_compile=way == "jit")
-    apart = taken_apart(keras, model, fed, [])
+    apart, _ = taken_apart(keras, model, fed, [])
     return (replace(apart, model=None) if way == "spec" else apart), train
 
 

@@ -65,6 +65,16 @@ def stateful(keras: Any) -> Any:
     return keras.Model(given, keras.layers.GRU(3, stateful=True)(given))
 
 
+def own_class(keras: Any) -> Any:
+    class Own(keras.Model):  # type: ignore[name-defined, misc]
+        def call(self, x: Any) -> Any:
+            return x
+
+    model = Own(name="own")
+    model(X)
+    return model
+
+
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a comparison as output": (
         functional(lambda k, x: sequences(k, x) > 1.0),
@@ -96,7 +106,8 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
         functional(lambda k, x: k.layers.LSTM(2, activation=k.layers.LeakyReLU())(x)),
         "the activation given as a layer, LeakyReLU, is not implemented",
     ),
-    "an unbuilt model": (lambda k: k.Sequential([k.layers.Dense(2)]), "no fixed graph"),
+    "an unbuilt model": (lambda k: k.Sequential([k.layers.Dense(2)]), "expected a model that is built"),
+    "a class of one's own": (own_class, r"got 'own' of the class Own, .*; verify keras.Model\(x, model.call\(x\)\)"),
     "an unbuilt layer": (lambda k: k.layers.LSTM(2), "no weights yet"),
     "a number": (lambda k: 3, "expected a keras.Model"),
 }
@@ -119,9 +130,9 @@ INPUTS: dict[str, tuple[Any, str]] = {
     "no samples": (X[:0], "at least one sample"),
     "too few axes": (X[0], r"as \(N, 5, 3\), got an array of shape \(5, 3\)"),
     "another width": (X[..., :2], r"as \(N, 5, 3\)"),
-    "too many": ([X, X], "expected 1 inputs"),
-    "none": ([], "expected 1 inputs"),
-    "a dict": ({"x": X}, "in the order of model.inputs"),
+    "too many": ([X, X], "expected 1 input "),
+    "none": ([], "expected 1 input "),
+    "a dict": ({"x": X}, "by their names, .*; missing: .*; unknown: 'x'"),
 }
 
 

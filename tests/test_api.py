@@ -104,7 +104,10 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda keras: keras.Sequential([keras.layers.Dense(2)]), "has no fixed graph"),
+        (
+            lambda keras: keras.Sequential([keras.layers.Dense(2)], name="net"),
+            "expected a model that is built, got the Sequential 'net', which is not: call it once on data, or give it a",
+        ),
         (lambda keras: keras.layers.LSTM(2), "has no weights yet"),
         (lambda keras: 3, "expected a keras.Model, a Keras layer or a spec, got int"),
         (lambda keras: "model.keras", "model.keras: no such file"),

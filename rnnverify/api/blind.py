@@ -48,7 +48,8 @@ def blind_spots(target: Any, x: Any = None, *, allow_code: bool = False) -> Blin
 
     Args:
         target: a Spec, a built keras.Model, one built Keras layer, what Keras was observed to do, or the path of a file.
-        x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
+            by name. A Spec draws its own.
         allow_code: whether a function that a spec names, to return the model, may be run.
 
     Returns:

@@ -50,7 +50,8 @@ def compare(
             returns the model's output, a list of its outputs, or a mapping of tensors by name; such arrays themselves; or as on
             the command line `port.py:forward`, `outputs.npz`, `cmd:./port {inputs} {outputs}`. Names are those of the report,
             `dense` or `lstm.c`; a state may be given after the last step (N, M) or after every step (N, T, M).
-        x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
+            by name. A Spec draws its own.
         dtype: what the candidate computes in.
         form: of the files that a process is given, `npz` or `raw`.
         per_sample: call it once for each sample.
@@ -101,7 +102,7 @@ def diagnose(
     Args:
         target: a built keras.Model, one built Keras layer, a Spec or an observation; the last two have their inputs, and x is
             None.
-        x: the inputs, (N, ...), or a list of them.
+        x: the inputs, as `verify` takes them.
         yhat: what your code made of them: an array, a list where there are several outputs, or a mapping of tensors by name. Or
             your code itself, as `compare` takes it.
         dtype: what it computes in.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from rnnverify.errors import RequestError
+from rnnverify.errors import RequestError, UnsupportedError
 from rnnverify.keras_model.session import Session, observe_model
 from rnnverify.layers.registry import REPLAYED
 from rnnverify.observation import Observation, file
@@ -32,7 +32,8 @@ def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation
 
     Args:
         target: a Spec or its path, a built keras.Model (Sequential or functional), or one built Keras layer.
-        x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
+            by name. A Spec draws its own.
         allow_code: whether a function that a spec names, to return the model, may be run.
 
     Returns:
@@ -50,7 +51,9 @@ def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation
         check_consent(target, allow_code, candidate=False)
         return Session(REPLAYED).observe(target)
     if x is None:
-        raise RequestError("expected the inputs x of the model, an array (N, ...) or a list of them")
+        raise RequestError(
+            "expected the inputs x of the model: an array (N, ...), a list of them, or a mapping by name"
+        )
     return observe_model(target, x)
 
 
@@ -65,7 +68,10 @@ def load_observation(path: str) -> Observation:
             replay.
     """
     observed = file.load_observation(path)
-    check_fits(observed, path)
+    try:
+        check_fits(observed, path)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{path}: {error}") from None
     return observed
 
 

@@ -20,7 +20,7 @@ def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = N
 
     Args:
         model_or_layer: a built keras.Model (Sequential or functional), or one built Keras layer.
-        x: its input (N, ...), or a list of them.
+        x: its input (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping by name.
         mask: for one input (N, T, ...): which steps to keep, (N, T) of bool.
         initial_state: for one recurrent layer, its states, (N, M) each: an array, or a list of them.
 
@@ -30,21 +30,22 @@ def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = N
     Raises:
         RequestError: the model cannot be replayed, or the inputs, the mask or the states do not fit it.
     """
-    inputs = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
     states = (
         [] if initial_state is None else initial_state if isinstance(initial_state, list | tuple) else [initial_state]
     )
-    for name, array in {"x": inputs, "initial_state": states}.items():
-        if any(part.dtype.kind == "f" and not np.isfinite(part).all() for part in map(np.asarray, array)):
-            raise DataError(f"expected finite numbers in {name}, got NaN or infinity")
-    if mask is not None and (len(inputs) > 1 or np.shape(mask) != inputs[0].shape[:2]):
+    fed, nodes, outputs = describe_model(model_or_layer, x, states)
+    for index, (name, array) in enumerate(fed.items()):
+        if not np.isfinite(array).all():
+            origin = "initial_state" if index >= len(fed) - len(states) else f"the input {name!r}"
+            raise DataError(f"expected finite numbers in {origin}, got NaN or infinity")
+    first, *others = fed
+    others = others[: len(others) - len(states)]
+    if mask is not None and (others or np.shape(mask) != fed[first].shape[:2]):
         raise DataError(
-            f"expected a mask (N, T) for one input, of shape {inputs[0].shape[:2]}; got one of shape {np.shape(mask)} for"
-            f" {len(inputs)} input{'s' if len(inputs) > 1 else ''}"
+            f"expected a mask (N, T) for one input, of shape {fed[first].shape[:2]}; got one of shape {np.shape(mask)} for"
+            f" {len(others) + 1} input{'s' if others else ''}"
         )
-    names, nodes, outputs = describe_model(model_or_layer, inputs, [np.asarray(state) for state in states])
-    fed = dict(zip(names, [*inputs, *map(np.asarray, states)], strict=True))
-    masks = {} if mask is None else {names[0]: np.asarray(mask, dtype=bool)}
+    masks = {} if mask is None else {first: np.asarray(mask, dtype=bool)}
     if masks:
         nodes = tuple(replace(node, masked=node.masked or node.inputs[0].node in masks) for node in nodes)
     done = Graph(nodes).run(fed, masks=masks)

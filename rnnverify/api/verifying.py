@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
@@ -18,6 +17,7 @@ from rnnverify.observation import Observation
 from rnnverify.results import Verification
 from rnnverify.spec.consent import check_consent
 from rnnverify.spec.model import Spec
+from rnnverify.spec.paths import folder_of
 from rnnverify.verification.verdict import judge
 
 
@@ -29,7 +29,8 @@ def verify(
     Args:
         target: a Spec, a built keras.Model (Sequential or functional), one built Keras layer, or what Keras was observed to
             do, for which Keras is not needed; or the path of a spec, a saved model, a saved observation.
-        x: the inputs of a model or layer, (N, ...), or a list of them; a Spec draws its own.
+        x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
+            by name. A Spec draws its own.
         atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|, in place of the spec's.
         allow_code: whether what a spec names may be run, where it is code: a candidate, or a function that returns the model.
 
@@ -78,7 +79,7 @@ def with_candidate(spec: Spec, observed: Observation, result: Verification) -> V
     """The result, with what is found of the candidate that the spec names."""
     if spec.candidate is None:
         return result
-    name, candidate = candidate_of(spec.candidate, Options(folder=os.path.dirname(spec.path) or None))
+    name, candidate = candidate_of(spec.candidate, Options(folder=str(folder_of(spec.path))))
     return replace(result, candidate=compared(observed, result, name, candidate))
 
 

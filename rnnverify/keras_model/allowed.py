@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from rnnverify.keras_model.origin import in_package, is_foreign, own_name
 from rnnverify.keras_model.plain import DEEPEST, Plain, is_dtype, shown
 from rnnverify.observation.arguments import PREFIX
 from rnnverify.spec.graph import MOST_LAYERS
@@ -45,6 +46,9 @@ INERT: Mapping[str, tuple[str, set[str], Any]] = {
     "_constraint": ("keras.constraints", {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}, None),
 }
 
+WITHOUT = "end the model before it, or put layers of Keras's in its place, and save that"
+INSTEAD = "put one of Keras's own in its place, and save the model anew"
+
 
 @dataclass
 class Allowed(Plain):
@@ -63,7 +67,14 @@ class Allowed(Plain):
         """
         if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
             self.no_model()
-        package, name = self.resolved(config)
+        module, name = config.get("module"), config["class_name"]
+        if own := own_name(config) or (name if module is None and name.rpartition(".")[2] not in MODELS else None):
+            self.unsupported(
+                f"expected a Sequential or functional model, got {shown(own)}, a class of your own, whose code no file holds;"
+                " save keras.Model(x, model.call(x)), with x = keras.Input(...), or name a function that returns it (`model:"
+                " module:function` in a spec, with --allow-code)"
+            )
+        package, name = self.resolved(config, "the model")
         inner = config.get("config")
         if name not in MODELS or not in_package(package, "keras.models", "keras.src.models", "keras"):
             self.no_model()
@@ -102,68 +113,74 @@ class Allowed(Plain):
         """A layer; an input, too, if it stands at the top."""
         if not isinstance(part, dict) or not isinstance(part.get("class_name"), str) or depth > DEEPEST:
             self.damaged("expected a layer, with its class_name and config")
-        package, name = self.resolved(part)
         inner = part.get("config")
-        named = inner.get("name") if isinstance(inner, dict) else None
+        named = (inner.get("name") if isinstance(inner, dict) else None) or part.get("name")
         title = "a layer" if named is None else f"layer {shown(named)!r}"
+        if own := own_name(part):
+            self.unsupported(
+                f"{title}: {shown(own)} is a class of your own, whose code no file holds, and which has no replay; {WITHOUT}"
+            )
+        package, name = self.resolved(part, title)
         if name in MODELS:
             self.unsupported(f"{title}: a model inside a model is not implemented; verify it by itself")
         known = name in self.known or (top and name == "InputLayer")
         if not known or not in_package(package, LAYERS, "keras.src.layers"):
             full = name if package in ("", LAYERS) else f"{package}.{name}"
+            if name == "Lambda":
+                self.unsupported(f"{title}: the class {shown(full)} has no replay: it is code of your own; {WITHOUT}")
             masks = "; an .h5 file does not hold the masks of a model: save it as .keras" if full in MASKING else ""
             replays = ", ".join(sorted(self.known))
             self.unsupported(f"{title}: the class {shown(full)} has no replay{masks}; those that have: {replays}")
         if not isinstance(inner, dict):
             self.damaged(f"{title} has no config")
-        made = {self.key(key): self.argument(key, value, name, depth) for key, value in inner.items()}
+        made = {self.key(key): self.argument(key, value, name, title, depth) for key, value in inner.items()}
         made["name"] = self.name(inner.get("name"))
         return self.part(part, LAYERS, name, made)
 
-    def argument(self, key: str, value: Any, class_name: str, depth: int) -> Any:
-        """One argument of a layer."""
+    def argument(self, key: str, value: Any, class_name: str, title: str, depth: int) -> Any:
+        """One argument of a layer of this class, which is called by its title in messages."""
         for ending, (package, names, instead) in INERT.items():
             if key.endswith(ending):
                 if isinstance(value, dict):
-                    self.check_part(key, value, package, names)
+                    self.check_part(f"{title}: {key}", value, package, names)
                 return instead
         if key in ("layer", "backward_layer") and value is not None:
             return self.layer(value, depth=depth + 1)
         if key.endswith("activation") and isinstance(value, dict):
-            return self.function(value, depth)
+            return self.function(value, title, depth)
         if key in ("batch_shape", "batch_input_shape"):
             return self.shape(value)
         if key == "dtype":
-            return self.dtype(value, class_name)
+            return self.dtype(value, class_name, title)
         if key in ("input_shape", "input_tensor", "shape", "weights") or key.startswith(("lora", "quantization")):
             if value is not None:
                 self.unsupported(f"the option {key!r} of a saved {class_name} is not implemented")
             return None
         return self.plain(value)
 
-    def check_part(self, key: str, part: dict[str, Any], package: str, names: set[str]) -> None:
+    def check_part(self, title: str, part: dict[str, Any], package: str, names: set[str]) -> None:
         """Refuse an initializer, say, that is not one of Keras's."""
-        given, name = self.resolved(part)
+        given, name = self.resolved(part, title)
         if name not in names or not in_package(given, package, package.replace("keras.", "keras.src.")):
-            self.unsupported(f"{key}: expected one of Keras's own, got {shown(f'{given}.{name}'.lstrip('.'))}")
+            got = shown(f"{given}.{name}".lstrip("."))
+            self.unsupported(f"{title}: expected one of Keras's own, got {got}; {INSTEAD}")
         self.plain(part.get("config"))
 
-    def function(self, part: dict[str, Any], depth: int) -> str:
+    def function(self, part: dict[str, Any], title: str, depth: int) -> str:
         """An activation that is given as a function, by its name; it may not be a layer."""
         if part.get("class_name") in (None, "__lambda__"):
-            self.unsupported(
-                "the activation is a function of Python code, which is never run; save the model with one of Keras's"
-            )
+            self.unsupported(f"{title}: the activation is a function of Python code, which is never run; {INSTEAD}")
         if part["class_name"] != "function":
             self.layer(part, depth=depth + 1)
-            self.unsupported(f"the activation given as a layer, {shown(part.get('class_name'))}, is not implemented")
-        self.resolved(part)
+            kind = shown(part.get("class_name"))
+            self.unsupported(f"{title}: the activation given as a layer, {kind}, is not implemented; {INSTEAD}")
+        self.resolved(part, f"{title}: the activation")
         return self.name(part.get("config"))
 
-    def dtype(self, value: Any, class_name: str) -> Any:
+    def dtype(self, value: Any, class_name: str, title: str) -> Any:
         """A precision, by its name."""
         if isinstance(value, dict):
-            _, name = self.resolved(value)
+            _, name = self.resolved(value, f"{title}: dtype")
             inner = value.get("config")
             if name not in ("DTypePolicy", "Policy") or not isinstance(inner, dict):
                 self.unsupported(f"the dtype policy {shown(name)} is not implemented")
@@ -176,7 +193,7 @@ class Allowed(Plain):
 
     def operation(self, entry: dict[str, Any]) -> dict[str, Any]:
         """An operation outside any layer: one that masks are made with, or that has a replay."""
-        package, name = self.resolved(entry)
+        package, name = self.resolved(entry, shown(entry.get("name")))
         home = next((one for one in OPERATIONS if package.endswith(one.removeprefix("keras.src"))), OPERATIONS[0])
         if not in_package(package, "keras.src.ops", "keras.ops") or not (
             name in MASKING or PREFIX + name in self.known
@@ -203,20 +220,16 @@ class Allowed(Plain):
             made = {**made, "shared_object_id": number}
         return made
 
-    def resolved(self, part: Mapping[str, Any]) -> tuple[str, str]:
+    def resolved(self, part: Mapping[str, Any], title: str) -> tuple[str, str]:
         """Where Keras looks for a class or function, and under which name: what stands behind the last point of both."""
         module, name = part.get("module"), part.get("class_name")
         if not isinstance(name, str) or not isinstance(module, str | None):
             self.damaged("expected a class_name, and a module or none, as texts")
-        if module is not None and module.split(".")[0] not in ("keras", "builtins"):
-            self.unsupported(f"expected parts of Keras alone, got one from the module {shown(module)!r}")
-        package, _, name = (f"{module}.{name}" if module else name).rpartition(".")
+        full = f"{module}.{name}" if module else name
+        if is_foreign(module):
+            self.unsupported(f"{title}: expected one of Keras's own, got {shown(full)}; {INSTEAD}")
+        package, _, name = full.rpartition(".")
         return package, name
 
     def no_model(self) -> NoReturn:
         self.refuse(f"expected a saved model, {' or '.join(MODELS)}, got something else")
-
-
-def in_package(package: str, *homes: str) -> bool:
-    """Whether a part comes from one of these packages of Keras; one without a module comes from wherever Keras has it."""
-    return not package or any(package == home or package.startswith(f"{home}.") for home in homes)

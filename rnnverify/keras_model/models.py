@@ -15,6 +15,7 @@ from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.config_graph import inbound_nodes, output_refs
 from rnnverify.keras_model.connection import connect
 from rnnverify.keras_model.fed import is_whole
+from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model
 from rnnverify.keras_model.operations import Operation, class_name_of
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.token_ids import vocabularies_of
@@ -61,9 +62,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
         RequestError: it has no fixed graph, or one that cannot be replayed.
     """
     if not model.built or not getattr(model, "inputs", None):
-        raise RequestError(
-            f"the model {model.name!r} has no fixed graph: expected a Sequential or functional model that is built"
-        )
+        raise RequestError(f"{spec.path}: model: {graphless(keras, model)}" if spec else graphless(keras, model))
     functional = functional_of(keras, model) if isinstance(model, keras.Sequential) else model
     config = functional.get_config()
     nodes = inbound_nodes(config)
@@ -96,6 +95,16 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
     )
 
 
+def graphless(keras: Any, model: Any) -> str:
+    """What to say of a model whose graph is not known."""
+    if isinstance(model, keras.Sequential):
+        step = "call it once on data, or give it a keras.Input as its first layer"
+        return f"expected a model that is built, got the Sequential {model.name!r}, which is not: {step}"
+    step = "verify keras.Model(x, model.call(x)), with x = keras.Input(...), in its place"
+    kind = f"{model.name!r} of the class {type(model).__name__}, which has no fixed graph"
+    return f"expected a Sequential or functional model, got {kind}; {step}"
+
+
 def functional_of(keras: Any, sequential: Any) -> Any:
     """A Sequential model as a functional one, of the same layers."""
     x = inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name) for t in sequential.inputs]
@@ -124,44 +133,41 @@ def described_input(layer: Any, ids: bool, spec: Spec | None) -> Input:
     return Input(layer.name, tuple(shape), "ids" if ids else "features", whole)
 
 
-def taken_apart(keras: Any, model: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Built:
-    """A model, or a layer made into one, taken apart, if these arrays fit it.
+def taken_apart(keras: Any, model: Any, x: Any, states: Sequence[Array]) -> tuple[Built, dict[str, Array]]:
+    """A model, or a layer made into one, taken apart; and what it is fed, by the names of its inputs, if that fits it.
+
+    Args:
+        keras: the module.
+        model: the model, or the layer.
+        x: its inputs, see `given`.
+        states: those that a layer starts from, which are inputs, too.
 
     Raises:
-        RequestError: it is neither, or not built; or the arrays do not fit.
+        RequestError: it is neither, or not built; or the inputs do not fit.
     """
     if not isinstance(model, keras.Layer):  # a keras.Model is one too
         raise RequestError(f"expected a keras.Model, a Keras layer or a spec, got {type(model).__name__}")
-    if not isinstance(model, keras.Model):
+    if isinstance(model, keras.Model):
+        if states:
+            raise RequestError("expected a single recurrent layer beside initial_state, got a model")
+        built = built_of_model(keras, model)
+        arrays = arrays_of_model(x, f"the model {model.name!r}", built.inputs, built.feed)
+    else:
         if not model.built:
             raise RequestError(f"the layer {model.name!r} has no weights yet: call it once, or build it")
-        model = model_of_layer(keras, model, inputs, states)
-    elif states:
-        raise RequestError("expected a single recurrent layer beside initial_state, got a model")
-    built = built_of_model(keras, model)
+        axes = [spec.ndim for spec in keras.tree.flatten(model.input_spec) if getattr(spec, "ndim", None)]
+        arrays = arrays_of_layer(x, f"the layer {model.name!r}", axes[0] if axes else None)
+        built = built_of_model(keras, model_of_layer(keras, model, arrays, states))
+        arrays = arrays_of_model([*arrays, *states], f"the layer {model.name!r}", built.inputs, None)
     if not built.nodes:
         raise DataError(
             f"expected a model with at least one layer, {model.name!r} has none: there is nothing to verify"
         )
-    if len(inputs) + len(states) != len(built.inputs):
-        raise DataError(f"expected {len(built.inputs)} inputs for the model {model.name!r}, got {len(inputs)}")
-    for given, array in zip(built.inputs, [*inputs, *states], strict=True):
-        fits = [want in (None, have) for want, have in zip(given.shape, array.shape[1:], strict=False)]
-        if array.ndim != len(given.shape) + 1 or not all(fits):
-            raise DataError(
-                f"expected the input {given.name!r} as {shape_text(('N', *given.shape))}, got an array of shape {array.shape}"
-            )
-        if array.dtype.kind not in "fiub":
-            raise DataError(f"expected numbers for the input {given.name!r}, got an array of {array.dtype}")
-        if not array.size:
-            raise DataError(
-                f"expected at least one sample and timestep for {given.name!r}, got the shape {array.shape}"
-            )
-    counts = {given.name: len(array) for given, array in zip(built.inputs, [*inputs, *states], strict=True)}
-    if len(set(counts.values())) > 1:
-        each = ", ".join(f"{count} for {name!r}" for name, count in counts.items())
+    fed = {given.name: array for given, array in zip(built.inputs, arrays, strict=True)}
+    if len({len(array) for array in arrays}) > 1:
+        each = ", ".join(f"{len(array)} for {name!r}" for name, array in fed.items())
         raise DataError(f"expected the same number of samples for every input, got {each}")
-    return built
+    return built, fed
 
 
 def check_states(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequence[Array]) -> None:

@@ -23,6 +23,7 @@ from rnnverify.keras_model.hdf5_copy import BYTES_A_SECOND
 from rnnverify.keras_model.hdf5_copy import CONFIG as ATTRIBUTE
 from rnnverify.memory import MOST_TIMES, SMALL, NoRoomError, check_unpacked
 from rnnverify.observation.arrays_file import ENCRYPTED, KNOWN_METHODS, DamagedError, one_line
+from rnnverify.observation.recognised import ARCHIVE, HDF5
 from rnnverify.spec.architecture import check_architecture
 from rnnverify.spec.loading import SAVED_MODELS
 from rnnverify.spec.model import Spec
@@ -42,6 +43,10 @@ DAMAGE = (ValueError, LookupError, EOFError, RuntimeError, MemoryError, BadZipFi
 Check = Callable[[Any], dict[str, Any]]  # of a config: it is made anew
 
 
+class WeightsAloneError(Exception):
+    """An HDF5 file without a model."""
+
+
 @contextmanager
 def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[str]:
     """The path of a copy of the saved model that a spec names, which holds nothing but what is allowed in it.
@@ -58,7 +63,13 @@ def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[str]:
 
     def check(config: Any) -> dict[str, Any]:
         made = Allowed(path, known).model(config)
-        check_architecture(path, shapes_of_inputs(made, spec.T or 1), calls_of(path, made), spec.N or 1)
+        shapes = shapes_of_inputs(made, spec.T or 1)
+        if not shapes and made["class_name"] == "Sequential":
+            raise RequestError(
+                f"{path}: expected a model that is built, got a Sequential that was saved before it was, without weights; call it"
+                " once on data, or give it a keras.Input as its first layer, and save it anew"
+            )
+        check_architecture(path, shapes, calls_of(path, made), spec.N or 1)
         return made
 
     with TemporaryDirectory(prefix="rnnverify-") as folder:
@@ -82,9 +93,24 @@ def reading(path: str) -> Iterator[IO[bytes]]:
         raise RequestError(f"{path}: cannot be read or copied: {error.strerror or error}") from None
     except NoRoomError as error:
         raise RequestError(f"{path}: {error}") from None
+    except WeightsAloneError:
+        raise RequestError(
+            f"{path}: expected a saved model, got no more than weights, as save_weights writes them; load them into their model"
+            " (load_weights), and save that with model.save('model.keras')"
+        ) from None
     except (DamagedError, *DAMAGE) as error:
         reason = str(error) if isinstance(error, DamagedError) else one_line(error)
-        raise RequestError(f"{path}: not a saved Keras model: {reason}; give a .keras or .h5 file") from None
+        raise RequestError(
+            f"{path}: not a saved Keras model: {reason}; give a .keras or .h5 file{of_other_format(path)}"
+        ) from None
+
+
+def of_other_format(path: str) -> str:
+    """What to add of a file that begins as those of the other format do, under which name Keras would load it."""
+    start, ending = (HDF5, ".h5") if path.lower().endswith(".keras") else (ARCHIVE, ".keras")
+    with open(path, "rb") as file:
+        other = file.read(len(start)) == start
+    return f"; it begins as a {ending} file does: then let its name end so" if other else ""
 
 
 def copy_of_archive(file: IO[bytes], folder: Path, check: Check) -> Path:
@@ -122,7 +148,7 @@ def copy_of_hdf5(file: IO[bytes], folder: Path, check: Check) -> Path:
     copied, config = folder / "model.h5", folder / CONFIG
     copy_plain(file, os.fstat(file.fileno()).st_size, copied, config)
     if not config.exists():
-        raise DamagedError(f"it has no {ATTRIBUTE}, as where weights are saved without their model")
+        raise WeightsAloneError
     if config.stat().st_size > LARGEST_CONFIG:
         raise DamagedError(f"its {ATTRIBUTE} is larger than {LARGEST_CONFIG} bytes; no model's is")
     made = check(json.loads(config.read_bytes()))

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnnverify.errors import DataError, RequestError
+from rnnverify.errors import RequestError
 from rnnverify.keras_model.build import built_of_spec, with_open_time
 from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.given import as_array
 from rnnverify.keras_model.inputs import draw_inputs
 from rnnverify.keras_model.models import built_of_model, load_model, taken_apart
 from rnnverify.keras_model.refusals import first_line
@@ -132,39 +133,34 @@ def observe_model(model: Any, x: Any) -> Observation:
     """Feed a built keras.Model, or one built layer, and write down everything it did.
 
     Args:
-        x: its input (N, ...), or a list of them in the order of `model.inputs`.
+        x: its inputs, see `given`.
 
     Raises:
         RequestError: the model is not built, or the inputs do not fit it.
     """
-    if isinstance(x, Mapping):
-        raise DataError(
-            f"expected the inputs as a list in the order of model.inputs, got a dict of {', '.join(map(str, x))}"
-        )
-    arrays = [np.asarray(array) for array in (x if isinstance(x, list | tuple) else [x])]
-    arrays = [
-        array.astype(np.float32) if array.dtype.name == "bfloat16" else array for array in arrays
-    ]  # no NumPy number
     with quiet():
         keras = load_keras()
-        built = taken_apart(keras, model, arrays, [])
+        built, fed = taken_apart(keras, model, x, [])
         asked = Asked(str(model.name), None, str(model.dtype_policy.name), Tolerance())
-        fed = {given.name: array for given, array in zip(built.inputs, arrays, strict=True)}
         return watched(keras, built, asked, fed, 0.0)
 
 
 def describe_model(
-    model: Any, inputs: Sequence[Array], states: Sequence[Array]
-) -> tuple[list[str], tuple[Node, ...], tuple[Ref, ...]]:
-    """The graph of a model or layer, without running it: the names of its inputs, its nodes, its outputs.
+    model: Any, x: Any, states: Sequence[Any]
+) -> tuple[dict[str, Array], tuple[Node, ...], tuple[Ref, ...]]:
+    """The graph of a model or layer, without running it: what it would be fed, by input; its nodes; its outputs.
+
+    Args:
+        x: its inputs, see `given`.
+        states: those that a single recurrent layer starts from.
 
     Raises:
         RequestError: as `observe_model`.
     """
     with quiet():
-        built = taken_apart(load_keras(), model, inputs, states)
+        built, fed = taken_apart(load_keras(), model, x, [as_array(state, "initial_state") for state in states])
         built.check_weights()
-        return [given.name for given in built.inputs], built.described_nodes(), built.outputs
+        return fed, built.described_nodes(), built.outputs
 
 
 def watched(keras: Any, built: Built, asked: Asked, x: Mapping[str, Array], building: float) -> Observation:

@@ -154,5 +154,5 @@ def activation(name: Any) -> ActivationFunction:
             "given as a function" if class_name is None else repr(own) if own else f"given as a layer, {class_name},"
         )
     raise UnsupportedError(
-        f"the activation {shown} is not implemented by the replay; those that are: {', '.join(sorted(ACTIVATIONS))}"
+        f"the activation {shown} is not implemented by the replay; use one that is: {', '.join(sorted(ACTIVATIONS))}"
     )

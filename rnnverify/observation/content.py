@@ -1,14 +1,14 @@
-"""What stands in an observation's file beside its arrays, which it names by their numbers."""
+"""What stands in an observation's file beside its arrays, which it names."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from rnnverify.observation.arrays_file import DamagedError
 
-FORMAT = 3
+FORMAT, BY_NUMBER = 4, 3  # what is written; and the one before it, whose arrays have numbers for names
 MOST_NODES = 1000  # calls of layers
 Index = Annotated[int, Field(ge=0)]
 Demand = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -21,7 +21,19 @@ def one_line(text: str) -> str:
     return text
 
 
+def name_of_number(value: Any, info: ValidationInfo) -> Any:
+    """The name that an array of format 3 has in its file."""
+    return f"array_{value}" if info.context == BY_NUMBER and type(value) is int else value
+
+
+def by_name(value: Any, info: ValidationInfo) -> Any:
+    """The list of dtypes of format 3, by the names of the arrays."""
+    numbered = info.context == BY_NUMBER and isinstance(value, list)
+    return {f"array_{index}": dtype for index, dtype in enumerate(value)} if numbered else value
+
+
 Text = Annotated[str, Field(max_length=4096), AfterValidator(one_line)]
+ArrayName = Annotated[Text, BeforeValidator(name_of_number)]
 Reference = tuple[Text, Index]  # a node, or an input, and which of its outputs
 
 
@@ -48,15 +60,15 @@ class Node(Part):
     layer: Text
     class_name: Text
     config: dict[Text, Any]
-    weights: dict[Text, Index]
+    weights: dict[Text, ArrayName]
     inputs: list[Reference]
     initial_state: list[Reference]
     masked: bool
 
 
 class Walk(Part):
-    sequence: Index
-    others: list[Index]
+    sequence: ArrayName
+    others: list[ArrayName]
 
 
 class Content(Part):
@@ -64,26 +76,30 @@ class Content(Part):
 
     format: int
     asked: Asked
-    inputs: dict[Text, Index]
+    inputs: dict[Text, ArrayName]
     nodes: Annotated[list[Node], Field(max_length=MOST_NODES)]
     outputs: list[Reference]
-    predictions: list[Index]
-    emitted: list[tuple[Text, Index, Index]]
+    predictions: list[ArrayName]
+    emitted: list[tuple[Text, Index, ArrayName]]
     walks: dict[Text, list[Walk]]
     tf32: bool
     environment: dict[Text, Text]
     seconds: dict[Text, Demand]
-    dtypes: list[Text]
+    dtypes: Annotated[dict[Text, Text], BeforeValidator(by_name)]  # of every array, as Keras had it
 
 
-def read_content(text: bytes) -> Content:
+def read_content(text: bytes, written_in: int) -> Content:
     """The content from its JSON.
+
+    Args:
+        text: the JSON.
+        written_in: its format, the one before this one or this one.
 
     Raises:
         DamagedError: it is not whole, or not what it should be.
     """
     try:
-        return Content.model_validate_json(text)
+        return Content.model_validate_json(text, context=written_in)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))[:80]

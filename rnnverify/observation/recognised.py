@@ -54,7 +54,7 @@ def folder(path: str) -> str | None:
     if "saved_model.pb" in names:
         return saved_model(path)
     if "sweep.json" in names:
-        return f"a folder of a sweep; `rnnverify sweep GRID -o {path}` goes on with it"
+        return f"a folder of a sweep; `rnnverify sweep GRID --output {path}` goes on with it"
     return None
 
 

@@ -46,7 +46,7 @@ def check_architecture(origin: str, inputs: Mapping[str, Shape], calls: Sequence
             if call.operation:
                 outputs = [shape_of_operation(call.class_name, call.config, given)]
             else:
-                layer = layer_of_file(call.class_name, call.config)
+                layer = layer_of_file(call.class_name, {"name": call.name, **call.config})
                 layers.append(Placed(call.name, layer, call.inputs))
                 if not given:
                     raise MisfitError("an input")
@@ -56,7 +56,8 @@ def check_architecture(origin: str, inputs: Mapping[str, Shape], calls: Sequence
         except MisfitError as error:
             raise SpecError(f"{origin}: layer {call.name!r}: {error}") from None
         except UnsupportedError as error:
-            raise UnsupportedError(f"{origin}: {error}") from None
+            title = "" if repr(call.name) in str(error) else f"layer {call.name!r}: "
+            raise UnsupportedError(f"{origin}: {title}{error}") from None
         shapes |= {Ref(call.name, index): shape for index, shape in enumerate(outputs)}
     try:
         check_sizes(layers, shapes, list(inputs.values()), samples)

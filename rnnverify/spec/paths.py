@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rnnverify.observation.opening import is_given_open
+
 COMMAND = "cmd:"
+
+
+def folder_of(spec_file: str) -> Path:
+    """Where the paths in a spec start: its own folder; of one that comes through a pipe, the one that we work in."""
+    return Path() if is_given_open(spec_file) else Path(spec_file).parent
 
 
 def located(spec_file: str, path: str) -> str:
     """A path in a spec starts at the spec's own folder; `module:function` is left as it is."""
     if is_function(path):
         return path
-    return str(Path(spec_file).parent / path)
+    return str(folder_of(spec_file) / path)
 
 
 def candidate_located(spec_file: str, candidate: str) -> str:
@@ -20,8 +27,8 @@ def candidate_located(spec_file: str, candidate: str) -> str:
         return candidate
     path, colon, function = candidate.rpartition(":")
     if colon and path.endswith(".py"):
-        return f"{Path(spec_file).parent / path}:{function}"
-    return str(Path(spec_file).parent / candidate)
+        return f"{folder_of(spec_file) / path}:{function}"
+    return str(folder_of(spec_file) / candidate)
 
 
 def is_code(candidate: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from rnnverify.errors import SpecError
-from rnnverify.observation.opening import opened
+from rnnverify.observation.opening import is_given_open, read_at_most
 from rnnverify.observation.recognised import what_it_is
 from rnnverify.spec.parsing import DEEPEST, MOST_NODES, composed, place_of
 
@@ -61,14 +61,14 @@ def read_source(path: str) -> Source:
         SpecError: it cannot be read, is not UTF-8 text, is not YAML, or uses what a spec has no use for.
     """
     try:
-        if known := what_it_is(path):
+        known = None if is_given_open(path) else what_it_is(path)  # a pipe can be read but once
+        if known:
             raise SpecError(f"{path}: expected a YAML file; this is {known}")
         if FilePath(path).is_dir():
             raise SpecError(
                 f"{path}: expected a YAML file, got a directory; `rnnverify check {path}` takes a directory"
             )
-        with opened(path) as file:
-            raw = file.read(LARGEST_FILE + 1)
+        raw = read_at_most(path, LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SpecError(f"{path}: cannot be read: {reason}; give the path of a YAML spec") from None

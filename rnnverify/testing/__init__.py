@@ -17,7 +17,7 @@ def assert_matches(
 
     Args:
         target: what `rnnverify.verify` takes: a built keras.Model or layer, a Spec, an Observation.
-        x: the inputs of a model or layer, (N, ...), or a list of them.
+        x: the inputs of a model or layer, as `verify` takes them.
         atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|.
         allow_code: whether what a spec names may be run, where it is code.
 
@@ -43,7 +43,7 @@ def assert_candidate_matches(target: Any, candidate: Any, x: Any = None, **optio
     Args:
         target: a built keras.Model or layer, a Spec, an Observation.
         candidate: what `rnnverify.compare` takes: a function of (x, weights), its outputs, the path of a file, a command.
-        x: the inputs of a model or layer, (N, ...), or a list of them.
+        x: the inputs of a model or layer, as `verify` takes them.
         options: those of `rnnverify.compare`.
 
     Returns:

@@ -94,10 +94,30 @@ def test_a_lambda_is_found_under_whatever_name_and_wherever(hidden: dict[str, An
         ),
         (sequential(part("keras.src.utils", "Dense", name="d")), "the class keras.src.utils.Dense has no replay"),
         (sequential(part("keras.layerss", "Dense", name="d")), "the class keras.layerss.Dense has no replay"),
-        (sequential(part("os", "system", name="d")), "got one from the module 'os'"),
-        (sequential(part("mine", "Dense", name="d")), "got one from the module 'mine'"),
+        (
+            sequential(part("os", "system", name="d")),
+            "layer 'd': os.system is a class of your own, whose code no file holds",
+        ),
+        (sequential(part("mine", "Dense", name="d")), "layer 'd': mine.Dense is a class of your own"),
+        (sequential(part(None, "a>Dense", name="d")), "layer 'd': a>Dense is a class of your own"),
+        (
+            sequential({**part(None, "Dense", name="d"), "registered_name": "Own"}),
+            "layer 'd': Own is a class of your own",
+        ),
+        (
+            {**sequential(), "module": "mine", "class_name": "Net"},
+            "got mine.Net, a class of your own, whose code no file",
+        ),
+        (
+            {**sequential(), "module": None, "class_name": "Net"},
+            "expected a Sequential or functional model, got Net, a",
+        ),
+        ({**sequential(), "module": "os"}, "got os.Sequential, a class of your own"),
         (sequential(sequential()), "a model inside a model is not implemented"),
-        (sequential(dense(kernel_initializer=part("os", "system"))), "got one from the module 'os'"),
+        (
+            sequential(dense(kernel_initializer=part("os", "system"))),
+            "layer 'dense': kernel_initializer: expected one of Keras's own, got os.system; put one of Keras's own in its",
+        ),
         (
             sequential(dense(kernel_initializer=part("keras.layers", "Lambda"))),
             "kernel_initializer: expected one of Keras's",
@@ -114,7 +134,10 @@ def test_a_lambda_is_found_under_whatever_name_and_wherever(hidden: dict[str, An
         ),
         (sequential(dense(activation=CODE)), "a function of Python code"),
         (sequential(dense(activation={"value": ["4w=="]})), "a function of Python code"),
-        (sequential(dense(activation=part("os", "function"))), "got one from the module 'os'"),
+        (
+            sequential(dense(activation=part("os", "function"))),
+            "the activation: expected one of Keras's own, got os.function",
+        ),
         (sequential(dense(activation=dense())), "the activation given as a layer, Dense,"),
         (
             sequential(dense(dtype=part("keras", "QuantizedDTypePolicy", name="int8"))),

@@ -41,7 +41,7 @@ def test_the_masks_are_those_that_keras_writes_into_a_config(keras: Any) -> None
         for entry in model.get_config()["layers"]
         for node in entry["inbound_nodes"]
     }
-    nodes = taken_apart(keras, model, [np.zeros((1, 5), np.int32)], []).nodes
+    nodes = taken_apart(keras, model, [np.zeros((1, 5), np.int32)], [])[0].nodes
     assert len(nodes) == 8
     assert {node.masked for node in nodes} == {True, False}
     assert all(node.masked == written[node.name] for node in nodes)

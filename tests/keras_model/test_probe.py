@@ -33,7 +33,7 @@ def test_a_cell_of_the_user_s_own_is_watched_at_every_step(keras: Any, x: Array)
 
     layer = keras.layers.RNN(Sum(5), go_backwards=True)
     layer(x)
-    ((walked,),) = taken_apart(keras, layer, [x], []).watcher().look({"input": x}).walks.values()
+    ((walked,),) = taken_apart(keras, layer, [x], [])[0].watcher().look({"input": x}).walks.values()
     kernel = layer.get_weights()[0].astype(np.float64)
     np.testing.assert_allclose(walked.sequence, np.cumsum(x[:, ::-1] @ kernel, axis=1), atol=1e-5)
 
@@ -41,14 +41,14 @@ def test_a_cell_of_the_user_s_own_is_watched_at_every_step(keras: Any, x: Array)
 def test_stacked_cells_have_all_their_states(keras: Any, x: Array) -> None:
     layer = keras.layers.RNN([keras.layers.LSTMCell(4), keras.layers.GRUCell(2)])
     layer(x)
-    ((walked,),) = taken_apart(keras, layer, [x], []).watcher().look({"input": x}).walks.values()
+    ((walked,),) = taken_apart(keras, layer, [x], [])[0].watcher().look({"input": x}).walks.values()
     assert [state.shape for state in (walked.sequence, *walked.others)] == [(2, 6, 4), (2, 6, 4), (2, 6, 2)]
 
 
 def test_a_layer_without_steps_has_none(keras: Any, x: Array) -> None:
     layer = keras.layers.Dense(4)
     layer(x)
-    assert taken_apart(keras, layer, [x], []).watcher().look({"input": x}).walks == {}
+    assert taken_apart(keras, layer, [x], [])[0].watcher().look({"input": x}).walks == {}
 
 
 KINDS: dict[str, Any] = {
@@ -102,5 +102,5 @@ def test_layers_may_have_the_names_that_the_watchers_would(keras: Any, x: Array)
         layers.GRU(3, return_sequences=True, name="lstm_2")(twice)
     )
     model = keras.Model(given, layers.Dense(2, name="walk_0_of_lstm_2")(y))
-    seen = taken_apart(keras, model, [x], []).watcher().look({"walk_0_of_lstm": x})
+    seen = taken_apart(keras, model, [x], [])[0].watcher().look({"walk_0_of_lstm": x})
     assert sorted(seen.walks) == ["lstm", "lstm:2", "lstm_2", "walk_0_of_lstm_"]

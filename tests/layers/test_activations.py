@@ -164,7 +164,7 @@ def test_an_activation_is_looked_up_by_name() -> None:
 
 @pytest.mark.parametrize("name", ["glu", "Tanh", None, {"class_name": "function", "config": "mine"}])
 def test_another_activation_is_refused_by_name(name: Any) -> None:
-    message = f"the activation {name!r} is not implemented by the replay; those that are: celu, elu, exponential, gelu"
+    message = f"the activation {name!r} is not implemented by the replay; use one that is: celu, elu, exponential, gelu"
     with pytest.raises(UnsupportedError, match=re.escape(message)):
         activation(name)
 

@@ -99,11 +99,11 @@ def test_a_file_cut_short_is_refused(spec: Path, tmp_path: Path, size: int) -> N
 def test_another_version_is_refused(tmp_path: Path) -> None:
     content = np.frombuffer(json.dumps({"format": 99}).encode(), dtype=np.uint8)
     np.savez(tmp_path / "o.npz", content=content)
-    with pytest.raises(RequestError, match="expected an observation of format 3, got 99"):
+    with pytest.raises(RequestError, match="expected an observation of format 4 or 3, got 99"):
         verify(load_observation(str(tmp_path / "o.npz")))
 
 
-@pytest.mark.parametrize("content", [{"format": 2}, {"format": 2, "dtypes": [], "asked": {}}, [], "text", None])
+@pytest.mark.parametrize("content", [{"format": 4}, {"format": 3, "dtypes": [], "asked": {}}, [], "text", None])
 def test_a_file_that_lacks_something_is_refused(tmp_path: Path, content: Any) -> None:
     np.savez(tmp_path / "o.npz", content=np.frombuffer(json.dumps(content).encode(), dtype=np.uint8))
     with pytest.raises(RequestError):
@@ -132,13 +132,6 @@ def test_options_that_need_a_spec_are_refused(spec: Path, tmp_path: Path) -> Non
     assert run(tmp_path / "o.npz", "--atol", "0").exit_code == 1
     for wrong in ("-1", "nan", "inf"):
         assert run(tmp_path / "o.npz", "--rtol", wrong).stderr.startswith("rtol: expected a finite number")
-
-
-def test_a_file_of_the_format_before_is_refused_by_name(tmp_path: Path) -> None:
-    content = np.frombuffer(json.dumps({"format": 1, "dtypes": [], "about": {}}).encode(), dtype=np.uint8)
-    np.savez(tmp_path / "o.npz", content=content)
-    with pytest.raises(RequestError, match="expected an observation of format 3, got 1; save it anew"):
-        load_observation(str(tmp_path / "o.npz"))
 
 
 @pytest.mark.parametrize("change", [{"class_name": 3}, {"config": {}}, {"config": None}, {"inputs": [["nowhere", 0]]}])
@@ -188,12 +181,16 @@ def with_content(saved: dict[str, Any], change: Any) -> dict[str, Any]:
         (lambda c: c["nodes"][0].update(inputs=[["input"]]), "nodes.0.inputs.0.1: Field required"),
         (lambda c: c.update(nodes=c["nodes"] * 501), "nodes: List should have at most 1000 items"),
         (lambda c: c["nodes"][0].update(config=[]), "nodes.0.config: Input should be an object"),
-        (lambda c: c["inputs"].update(input=True), "inputs.input: Input should be a valid integer"),
-        (lambda c: c["inputs"].update(input=999), "there is no array number 999"),
-        (lambda c: c.update(dtypes=["float32"] * 999), "it lacks the array array_"),
+        (lambda c: c["inputs"].update(input=True), "inputs.input: Input should be a valid string"),
+        (lambda c: c["inputs"].update(input="a\nb"), "inputs.input: Value error, expected text without control"),
+        (lambda c: c["dtypes"].update({"a\nb": "float32"}), "Value error, expected text without control"),
+        (lambda c: c["inputs"].update(input="x"), "there is no array x"),
+        (lambda c: c["inputs"].update(input=0), "inputs.input: Input should be a valid string"),
+        (lambda c: c["dtypes"].update({"x": "float32"}), "it lacks the array x"),
+        (lambda c: c.update(dtypes=["float32"] * 9), "dtypes: Input should be an object"),
         (lambda c: c["seconds"].update(predict=float("inf")), "seconds.predict: Input should be a finite number"),
-        (lambda c: [[[[c]]]], "expected an observation of format 3, got None"),
-        (lambda c: c.update(format=10**30), "expected an observation of format 3, got 1000"),
+        (lambda c: [[[[c]]]], "expected an observation of format 4 or 3, got None"),
+        (lambda c: c.update(format=10**30), "expected an observation of format 4 or 3, got 1000"),
     ],
 )
 def test_a_content_of_other_types_is_refused_by_its_place(
@@ -213,10 +210,14 @@ def test_a_content_of_other_types_is_refused_by_its_place(
         ("content", np.frombuffer(b"[" * 100_000, np.uint8), "not a saved observation"),
         ("content", np.frombuffer(b"{", np.uint8), "not a saved observation"),
         ("content", np.frombuffer(b"\xff\xff", np.uint8), "not a saved observation"),
-        ("array_0", np.ones((0, 3, 2)), "expected numbers in array_0, got an array of float64 and shape (0, 3, 2)"),
-        ("array_0", np.full((2, 3, 2), "a"), "expected numbers in array_0, got an array of <U1"),
-        ("array_0", np.full((2, 3, 2), 1j), "expected numbers in array_0, got an array of complex128"),
-        ("array_0", np.ones((2, 3, 9)), "expected the weight kernel of simple_rnn in shape (9, 2), got (2, 2)"),
+        (
+            "inputs/input",
+            np.ones((0, 3, 2)),
+            "expected numbers in inputs/input, got an array of float64 and shape (0, 3, 2)",
+        ),
+        ("inputs/input", np.full((2, 3, 2), "a"), "expected numbers in inputs/input, got an array of <U1"),
+        ("inputs/input", np.full((2, 3, 2), 1j), "expected numbers in inputs/input, got an array of complex128"),
+        ("inputs/input", np.ones((2, 3, 9)), "expected the weight kernel of simple_rnn in shape (9, 2), got (2, 2)"),
     ],
 )
 def test_arrays_that_are_not_what_they_should_be_are_refused(
@@ -232,7 +233,7 @@ def test_an_observation_that_unpacks_to_many_times_its_size_is_refused_unread(
     saved: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "o.npz"
-    np.savez_compressed(path, **{**saved, "array_0": np.zeros(70 << 20, dtype=np.uint8)})
+    np.savez_compressed(path, **{**saved, "inputs/input": np.zeros(70 << 20, dtype=np.uint8)})
     assert path.stat().st_size < 1 << 20
     read = ArraysFile.read
     monkeypatch.setattr(ArraysFile, "read", lambda file, name: read(file, {"content": name}[name]))  # that one alone
@@ -243,9 +244,29 @@ def test_an_observation_that_unpacks_to_many_times_its_size_is_refused_unread(
 def test_an_observation_that_takes_more_memory_than_is_free_is_refused(
     saved: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    np.savez(tmp_path / "o.npz", **{**saved, "array_0": np.zeros(40 << 20, dtype=np.uint8)})
+    np.savez(tmp_path / "o.npz", **{**saved, "inputs/input": np.zeros(40 << 20, dtype=np.uint8)})
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**28))
     with pytest.raises(
         RequestError, match=r"expected sizes that fit into memory \(0.2 GiB are free\), got about 0.3 GiB"
     ):
         rnnverify.load_observation(str(tmp_path / "o.npz"))
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, RuntimeError])
+@pytest.mark.parametrize("broken", ["rnnverify.observation.file.made_of", "rnnverify.api.verifying.judge"])
+def test_a_bug_of_ours_is_not_told_as_a_damaged_file(
+    saved: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, error: type[Exception]
+) -> None:
+    np.savez(tmp_path / "o.npz", **saved)
+
+    def fail(*_: Any) -> Any:
+        raise error("ours")
+
+    monkeypatch.setattr(broken, fail)
+    with pytest.raises(error, match="ours"):
+        verify(rnnverify.load_observation(str(tmp_path / "o.npz")))
+
+
+def test_a_path_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="cannot be read: embedded null byte"):
+        load_observation(str(tmp_path / "a\0b.npz"))

@@ -25,6 +25,11 @@ def saved_model(path: Path) -> None:
     (path / "saved_model.pb").write_bytes(b"\x08\x01")
 
 
+def swept(path: Path) -> None:
+    path.mkdir()
+    (path / "sweep.json").write_text("{}")
+
+
 FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "x.npy": (lambda path: np.save(path, np.zeros(3)), "an array; a spec is fed with it by `data: {file: x.npy}`"),
     "xs.npz": (lambda path: npz(path, dense=np.zeros(3)), "judges them as somebody's outputs"),
@@ -42,6 +47,7 @@ FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
         "weights alone (save_weights) need their model",
     ),
     "saved": (saved_model, "a SavedModel"),
+    "swept": (swept, "a folder of a sweep; `rnnverify sweep GRID --output "),
 }
 
 
