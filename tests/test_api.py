@@ -126,7 +126,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
             "a model inside a model",
         ),
         (
-            lambda keras: (i := keras.Input((6, 3))) is None or keras.Model(i, keras.layers.Dense(2)(keras.ops.cumsum(i, 1))),
+            lambda keras: (
+                (i := keras.Input((6, 3))) is None or keras.Model(i, keras.layers.Dense(2)(keras.ops.cumsum(i, 1)))
+            ),
             "outside any layer",
         ),
     ],

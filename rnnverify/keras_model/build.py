@@ -16,6 +16,7 @@ from rnnverify.observation import Ref
 from rnnverify.spec.arguments import LayerArguments, NestedLayer, snake_case
 from rnnverify.spec.model import Input, Spec
 
+SPREADING = ("MultiHeadAttention",)  # take their inputs as arguments of their own
 PARTS = ("cell", "layer", "forward_layer", "backward_layer")  # of a layer, with settings of their own
 
 
@@ -35,7 +36,8 @@ def built_of_spec(keras: Any, spec: Spec, trace: Trace | None = None) -> Built:
         except Exception as error:  # Keras raises all kinds; each means that this layer cannot be built
             raise SpecError(refusal(spec.path, layer.name, error)) from None
         seed_initializers(made, Random(f"{spec.seed} {layer.name}"))
-        layers.append((InboundNode(layer.name, layer.name, layer.inputs, layer.initial_state), made))
+        spread = layer.class_name in SPREADING
+        layers.append((InboundNode(layer.name, layer.name, layer.inputs, layer.initial_state, spread=spread), made))
     tied = any(layer.layer.tied_to_time for layer in spec.layers)
     inputs = spec.inputs if tied else with_open_time(spec)
     floats = "float64" if spec.dtype == "float64" else "float32"

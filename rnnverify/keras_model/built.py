@@ -188,7 +188,7 @@ class Built:
                 name=node.name,
                 layer=node.layer,
                 class_name=class_name_of(self.layers[node.layer]),
-                config=self.configs[node.layer],
+                config={**self.configs[node.layer], **node.options},
                 weights=weights_of(self.layers[node.layer]),
                 inputs=node.inputs,
                 initial_state=node.initial_state,

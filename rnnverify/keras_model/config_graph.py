@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -12,6 +12,10 @@ from rnnverify.keras_model.operations import needed
 from rnnverify.observation import Ref
 from rnnverify.observation.arguments import PREFIX, numbered
 from rnnverify.spec.architecture import Call
+
+SPREAD = ("query", "value", "key")  # inputs that are arguments of their own, in this order
+INPUTS = ("inputs", "sequences", *SPREAD)
+OPTIONS = frozenset({"use_causal_mask"})  # of a call, that a replay knows
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class InboundNode:
     inputs: tuple[Ref, ...]
     initial_state: tuple[Ref, ...] = ()
     arguments: Any = None  # of an operation: what it is called on, see `observation.arguments`
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the call
+    spread: bool = False  # whether its inputs are arguments of their own, and not a list
     masked: bool = False  # whether Keras hands it a mask, which is known once it is called; see `connection`
 
 
@@ -65,6 +71,8 @@ def read_node(name: str, index: int, inbound: Mapping[str, Any], is_operation: b
     inputs = tuple(tensors(inbound["args"]))
     states: tuple[Ref, ...] = ()
     arguments = numbered(inbound["args"], [0]) if is_operation else None
+    options: dict[str, Any] = {}
+    alone = [one for one in inbound["args"] if isinstance(one, Mapping)]  # a tensor each, and no list of them
     for key, value in inbound["kwargs"].items():
         if value is None or (key == "training" and value is False):
             continue
@@ -76,13 +84,16 @@ def read_node(name: str, index: int, inbound: Mapping[str, Any], is_operation: b
             states = tuple(tensors(value))
         elif key == "mask":
             masks.update(ref.node for ref in tensors(value))
-        elif key in ("inputs", "sequences"):
+        elif key in INPUTS:
             inputs += tuple(tensors(value))
+        elif key in OPTIONS and isinstance(value, bool):
+            options[key] = value
         else:
             raise UnsupportedError(
                 f"layer {name!r} is called with {key}={value!r}, which is not implemented by the replay"
             )
-    return InboundNode(node_name(name, index), name, inputs, states, arguments)
+    spread = not is_operation and len(inputs) > 1 and len(alone) + len(inbound["kwargs"].keys() & set(SPREAD)) > 1
+    return InboundNode(node_name(name, index), name, inputs, states, arguments, options, spread)
 
 
 def tensors(value: Any) -> Iterator[Ref]:
@@ -144,7 +155,7 @@ def called_on(inbound: Any) -> Iterator[Ref]:
         yield from (Ref(node_name(layer, call), output) for layer, call, output, *_ in inbound)
     else:
         yield from tensors(inbound["args"])
-        yield from tensors({key: inbound["kwargs"].get(key) for key in ("inputs", "sequences")})
+        yield from tensors({key: inbound["kwargs"].get(key) for key in INPUTS})
 
 
 def shapes_of_inputs(model: Mapping[str, Any], timesteps: int) -> dict[str, tuple[int, ...]]:

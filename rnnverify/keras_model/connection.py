@@ -44,7 +44,8 @@ def called_in_turn(
         inputs = [tensors[ref] for ref in node.inputs]
         states = [tensors[ref] for ref in node.initial_state]
         try:
-            made = layer(inputs if len(inputs) > 1 else inputs[0], **({"initial_state": states} if states else {}))
+            given_to = inputs if node.spread else [inputs if len(inputs) > 1 else inputs[0]]
+            made = layer(*given_to, **node.options, **({"initial_state": states} if states else {}))
         except (
             Exception
         ) as error:  # Keras raises all kinds; each means that this layer cannot be called on these inputs

@@ -25,9 +25,11 @@ CARRIERS = frozenset(
 )
 
 
-def is_embedding(layer: Any) -> bool:
-    """Whether a layer reads ids: it has a row for each of them."""
-    return hasattr(layer, "embeddings") and hasattr(layer, "input_dim")
+def ids_of(layer: Any) -> int | None:
+    """How many ids a layer reads; None where it reads none."""
+    if hasattr(layer, "embeddings") and hasattr(layer, "input_dim"):
+        return int(layer.input_dim)  # it has a row for each of them
+    return int(layer.num_tokens) if getattr(layer, "num_tokens", None) else None
 
 
 def vocabularies_of(inputs: Iterable[str], nodes: Sequence[InboundNode], layers: Mapping[str, Any]) -> dict[str, int]:
@@ -37,8 +39,8 @@ def vocabularies_of(inputs: Iterable[str], nodes: Sequence[InboundNode], layers:
     for node in nodes:
         layer = layers[node.layer]
         sources = frozenset[str]().union(*(carried.get(ref.node, frozenset()) for ref in node.inputs))
-        if is_embedding(layer):
-            found |= {name: min(layer.input_dim, found.get(name, layer.input_dim)) for name in sources}
+        if (count := ids_of(layer)) is not None:
+            found |= {name: min(count, found.get(name, count)) for name in sources}
         elif class_name_of(layer) in CARRIERS:
             carried[node.name] = sources
     return found

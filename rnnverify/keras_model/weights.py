@@ -32,7 +32,10 @@ def weight_names(layer: Any) -> list[str]:
         return [f"{direction}_{name}" for direction, inner in directions.items() for name in weight_names(inner)]
     if hasattr(layer, "layer"):
         return weight_names(layer.layer)
-    return [weight.name for weight in layer.weights]
+    names = [weight.name for weight in layer.weights]
+    if len(set(names)) < len(names):  # those of layers inside it, which has no other name for them: query/kernel
+        return ["_".join(weight.path.split("/")[-2:]) for weight in layer.weights]
+    return names
 
 
 def set_weights(layers: Mapping[str, Any], spec: Spec) -> None:

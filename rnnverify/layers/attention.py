@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 from types import MappingProxyType
 from typing import Annotated
@@ -18,12 +19,15 @@ from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Sh
 FAR = 1e9  # what is taken from the score of a masked step: its exponential is zero beside any other
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attending(Layer):
     """What both have in common. Keras heeds the masks that the query and the value have themselves."""
 
+    use_causal_mask: bool = False
+
     several_inputs = True
     distributes = False
+    of_call = frozenset({"use_causal_mask"})
 
     def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
         name = type(self).__name__
@@ -50,15 +54,16 @@ class Attending(Layer):
     def __call__(self, call: Call) -> Outputs:
         query, value, key = *call.inputs[:2], call.inputs[-1]
         scores = self.scores(query.values, key.values, call.weights)
-        if value.mask is not None:
-            scores = np.where(value.mask[:, np.newaxis], scores, scores - FAR)
+        seen = seen_by(Masked(query.values), value, Masked(key.values), scores.shape[-2:], self.use_causal_mask)
+        if seen is not None:
+            scores = np.where(seen, scores, scores - FAR)
         y = softmax(scores) @ value.values
         if query.mask is not None:
             y = np.where(query.mask[..., np.newaxis], y, 0.0)
         return (Masked(y, query.mask),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attention(Attending):
     """Attention: the mean of the values for each step of a query, weighted by a softmax of inner products (Luong et al. 2015)."""
 
@@ -82,7 +87,7 @@ class Attention(Attending):
         return scores * given["scale"] if self.use_scale else scores
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AdditiveAttention(Attending):
     """AdditiveAttention: the same, weighted by a softmax of the sum of scale tanh(query + key) (Bahdanau et al. 2015)."""
 
@@ -109,3 +114,18 @@ def sums_of_tanh(query: Array, key: Array, inside: Array | None = None, outside:
         bent = np.tanh(both if inside is None else inside * both)
         found.append(np.sum(bent if outside is None else outside * bent, axis=-1))
     return np.stack(found, axis=1)
+
+
+def seen_by(query: Masked, value: Masked, key: Masked, shape: Sequence[int], causal: bool) -> Array | None:
+    """Which steps of the value each step of the query sees, (N or 1, Tq or 1, Tv); None where each sees all.
+
+    Args:
+        query, value, key: with the masks that count.
+        shape: how many steps query and value have.
+        causal: whether none sees those behind its own place.
+    """
+    steps, others = shape
+    masks = [mask[:, np.newaxis] for mask in (value.mask, key.mask) if mask is not None]
+    masks += [query.mask[..., np.newaxis]] if query.mask is not None else []
+    masks += [np.tril(np.ones((1, steps, others), dtype=bool))] if causal else []
+    return reduce(np.logical_and, masks) if masks else None

@@ -64,6 +64,7 @@ class Layer:
     weights: ClassVar[Mapping[str, str]] = MappingProxyType({})  # in order, each with Keras's initializer
     inert: ClassVar[Mapping[str, Inert]] = MappingProxyType({})
     fixed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    of_call: ClassVar[frozenset[str]] = frozenset()  # arguments that come with the call, where Keras's config has none
     rank: ClassVar[tuple[int, str] | None] = None  # how many axes its input has, and in words
     several_inputs: ClassVar[bool] = False
     takes_initial_state: ClassVar[bool] = False
@@ -89,9 +90,9 @@ class Layer:
                     )
             elif name not in {*used, *cls.inert_arguments(), *COMMON}:
                 raise UnsupportedError(f"{title}: the option {name!r} (here {short(value)}) is unknown to the replay")
-        if missing := sorted(set(used) - config.keys()):
+        if missing := sorted(set(used) - config.keys() - cls.of_call):
             raise UnsupportedError(f"{title}: its config lacks {', '.join(missing)}")
-        return cls.of({name: config[name] for name in used})
+        return cls.of({name: config[name] for name in used if name in config})
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -189,7 +190,6 @@ class Layer:
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """The states that a call may be given to start from."""
         return ()
 
     @property

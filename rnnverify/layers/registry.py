@@ -11,6 +11,7 @@ from rnnverify.layers.activation import Activation
 from rnnverify.layers.attention import AdditiveAttention, Attention
 from rnnverify.layers.batch_normalization import BatchNormalization
 from rnnverify.layers.bidirectional import Bidirectional
+from rnnverify.layers.category_encoding import CategoryEncoding
 from rnnverify.layers.concatenate import Concatenate
 from rnnverify.layers.convolution import Conv1D, Conv2D, DepthwiseConv1D, SeparableConv1D
 from rnnverify.layers.dense import Dense
@@ -33,6 +34,7 @@ from rnnverify.layers.lstm import LSTM
 from rnnverify.layers.masking import Masking
 from rnnverify.layers.merging import Add, Average, Maximum, Minimum, Multiply, Subtract
 from rnnverify.layers.moving import Cropping1D, Permute, Reshape, UpSampling1D, ZeroPadding1D
+from rnnverify.layers.multi_head_attention import MultiHeadAttention
 from rnnverify.layers.normalization import Normalization
 from rnnverify.layers.operations import OPERATIONS, operation_of
 from rnnverify.layers.pooling import (
@@ -56,11 +58,11 @@ LAYERS: dict[str, type[Layer]] = {
     layer.__name__: layer
     for layer in (
         *(SimpleRNN, LSTM, GRU, Bidirectional, TimeDistributed),
-        *(Dense, Embedding, Masking, RepeatVector, Flatten, Concatenate, Activation, Dropout),
+        *(Dense, Embedding, Masking, RepeatVector, Flatten, Concatenate, Activation, Dropout, CategoryEncoding),
         *(Conv1D, SeparableConv1D, DepthwiseConv1D, Conv2D),
         *(MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D, MaxPooling2D, AveragePooling2D),
         *(BatchNormalization, LayerNormalization, UnitNormalization, Normalization, Rescaling),
-        *(Attention, AdditiveAttention),
+        *(Attention, AdditiveAttention, MultiHeadAttention),
         *(Reshape, Permute, Cropping1D, ZeroPadding1D, UpSampling1D),
         *(Add, Subtract, Multiply, Average, Maximum, Minimum, Dot),
         *(ReLU, LeakyReLU, PReLU, ELU, Softmax),

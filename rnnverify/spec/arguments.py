@@ -151,7 +151,8 @@ def arguments_of(class_name: str) -> type[LayerArguments]:
     made: dict[str, Any] = {}
     defaults = {one.name: REQUIRED if one.default is MISSING else one.default for one in fields(layer)}
     for name, kind in layer.arguments().items():
-        made[name] = field_of(kind, defaults[name])
+        if name not in layer.of_call:
+            made[name] = field_of(kind, defaults[name])
     for name, inert in layer.inert_arguments().items():
         if inert.kind is not None:
             made[name] = field_of(inert.kind, inert.default)
@@ -184,6 +185,8 @@ def layer_from(class_name: str, arguments: LayerArguments) -> Layer:
     made = LAYERS[class_name]
     values = {}
     for name, kind in made.arguments().items():
+        if name in made.of_call:
+            continue
         value = getattr(arguments, name)
         if isinstance(value, NestedLayer):
             value = value.layer

@@ -38,6 +38,12 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "lora_alpha": "goes with lora_rank",
         "quantization_config": "quantised weights have no replay",
     },
+    "CategoryEncoding": {"sparse": "sparse tensors have no replay"},
+    "MultiHeadAttention": {
+        "sliding_window": "checked apart: another than null is refused",
+        "use_gate": "checked apart: true is refused",
+        "flash_attention": "another way to compute the same",
+    },
     "Dropout": {"noise_shape": "has an effect in training only"},
     "Embedding": {
         "weights": "weights come from `weights` in the spec",
