@@ -12,7 +12,7 @@ import numpy as np
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import softmax
 from rnnverify.layers.arguments import Inert, MaybeAxes, MaybeSizes, Rate, Regularizer, Seed, Size, for_each
-from rnnverify.layers.arrays import Array
+from rnnverify.layers.arrays import Array, in_float32
 from rnnverify.layers.attention import FAR, seen_by
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
 
@@ -99,7 +99,8 @@ class MultiHeadAttention(Layer):
     def __call__(self, call: Call) -> Outputs:
         query, value, key = *call.inputs[:2], call.inputs[-1]
         given = dict(zip(self.weight_names, call.weights, strict=True))
-        q = self.heads(query.values, given["query_kernel"], given.get("query_bias")) * (1 / sqrt(self.key_dim))
+        scale = float(in_float32(1 / sqrt(self.key_dim)))
+        q = self.heads(query.values, given["query_kernel"], given.get("query_bias")) * scale
         k = self.heads(key.values, given["key_kernel"], given.get("key_bias"))
         v = self.heads(value.values, given["value_kernel"], given.get("value_bias"))
         scores = q @ np.swapaxes(k, -1, -2)  # (N, heads, Tq, Tv)
