@@ -26,6 +26,7 @@ LAYERS = "keras.layers"
 OPERATIONS = ("keras.src.ops.numpy", "keras.src.ops.nn")
 MASKING = {"Any", "Concatenate", "ExpandDims", "LogicalOr", "NotEqual", "OnesLike", "ZerosLike"}
 MOST_ENTRIES = 5 * MOST_LAYERS  # such operations among them
+ACTIVATION_LAYERS = {"ELU", "LeakyReLU", "ReLU", "Softmax"}  # that may be given as an activation
 INITIALIZERS = {
     *("Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "LecunNormal", "LecunUniform"),
     *(
@@ -166,12 +167,14 @@ class Allowed(Plain):
             self.unsupported(f"{title}: expected one of Keras's own, got {got}; {INSTEAD}")
         self.plain(part.get("config"))
 
-    def function(self, part: dict[str, Any], title: str, depth: int) -> str:
-        """An activation that is given as a function, by its name; it may not be a layer."""
+    def function(self, part: dict[str, Any], title: str, depth: int) -> Any:
+        """An activation that is given as a function, by its name, or as one of a few layers."""
         if part.get("class_name") in (None, "__lambda__"):
             self.unsupported(f"{title}: the activation is a function of Python code, which is never run; {INSTEAD}")
         if part["class_name"] != "function":
-            self.layer(part, depth=depth + 1)
+            made = self.layer(part, depth=depth + 1)
+            if made["class_name"] in ACTIVATION_LAYERS:
+                return made
             kind = shown(part.get("class_name"))
             self.unsupported(f"{title}: the activation given as a layer, {kind}, is not implemented; {INSTEAD}")
         self.resolved(part, f"{title}: the activation")

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
 
 from rnnverify.errors import UnsupportedError
-from rnnverify.layers.activations import ActivationFunction, activation
+from rnnverify.layers.activations import ActivationFunction
 from rnnverify.layers.arguments import Inert, choices_of, inert_for, short, suits
 from rnnverify.layers.arrays import Array
 
@@ -103,12 +103,12 @@ class Layer:
     def read(cls, name: str, value: Any) -> Any:
         """Turn one value into the field's: an activation's name into the function, a config into the layer inside."""
         kind = cls.arguments()[name]
-        if name in cls.layers_inside() and isinstance(value, Mapping):
-            from rnnverify.layers.registry import layer_inside  # it imports every layer, and so this module
+        from rnnverify.layers.registry import activation_of, layer_inside  # it imports every layer, and so this module
 
+        if name in cls.layers_inside() and isinstance(value, Mapping):
             return layer_inside(cls, value)
         if kind == ActivationFunction:
-            return activation(value)
+            return activation_of(value)
         absent = value is None and getattr(cls, name, MISSING) is None  # a layer inside that need not be there
         if not (absent or isinstance(value, Layer) if name in cls.layers_inside() else suits(kind, value)):
             raise UnsupportedError(f"{cls.__name__}: {name}={short(value)} is not implemented by the replay")

@@ -8,6 +8,7 @@ from typing import Any
 
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activation import Activation
+from rnnverify.layers.activations import ACTIVATIONS, ActivationFunction, activation
 from rnnverify.layers.attention import AdditiveAttention, Attention
 from rnnverify.layers.batch_normalization import BatchNormalization
 from rnnverify.layers.bidirectional import Bidirectional
@@ -28,7 +29,7 @@ from rnnverify.layers.dropout import (
 from rnnverify.layers.embedding import Embedding
 from rnnverify.layers.flatten import Flatten
 from rnnverify.layers.gru import GRU
-from rnnverify.layers.layer import COMMON, Config, Layer
+from rnnverify.layers.layer import COMMON, Call, Config, Layer, Masked
 from rnnverify.layers.layer_normalization import LayerNormalization
 from rnnverify.layers.lstm import LSTM
 from rnnverify.layers.masking import Masking
@@ -74,6 +75,9 @@ LAYERS: dict[str, type[Layer]] = {
 # What a saved model may hold: these layers, and operations between them.
 REPLAYED = (*LAYERS, *(PREFIX + name for name in OPERATIONS))
 
+# Those that may be given as an activation.
+ACTIVATION_LAYERS = ("ELU", "LeakyReLU", "ReLU", "Softmax")
+
 # Options that Keras 2 wrote. Keras 3 passes over some of them, and refuses a file for others.
 OF_KERAS_2 = frozenset({"batch_input_shape", "implementation", "input_length", "time_major"})
 
@@ -116,6 +120,24 @@ def layer_of_file(class_name: str, config: Config) -> Layer:
     if lacking:
         raise UnsupportedError(f"{class_name} {config.get('name', '')!r}: its config lacks {', '.join(lacking)}")
     return layer.of({name: config[name] for name in layer.arguments() if name in config})
+
+
+def activation_of(value: Any) -> ActivationFunction:
+    """An activation from a config, by its name, or as a layer that is one.
+
+    Raises:
+        UnsupportedError: it is neither, or a layer that computes in another way, or has weights.
+    """
+    if not isinstance(value, Mapping) or value.get("class_name") not in ACTIVATION_LAYERS:
+        return activation(value)
+    layer = layer_of(value["class_name"], value["config"])
+    if isinstance(layer, Softmax):
+        if layer.axis != -1:
+            raise UnsupportedError(
+                f"the activation given as a Softmax along axis {layer.axis} is not implemented by the replay"
+            )
+        return ACTIVATIONS["softmax"]
+    return lambda x: layer(Call([Masked(x)]))[0].values
 
 
 def layer_inside(outer: type[Layer], config: Config) -> Layer:

@@ -59,6 +59,14 @@ def dtypes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
             TimeDistributed has another than the layer inside it.
     """
     own = (compute_dtype(config.get("dtype")),)
+    for key in ("activation", "recurrent_activation"):
+        given = config.get(key)
+        inside = given.get("config") if isinstance(given, Mapping) else None
+        if isinstance(inside, Mapping) and "dtype" in inside and compute_dtype(inside["dtype"]) != own[0]:
+            raise UnsupportedError(
+                f"{config.get('name')}: it computes in {own[0]} and its {key}, given as a layer, in another precision, which is"
+                " not implemented; give both the same dtype"
+            )
     parts = [config[key] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
     inner = [part["config"] for part in parts if isinstance(part.get("config"), Mapping)]
     if not inner:

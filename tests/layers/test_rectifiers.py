@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from rnnverify.errors import UnsupportedError
+from rnnverify.keras_model.allowed import ACTIVATION_LAYERS as IN_FILES
 from rnnverify.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
+from rnnverify.layers.registry import ACTIVATION_LAYERS, layer_of
 from rnnverify.layers.softmax import Softmax
+from rnnverify.observation.precision import dtypes_in
 from tests.layers.against_keras import CLEAR, MASKS, called, check, draw, draw_mask, layers_in, see, with_random_weights
 
 N, T, D = 3, 5, 4
@@ -69,3 +72,41 @@ def test_a_mask_that_keras_adds_to_what_comes_in_is_refused() -> None:
         UnsupportedError, match="Softmax: a mask, which Keras adds to what comes in, is not implemented"
     ):
         called(Softmax(), np.ones((2, 3, 3)), mask=np.ones((2, 3), dtype=bool))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("class_name", "options"),
+    [
+        ("LeakyReLU", {"negative_slope": 0.1}),
+        ("ReLU", {"max_value": 0.5, "threshold": 0.1}),
+        ("ELU", {"alpha": 0.5}),
+        ("Softmax", {}),
+    ],
+)
+def test_as_an_activation_it_computes_the_same(
+    keras: Any, class_name: str, options: dict[str, Any], dtype: str
+) -> None:
+    layers = layers_in(keras, dtype)
+    made = getattr(layers, class_name)
+    x = draw(np.random.default_rng(1), N, T, D).astype(dtype)
+    for layer in (layers.Dense(3, activation=made(**options)), layers.GRU(3, activation=made(**options))):
+        check(with_random_weights(layer, (N, T, D), seed=1), x)
+    check(layers.Activation(made(**options)), x)
+
+
+def test_an_activation_that_has_weights_axes_or_a_precision_of_its_own_is_refused(keras: Any) -> None:
+    layers = layers_in(keras)
+    for given, message in (
+        (layers.PReLU(), "the activation given as a layer, PReLU, is not implemented"),
+        (layers.Softmax(axis=1), "the activation given as a Softmax along axis 1 is not implemented"),
+    ):
+        with pytest.raises(UnsupportedError, match=message):
+            layer_of("Dense", layers.Dense(3, activation=given).get_config())
+    config = layers.Dense(3, activation=keras.layers.ELU(dtype="float32")).get_config()
+    with pytest.raises(UnsupportedError, match="computes in float64 and its activation, given as a layer, in another"):
+        dtypes_in(config)
+
+
+def test_those_that_may_stand_in_a_file_are_those_with_a_replay() -> None:
+    assert set(ACTIVATION_LAYERS) == IN_FILES
