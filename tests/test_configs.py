@@ -57,6 +57,7 @@ PARAMETERS = {
     "rectifiers": [216, 0, 35, 5, 24, 0, 25, 0, 18, 0],
     "attention": [0, 200, 165, 1, 5, 143, 0, 0, 0, 33],
     "categories": [0, 20],
+    "trained_digits": [0, 2016, 48, 0, 2016, 170],
 }
 
 DERIVATIONS = {
