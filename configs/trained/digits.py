@@ -5,8 +5,8 @@
 
 The digits are those that scikit-learn ships: 1,797 images of 8 x 8 pixels by Alpaydin and Kaynak, "Optical Recognition of
 Handwritten Digits", UCI Machine Learning Repository (1998), https://doi.org/10.24432/C50P49, licensed under CC BY 4.0. Each is a
-sequence of 8 rows of 8 numbers from 0 to 1; from some the last rows are cut off, and Masking skips them. Written are digits.keras,
-and digits.npy with 24 sequences that were not trained on.
+sequence of 8 rows of 8 numbers from 0 to 1; from some the last rows are cut off, and Masking skips them. Written are
+digits.keras, and digits.npy with 24 sequences that were not trained on.
 """
 
 from __future__ import annotations
