@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rnnverify import load_observation, load_spec, save_observation, verify
@@ -115,3 +116,16 @@ def test_a_config_matches_with_the_parameters_counted_by_hand(name: str, models:
     assert [int(text.split()[-1]) for text in derived] == PARAMETERS[name]
     if name in DERIVATIONS:
         assert derived == DERIVATIONS[name]
+
+
+@pytest.mark.parametrize("weights", ["random", "keras"])
+def test_a_spec_draws_the_same_weights_every_time(weights: str) -> None:
+    once, again = (
+        Session(LAYERS).observe(load_spec(str(CONFIGS / "attention.yaml"), [("weights", {"bias": weights})]))
+        for _ in range(2)
+    )
+    for node, same in zip(once.nodes, again.nodes, strict=True):
+        for name, weight in node.weights.items():
+            np.testing.assert_array_equal(weight, same.weights[name])
+    heads = next(node for node in once.nodes if node.class_name == "MultiHeadAttention").weights
+    assert np.any(heads["query_kernel"] != heads["key_kernel"])  # none is drawn like another

@@ -46,6 +46,8 @@ def built_of_spec(keras: Any, spec: Spec, trace: Trace | None = None) -> Built:
         for one in inputs
     }
     tensors, nodes = connect(keras, given, layers, spec.path)
+    for _, made in layers:
+        draw_anew(keras, made, Random(f"{spec.seed} {made.name} inside"))
     return Built(
         keras=keras,
         inputs=inputs,
@@ -81,6 +83,19 @@ def keras_layer(keras: Any, class_name: str, given: LayerArguments, name: str, d
             "recurrent_initializer", "glorot_uniform"
         )  # TensorFlow has no QR, so no orthogonal, in bfloat16
     return getattr(keras.layers, class_name)(**{"dtype": dtype, **made, "name": name})
+
+
+def draw_anew(keras: Any, layer: Any, random: Random) -> None:
+    """Draw those weights anew whose initialisers Keras makes while it builds a layer, where nobody can give them a seed."""
+    parts = layer._flatten_layers(include_self=False) if type(layer).__name__ in SPREADING else []
+    drawn = [(part.kernel, part.kernel_initializer) for part in parts if hasattr(part, "kernel_initializer")]
+    if type(layer).__name__ == "AdditiveAttention" and layer.scale is not None:
+        drawn.append((layer.scale, keras.initializers.GlorotUniform()))
+    for weight, initializer in drawn:
+        config = initializer.get_config()
+        if config.get("seed", 0) is None:
+            initializer = type(initializer).from_config({**config, "seed": random.randrange(1, 2**31)})
+            weight.assign(initializer(weight.shape, dtype=weight.dtype))
 
 
 def seed_initializers(layer: Any, random: Random) -> None:
