@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,19 @@ def of_keras_2(keras: Any, config: str, old: OfKeras2) -> Any:
     """
     import h5py
 
+    for _ in range(names_taken(old.places)):
+        keras.layers.Concatenate()  # masks come together in operations, which Keras names in turn: these names are taken
     model = keras.models.model_from_json(Path(config).read_text(encoding="utf-8"))
     with h5py.File(old.weights, "r") as file:
         for layer in model.layers if model.built else ():
             put_weights(layer, file, old.places.get(layer.name, ()))
     return model
+
+
+def names_taken(layers: Iterable[str]) -> int:
+    """How many names that begin with `concatenate` come before the last of those that layers have."""
+    numbers = [int(found[1] or 0) for name in layers if (found := re.fullmatch(r"concatenate(?:_(\d{1,3}))?", name))]
+    return max(numbers, default=-1) + 1
 
 
 def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:

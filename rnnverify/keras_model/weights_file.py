@@ -17,6 +17,8 @@ Array = npt.NDArray[Any]
 Places = Mapping[str, Sequence[str]]  # of each layer's arrays in the file, in the order of get_weights()
 
 NAMES, LAYERS = "layer_names", ("layers", "_layer_checkpoint_dependencies")
+# The parts of a layer that have weights of their own, in the order of get_weights().
+PARTS = ("forward_layer", "backward_layer", "_query_dense", "_key_dense", "_value_dense", "_output_dense")
 CUDNN = ("kernel", "recurrent_kernel", "bias")  # of a layer that runs on NVIDIA's GPUs alone
 
 
@@ -108,7 +110,11 @@ def kind_of(class_name: str) -> str:
 
 
 def arrays_of(group: Any) -> list[str]:
-    """The arrays in a layer's group: those of a Bidirectional's forward layer before the other's."""
+    """The arrays in a layer's group: those of a Bidirectional's forward layer before the other's.
+
+    Raises:
+        DamagedError: it has parts of which nobody knows the order.
+    """
     import h5py
 
     found: list[str] = []
@@ -119,12 +125,17 @@ def arrays_of(group: Any) -> list[str]:
 
     if isinstance(group, h5py.Group):
         group.visititems(visit)
+    parts = {name.rpartition("/")[0] for name in found}
+    if len({rank(f"{part}/0") for part in parts}) < len(parts):
+        raise DamagedError(f"the order of the weights at {group.name} is not known: {', '.join(sorted(parts))}")
     return [f"{group.name}/{name}" for name in sorted(found, key=rank)]
 
 
-def rank(name: str) -> tuple[bool, int]:
+def rank(name: str) -> tuple[int, int]:
+    """Which part of the layer an array is of, and its number there."""
     *path, last = name.split("/")
-    return "backward_layer" in path, int(last) if last.isdecimal() and len(last) < 10 else 0
+    part = next((index for index, part in enumerate(PARTS, 1) if part in path), 0)
+    return part, int(last) if last.isdecimal() and len(last) < 10 else 0
 
 
 def texts(group: Any, name: str) -> list[str]:

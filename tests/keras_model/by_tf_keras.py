@@ -182,6 +182,27 @@ def merged(tk: Any) -> Any:
 
 
 @kind
+def attentive(tk: Any) -> Any:
+    x = tk.Input((T, D), name="x")
+    y = tk.layers.Bidirectional(tk.layers.GRU(M, return_sequences=True))(x)
+    one = tk.layers.Attention(use_scale=True)([y, y])
+    two = tk.layers.AdditiveAttention()([y, one])
+    three = tk.layers.MultiHeadAttention(2, 3)(two, y)
+    return tk.Model(x, tk.layers.Dense(K)(tk.layers.GlobalAveragePooling1D()(three)))
+
+
+@kind
+def masks_met(tk: Any) -> Any:
+    """Two masks that come together, and go on."""
+    x = tk.Input((T, D), name="x")
+    one = tk.layers.LSTM(M, return_sequences=True)(tk.layers.Masking()(x))
+    two = tk.layers.TimeDistributed(tk.layers.Dense(M))(tk.layers.Masking(0.5)(x))
+    joint = tk.layers.Concatenate()([tk.layers.Add()([one, two]), two])
+    backward = tk.layers.Bidirectional(tk.layers.GRU(K, return_sequences=True), merge_mode="mul")(joint)
+    return tk.Model(x, [tk.layers.GlobalAveragePooling1D()(backward), tk.layers.SimpleRNN(K)(backward)])
+
+
+@kind
 def cudnn_lstm(tk: Any) -> Any:
     return sequential(tk, cudnn("LSTM")(M, return_sequences=True), tk.layers.Dense(K))
 
