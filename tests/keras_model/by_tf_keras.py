@@ -199,7 +199,19 @@ def masks_met(tk: Any) -> Any:
     two = tk.layers.TimeDistributed(tk.layers.Dense(M))(tk.layers.Masking(0.5)(x))
     joint = tk.layers.Concatenate()([tk.layers.Add()([one, two]), two])
     backward = tk.layers.Bidirectional(tk.layers.GRU(K, return_sequences=True), merge_mode="mul")(joint)
-    return tk.Model(x, [tk.layers.GlobalAveragePooling1D()(backward), tk.layers.SimpleRNN(K)(backward)])
+    merged = [layer([one, two]) for layer in (tk.layers.Multiply(), tk.layers.Maximum(), tk.layers.Average())]
+    outputs = [tk.layers.GlobalAveragePooling1D()(backward), tk.layers.SimpleRNN(K)(backward)]
+    return tk.Model(x, [*outputs, tk.layers.GRU(K)(tk.layers.Subtract()([merged[0], merged[1]])), *merged])
+
+
+@kind
+def masks_beside_states(tk: Any) -> Any:
+    """An encoder and a decoder of padded texts."""
+    source, target = (tk.Input((T,), name=name) for name in ("source", "target"))
+    one, two = (tk.layers.Embedding(9, D, mask_zero=True)(x) for x in (source, target))
+    _, *states = tk.layers.LSTM(M, return_state=True)(one)
+    y = tk.layers.LSTM(M, return_sequences=True)(two, initial_state=states)
+    return tk.Model([source, target], tk.layers.Bidirectional(tk.layers.GRU(K))(y))
 
 
 @kind
@@ -282,10 +294,11 @@ def predicting(tk: Any, model: Any, path: Path) -> Any:
 
 def inputs(rng: np.random.Generator, model: Any) -> list[Any]:
     """What a model is fed: token ids, or numbers of which some steps are to be masked."""
-    if model.name == "embedded":
-        return [rng.integers(0, 9, (N, T))]
+    if any(hasattr(layer, "embeddings") for layer in model.layers):
+        return [rng.integers(0, 9, (N, T)) * (np.arange(T) < [[T], [3], [4]]) for _ in model.inputs]
     x = [rng.standard_normal((N, *(T if size is None else size for size in one.shape[1:]))) for one in model.inputs]
     x[0][1, -2:] = -1.0 if model.name == "masked_gru" else 0.0
+    x[0][2, :2] = 0.5
     return [one.astype(model.inputs[0].dtype.as_numpy_dtype) for one in x]
 
 

@@ -54,7 +54,7 @@ def fed(kind: Path) -> tuple[list[Any], list[Any]]:
 def replayed(observation: Observation, x: list[Any]) -> list[Any]:
     """What the model computes with Keras 2's functions."""
     graph = Graph(observation.nodes)
-    done = (graph_of_keras_2(graph) or graph).run(dict(zip(observation.inputs, x, strict=True)))
+    done = graph_of_keras_2(graph).run(dict(zip(observation.inputs, x, strict=True)))
     return [done[ref].values for ref in observation.outputs]
 
 
@@ -101,9 +101,30 @@ def test_another_function_of_keras_3_is_reported_with_what_it_changes(
     assert moved > 0.01
     assert float(note.removeprefix(ANOTHER).split(" ", 1)[0]) == pytest.approx(moved, rel=0.06)
     assert note.endswith(
-        " on these outputs; it was trained with the hard_sigmoid of Keras 2.21.0, clip(0.2 x + 0.5, 0, 1); what is verified here"
-        " is Keras 3 with its own, clip(x / 6 + 0.5, 0, 1)"
+        " on these outputs; it was trained with Keras 2.21.0: its hard_sigmoid was clip(0.2 x + 0.5, 0, 1), and is clip(x / 6 +"
+        " 0.5, 0, 1). What is verified here is Keras 3"
     )
+
+
+MET = "where masks met a step was kept if all of them kept it, and is if any does"
+COUNTED = "Multiply, Maximum and Minimum took masked values like all others, and do not"
+BESIDE = "a mask was heeded beside an initial_state, and is not"
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"), [("masks_met", f"{MET}; {COUNTED}"), ("masks_beside_states", BESIDE), ("masked_gru", "")]
+)
+def test_what_keras_2_made_of_masks_is_reported(
+    keras: Any, of_keras_2: Path, tmp_path: Path, kind: str, says: str
+) -> None:
+    x, _ = fed(of_keras_2 / f"{kind}.npz")
+    names = ["source", "target"] if len(x) > 1 else ["x"]
+    np.savez(tmp_path / "x.npz", **dict(zip(names, x, strict=True)))
+    observation = observed(of_keras_2 / f"{kind}.h5", tmp_path, data="{file: x.npz}")
+    found = [note for note in verify(observation).notes if note.startswith(ANOTHER)]
+    assert len(found) == bool(says)
+    if says:
+        assert found[0].endswith(f"it was trained with Keras 2.21.0: {says}. What is verified here is Keras 3")
 
 
 def with_config(change: Callable[[dict[str, Any]], Any]) -> Callable[[h5py.File], None]:
