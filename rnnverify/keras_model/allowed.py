@@ -149,7 +149,7 @@ class Allowed(Plain):
             return self.layer(value, depth=depth + 1)
         if key.endswith("activation") and isinstance(value, dict):
             return self.function(value, title, depth)
-        if key in ("batch_shape", "batch_input_shape"):
+        if key == "batch_shape":
             return self.shape(value)
         if key == "dtype":
             return self.dtype(value, class_name, title)

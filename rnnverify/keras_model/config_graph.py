@@ -115,7 +115,7 @@ def calls_of(path: str, model: Mapping[str, Any]) -> list[Call]:
 
     Args:
         path: its file, for messages.
-        model: its config, of Keras 3 or 2, see `allowed`.
+        model: its config, see `allowed`.
 
     Raises:
         RequestError: the layers feed each other in a circle.
@@ -133,7 +133,7 @@ def calls_of(path: str, model: Mapping[str, Any]) -> list[Call]:
         for index, inbound in enumerate(entry["inbound_nodes"]):
             name = node_name(entry["name"], index)
             calls[name] = Call(name, entry["class_name"], entry["config"], tuple(called_on(inbound)), operation)
-            if operation and isinstance(inbound, dict) and not inbound.get("kwargs"):
+            if operation and not inbound.get("kwargs"):
                 arguments[name] = numbered(inbound["args"], [0])
     entries = {name: (call.operation, frozenset(ref.node for ref in call.inputs)) for name, call in calls.items()}
     for name in needed(entries, frozenset(ref.node for ref in output_refs(config["output_layers"]))) & arguments.keys():
@@ -150,12 +150,9 @@ def calls_of(path: str, model: Mapping[str, Any]) -> list[Call]:
 
 
 def called_on(inbound: Any) -> Iterator[Ref]:
-    """What one call is given to read; in Keras 2 a list of [layer, call, output, options]."""
-    if isinstance(inbound, list):
-        yield from (Ref(node_name(layer, call), output) for layer, call, output, *_ in inbound)
-    else:
-        yield from tensors(inbound["args"])
-        yield from tensors({key: inbound["kwargs"].get(key) for key in INPUTS})
+    """What one call is given to read."""
+    yield from tensors(inbound["args"])
+    yield from tensors({key: inbound["kwargs"].get(key) for key in INPUTS})
 
 
 def shapes_of_inputs(model: Mapping[str, Any], timesteps: int) -> dict[str, tuple[int, ...]]:
@@ -163,15 +160,11 @@ def shapes_of_inputs(model: Mapping[str, Any], timesteps: int) -> dict[str, tupl
     entries = model["config"]["layers"]
     if model["class_name"] == "Sequential":
         first = entries[0]["config"] if entries else {}
-        shape = given_shape(first) or model["config"].get("build_input_shape")
+        shape = first.get("batch_shape") or model["config"].get("build_input_shape")
         found = {first.get("name", ""): shape} if shape else {}
     else:
-        found = {e["name"]: given_shape(e["config"]) or [] for e in entries if e["class_name"] == "InputLayer"}
+        found = {e["name"]: e["config"].get("batch_shape") or [] for e in entries if e["class_name"] == "InputLayer"}
     return {name: tuple(timesteps if size is None else size for size in shape[1:]) for name, shape in found.items()}
-
-
-def given_shape(config: Mapping[str, Any]) -> Any:
-    return config.get("batch_shape") or config.get("batch_input_shape")
 
 
 def output_refs(value: Any) -> tuple[Ref, ...]:

@@ -22,6 +22,7 @@ NUMBERS = "fiub"
 BFLOAT16 = ("V", 2)  # Keras keeps it as two bytes of no kind, and says so
 KNOWN_FILTERS = {1, 2, 3, 32_000}  # deflate, shuffle, checksums, LZF: all else is a library that would be loaded
 SKIPPED = {"optimizer", "optimizer_weights"}  # at the top: of training
+KEPT = "keras_version", "layer_names"  # of the attributes at the top, where the config and what is of training are, too
 CONFIG = "model_config"  # the attribute that holds the config
 SECONDS, BYTES_A_SECOND = (
     3,
@@ -47,8 +48,7 @@ class Copying:
 
         if depth > DEEPEST:
             raise NotPlainError(f"expected fewer than {DEEPEST} groups within each other, at {source.name}")
-        if depth > 0:
-            self.texts(source, target)
+        self.texts(source, target, KEPT if depth == 0 else None)
         for name in source:
             if depth == 0 and name in SKIPPED:
                 continue
@@ -82,12 +82,14 @@ class Copying:
             raise NotPlainError("expected arrays of the file's size, or thereabouts; it unpacks to many times as much")
         self.texts(source, target.create_dataset(name, data=source[()]))
 
-    def texts(self, source: Any, target: Any) -> None:
-        """Copy the attributes that are texts, or lists of them."""
+    def texts(self, source: Any, target: Any, only: tuple[str, ...] | None = None) -> None:
+        """Copy the attributes that are texts, or lists of them; `only` are how the names of those begin that are wanted."""
         import h5py
         import numpy as np
 
         for name in source.attrs:
+            if only is not None and not name.startswith(only):
+                continue
             value = source.attrs[name]
             listed = value.ravel().tolist() if isinstance(value, np.ndarray) else [value]
             if not all(isinstance(text, str | bytes) for text in listed):
@@ -128,8 +130,9 @@ def main(copy: str, config: str, most: int) -> int:
             h5py.File(copy, "w") as target,
         ):
             Copying(most).group(source, target)
-            if isinstance(text := source.attrs.get(CONFIG), str):
-                Path(config).write_text(text, encoding="utf-8")
+            text = source.attrs.get(CONFIG)
+            if isinstance(text, str | bytes):
+                Path(config).write_bytes(text if isinstance(text, bytes) else text.encode())
     except Exception as error:  # h5py raises all kinds; each means that this file cannot be read
         sys.stdout.buffer.write(" ".join(str(error).split())[:300].encode(errors="backslashreplace"))
         return 1

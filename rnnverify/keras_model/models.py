@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -14,12 +16,15 @@ from rnnverify.errors import DataError, RequestError, SpecError
 from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.config_graph import inbound_nodes, output_refs
 from rnnverify.keras_model.connection import connect
+from rnnverify.keras_model.copied import Copy, OfKeras2
 from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model
 from rnnverify.keras_model.operations import Operation, class_name_of
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.token_ids import vocabularies_of
+from rnnverify.keras_model.weights import put_weights
 from rnnverify.observation import Ref
+from rnnverify.observation.arrays_file import DamagedError
 from rnnverify.spec.architecture import Call, check_architecture
 from rnnverify.spec.model import Input, Spec
 from rnnverify.spec.paths import is_function
@@ -28,7 +33,7 @@ from rnnverify.text import shape_text, shapes_text
 Array = npt.NDArray[Any]
 
 
-def load_model(keras: Any, spec: Spec, copy: str | None) -> Any:
+def load_model(keras: Any, spec: Spec, copy: Copy | None) -> Any:
     """The model that a spec names: a file, or what a function of the user's returns.
 
     Args:
@@ -39,20 +44,49 @@ def load_model(keras: Any, spec: Spec, copy: str | None) -> Any:
     """
     name = spec.model or ""
     try:
-        if not is_function(name):
-            return keras.models.load_model(copy, compile=False, safe_mode=True)
+        if copy is not None:
+            return (
+                of_keras_2(keras, copy.path, copy.old)
+                if copy.old
+                else keras.models.load_model(copy.path, compile=False)
+            )
         module, _, function = name.rpartition(":")
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
         model = getattr(importlib.import_module(module), function)()
     except KeyboardInterrupt:
         raise
+    except DamagedError as error:
+        raise RequestError(f"{name}: {error}; save the model anew") from None
     except BaseException as error:  # a damaged file, or whatever the user's function raises: sys.exit() too
-        reason = first_line(error).replace(copy or name, name)
+        reason = first_line(error).replace(copy.path if copy is not None else name, name)
         raise RequestError(f"{spec.path}: model: {name} cannot be loaded: {reason}") from None
     if not isinstance(model, keras.Model):
         raise RequestError(f"{spec.path}: model: expected {name} to return a keras.Model, got {type(model).__name__}")
     return model
+
+
+def of_keras_2(keras: Any, config: str, old: OfKeras2) -> Any:
+    """The model with this config, and the weights that Keras 2 saved.
+
+    Raises:
+        DamagedError: they are not its weights.
+    """
+    import h5py
+
+    for _ in range(names_taken(old.places)):
+        keras.layers.Concatenate()  # masks come together in operations, which Keras names in turn: these names are taken
+    model = keras.models.model_from_json(Path(config).read_text(encoding="utf-8"))
+    with h5py.File(old.weights, "r") as file:
+        for layer in model.layers if model.built else ():
+            put_weights(layer, file, old.places.get(layer.name, ()))
+    return model
+
+
+def names_taken(layers: Iterable[str]) -> int:
+    """How many names that begin with `concatenate` come before the last of those that layers have."""
+    numbers = [int(found[1] or 0) for name in layers if (found := re.fullmatch(r"concatenate(?:_(\d{1,3}))?", name))]
+    return max(numbers, default=-1) + 1
 
 
 def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:

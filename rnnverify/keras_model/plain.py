@@ -22,10 +22,10 @@ class Plain:
     path: str
 
     def call(self, call: Any) -> Any:
-        """What a layer is called on: of Keras 3, or of Keras 2, a list of [layer, call, output, options]."""
-        if isinstance(call, dict):
-            return {key: self.tensors(call.get(key), empty) for key, empty in (("args", list), ("kwargs", dict))}
-        return [self.reference(one) for one in self.items(call)]
+        """What a layer is called on."""
+        if not isinstance(call, dict):
+            self.damaged("its layers are not connected")
+        return {key: self.tensors(call.get(key), empty) for key, empty in (("args", list), ("kwargs", dict))}
 
     def tensors(self, value: Any, kind: type, depth: int = 0) -> Any:
         """Tensors, in lists and mappings, among plain values."""
@@ -71,11 +71,11 @@ class Plain:
         return self.reference(value)
 
     def reference(self, value: Any) -> list[Any]:
-        """One output of one call of a layer; in Keras 2 with the call's other arguments."""
-        name, call, output, *options = value if isinstance(value, list) and len(value) in (3, 4) else (None, None, None)
+        """One output of one call of a layer."""
+        name, call, output = value if isinstance(value, list) and len(value) == 3 else (None, None, None)
         if not all(type(index) is int and 0 <= index < LONGEST_LIST for index in (call, output)):
             self.damaged("its layers are not connected")
-        return [self.name(name), call, output, *map(self.plain, options)]
+        return [self.name(name), call, output]
 
     def shape(self, value: Any) -> list[int | None]:
         """A shape with its samples, some of it open."""

@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import BadZipFile, ZipFile, ZipInfo, is_zipfile
 
 from rnnverify.errors import RequestError
 from rnnverify.keras_model.allowed import Allowed
 from rnnverify.keras_model.config_graph import calls_of, shapes_of_inputs
+from rnnverify.keras_model.copied import CONFIG, Copy, copy_of_keras_2, translated, translation
 from rnnverify.keras_model.hdf5_copy import BYTES_A_SECOND
 from rnnverify.keras_model.hdf5_copy import CONFIG as ATTRIBUTE
 from rnnverify.memory import MOST_TIMES, SMALL, NoRoomError, check_unpacked
@@ -30,7 +31,8 @@ from rnnverify.spec.model import Spec
 from rnnverify.text import cleaned
 
 LARGEST_CONFIG = 4 << 20  # bytes; a layer takes some 1,500
-CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
+WEIGHTS, METADATA = "model.weights.h5", "metadata.json"
+SOME_KERAS_2 = "2.x"  # what a file is of that does not say so; those of Keras 3 do
 ENDLESS = "reading it takes longer than any file of its size"
 SIGXCPU = getattr(signal, "SIGXCPU", 0)
 LONGEST_WAIT = (
@@ -48,8 +50,8 @@ class WeightsAloneError(Exception):
 
 
 @contextmanager
-def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[str]:
-    """The path of a copy of the saved model that a spec names, which holds nothing but what is allowed in it.
+def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[Copy]:
+    """A copy of the saved model that a spec names, which holds nothing but what is allowed in it.
 
     Args:
         spec: with the samples and timesteps that it is to be fed, which must fit into memory.
@@ -61,22 +63,22 @@ def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[str]:
     """
     path = spec.model or ""
 
-    def check(config: Any) -> dict[str, Any]:
-        made = Allowed(path, known).model(config)
-        shapes = shapes_of_inputs(made, spec.T or 1)
-        if not shapes and made["class_name"] == "Sequential":
+    def made(config: Any) -> dict[str, Any]:
+        allowed = Allowed(path, known).model(config)
+        shapes = shapes_of_inputs(allowed, spec.T or 1)
+        if not shapes and allowed["class_name"] == "Sequential":
             raise RequestError(
                 f"{path}: expected a model that is built, got a Sequential that was saved before it was, without weights; call it"
                 " once on data, or give it a keras.Input as its first layer, and save it anew"
             )
-        check_architecture(path, shapes, calls_of(path, made), spec.N or 1)
-        return made
+        check_architecture(path, shapes, calls_of(path, allowed), spec.N or 1)
+        return allowed
 
     with TemporaryDirectory(prefix="rnnverify-") as folder:
         with reading(path) as file:
-            copy = copy_of_archive if path.lower().endswith(".keras") else copy_of_hdf5
-            copied = copy(file, Path(folder), check)
-        yield str(copied)
+            copy = copy_of_archive if is_archive(path, file) else copy_of_hdf5
+            copied = copy(file, Path(folder), made, path)
+        yield copied
 
 
 @contextmanager
@@ -95,8 +97,9 @@ def reading(path: str) -> Iterator[IO[bytes]]:
         raise RequestError(f"{path}: {error}") from None
     except WeightsAloneError:
         raise RequestError(
-            f"{path}: expected a saved model, got no more than weights, as save_weights writes them; load them into their model"
-            " (load_weights), and save that with model.save('model.keras')"
+            f"{path}: expected a saved model, got no more than weights, as save_weights writes them; name their model"
+            f" beside them in a spec (`layers`, or `model: module:function`, with `weights: {{file: {os.path.basename(path)}}}`),"
+            " or load them into it (load_weights), and save that with model.save('model.keras')"
         ) from None
     except (DamagedError, *DAMAGE) as error:
         reason = str(error) if isinstance(error, DamagedError) else one_line(error)
@@ -106,32 +109,54 @@ def reading(path: str) -> Iterator[IO[bytes]]:
 
 
 def of_other_format(path: str) -> str:
-    """What to add of a file that begins as those of the other format do, under which name Keras would load it."""
-    start, ending = (HDF5, ".h5") if path.lower().endswith(".keras") else (ARCHIVE, ".keras")
+    """What to add of a file that begins as an archive does, and is not called one."""
     with open(path, "rb") as file:
-        other = file.read(len(start)) == start
-    return f"; it begins as a {ending} file does: then let its name end so" if other else ""
+        other = not path.lower().endswith(".keras") and file.read(len(ARCHIVE)) == ARCHIVE
+    return "; it begins as a .keras file does: then let its name end so" if other else ""
 
 
-def copy_of_archive(file: IO[bytes], folder: Path, check: Check) -> Path:
+def is_archive(path: str, file: IO[bytes]) -> bool:
+    """Whether a file is read as an archive: a .keras file is one, but for those of Keras 2 that are HDF5."""
+    start = file.read(len(HDF5))
+    file.seek(0)
+    return path.lower().endswith(".keras") and (start != HDF5 or is_zipfile(file))
+
+
+def copy_of_archive(file: IO[bytes], folder: Path, check: Check, path: str) -> Copy:
     """The copy of a .keras file, an archive of a config and weights."""
     with ZipFile(file) as archive:
-        config = archive.getinfo(CONFIG)
-        if config.file_size > LARGEST_CONFIG:
-            raise DamagedError(f"its {CONFIG} is larger than {LARGEST_CONFIG} bytes; no model's is")
-        with opened(archive, config) as stream:
-            made = check(json.loads(stream.read()))
+        old = translation(path, version_in(archive))
+        made = check(translated(document(archive, CONFIG), old))
         weights = archive.getinfo(WEIGHTS)
         check_unpacked(weights.compress_size, weights.file_size, weights.file_size)
         with opened(archive, weights) as stream, open(folder / "unpacked.h5", "w+b") as unpacked:
             shutil.copyfileobj(stream, unpacked, 1 << 20)
             unpacked.seek(0)
             copy_plain(unpacked, weights.compress_size, folder / WEIGHTS, folder / CONFIG)
+    if old is not None:
+        return copy_of_keras_2(folder, made, old, folder / WEIGHTS)
     with ZipFile(folder / "model.keras", "w") as copy:
         copy.writestr(CONFIG, json.dumps(made))
         copy.writestr(METADATA, "{}")
         copy.write(folder / WEIGHTS, WEIGHTS)
-    return folder / "model.keras"
+    return Copy(str(folder / "model.keras"))
+
+
+def document(archive: ZipFile, name: str) -> Any:
+    """One of the documents in JSON in an archive."""
+    entry = archive.getinfo(name)
+    if entry.file_size > LARGEST_CONFIG:
+        raise DamagedError(f"its {name} is larger than {LARGEST_CONFIG} bytes; no model's is")
+    with opened(archive, entry) as stream:
+        return json.loads(stream.read())
+
+
+def version_in(archive: ZipFile) -> Any:
+    """Which version of Keras saved an archive, as it says itself; older ones of Keras 3 need not say so."""
+    if METADATA not in archive.namelist():
+        return None
+    found = document(archive, METADATA)
+    return found.get("keras_version") if isinstance(found, dict) else None
 
 
 @contextmanager
@@ -143,7 +168,7 @@ def opened(archive: ZipFile, entry: ZipInfo) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def copy_of_hdf5(file: IO[bytes], folder: Path, check: Check) -> Path:
+def copy_of_hdf5(file: IO[bytes], folder: Path, check: Check, path: str) -> Copy:
     """The copy of an .h5 file."""
     copied, config = folder / "model.h5", folder / CONFIG
     copy_plain(file, os.fstat(file.fileno()).st_size, copied, config)
@@ -151,12 +176,13 @@ def copy_of_hdf5(file: IO[bytes], folder: Path, check: Check) -> Path:
         raise WeightsAloneError
     if config.stat().st_size > LARGEST_CONFIG:
         raise DamagedError(f"its {ATTRIBUTE} is larger than {LARGEST_CONFIG} bytes; no model's is")
-    made = check(json.loads(config.read_bytes()))
     import h5py  # only .h5 files need it
 
     with h5py.File(copied, "r+") as copy:
+        old = translation(path, copy.attrs.get("keras_version", SOME_KERAS_2))
+        made = check(translated(json.loads(config.read_bytes()), old))
         copy.attrs[ATTRIBUTE] = json.dumps(made)
-    return copied
+    return Copy(str(copied)) if old is None else copy_of_keras_2(folder, made, old, copied)
 
 
 def copy_plain(source: IO[bytes], packed: int, copy: Path, config: Path) -> None:

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import version
 from platform import python_version
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from rnnverify.errors import RequestError
 from rnnverify.keras_model.build import built_of_spec, with_open_time
 from rnnverify.keras_model.built import Built
+from rnnverify.keras_model.copied import Copy
 from rnnverify.keras_model.given import as_array
 from rnnverify.keras_model.inputs import draw_inputs
 from rnnverify.keras_model.models import built_of_model, load_model, taken_apart
@@ -27,7 +29,7 @@ from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.saved import checked_copy
 from rnnverify.keras_model.settings import precision, quiet
 from rnnverify.keras_model.weights import set_weights
-from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance
+from rnnverify.observation import SAVED_BY, Asked, Node, Observation, Ref, Tolerance
 from rnnverify.spec.model import Spec
 from rnnverify.spec.paths import is_function
 
@@ -77,7 +79,8 @@ class Session:
                 # A model of its own may leave open how many timesteps there are; a spec does not.
                 x = draw_inputs(spec, spec.inputs or built.inputs, built.vocabularies())
                 asked = Asked(spec.path, spec.seed, spec.dtype, spec.tolerance)
-                return watched(keras, built, asked, x, time.perf_counter() - started)
+                old = {SAVED_BY: f"Keras {copy.old.version}"} if copy is not None and copy.old is not None else {}
+                return watched(keras, built, asked, x, time.perf_counter() - started, old)
 
     def model_for(self, keras: Any, spec: Spec) -> Built:
         """The model that is at hand, or a new one in its place."""
@@ -120,12 +123,12 @@ def fits(built: Built, spec: Spec) -> bool:
     )
 
 
-def loaded(keras: Any, spec: Spec, copy: str | None) -> Built:
+def loaded(keras: Any, spec: Spec, copy: Copy | None) -> Built:
     """The model that a spec names, from the copy of its file if it has one, with the weights that it asks for."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(spec.seed % 2**32)  # a function of the user's may draw weights
     built = built_of_model(keras, load_model(keras, spec, copy), spec)
-    set_weights(built.layers, spec)
+    set_weights({layer.name: layer for layer in built.model.layers if layer.name in built.layers}, spec)
     return built
 
 
@@ -163,8 +166,15 @@ def describe_model(
         return fed, built.described_nodes(), built.outputs
 
 
-def watched(keras: Any, built: Built, asked: Asked, x: Mapping[str, Array], building: float) -> Observation:
-    return built.observe(asked, x, {"build": building}, environment(keras), may_use_tf32(keras))
+def watched(
+    keras: Any,
+    built: Built,
+    asked: Asked,
+    x: Mapping[str, Array],
+    building: float,
+    old: Mapping[str, str] = MappingProxyType({}),
+) -> Observation:
+    return built.observe(asked, x, {"build": building}, {**environment(keras), **old}, may_use_tf32(keras))
 
 
 def load_keras() -> Any:

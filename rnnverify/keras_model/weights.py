@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from rnnverify.errors import DataError
 from rnnverify.keras_model.data_files import reading
-from rnnverify.observation.arrays_file import open_arrays
+from rnnverify.keras_model.weights_alone import ENDINGS, Wanted, read_hdf5
+from rnnverify.keras_model.weights_file import arrays_at
+from rnnverify.observation.arrays_file import DamagedError, open_arrays
 from rnnverify.spec.arguments import LayerArguments
 from rnnverify.spec.model import Spec, Weights
 from rnnverify.text import cleaned
@@ -71,6 +73,21 @@ def set_weights(layers: Mapping[str, Any], spec: Spec) -> None:
             layer.finalize_state()
 
 
+def put_weights(layer: Any, file: Any, places: Sequence[str]) -> None:
+    """Give a layer the weights that are at these places of a plain HDF5 file.
+
+    Raises:
+        DamagedError: they are not this layer's.
+    """
+    shapes = [tuple(weight.shape) for weight in layer.weights]
+    try:
+        arrays = arrays_at(file, places, weight_names(layer), shapes)
+    except DamagedError as error:
+        raise DamagedError(f"the weights of layer {layer.name!r}: {error}") from None
+    if arrays:
+        layer.set_weights(arrays)
+
+
 def explicit_biases(given: LayerArguments) -> set[str]:
     """The biases for which the spec names an initializer, which it then keeps."""
     nested = {"forward_": getattr(given, "layer", None), "backward_": getattr(given, "backward_layer", None)}
@@ -84,7 +101,11 @@ def explicit_biases(given: LayerArguments) -> set[str]:
 
 
 def read_weights(path: str, layers: Mapping[str, Any]) -> dict[str, Array]:
-    """The arrays of a .npz file, one for every weight, named layer/weight as in the layer table."""
+    """The arrays of a file, one for every weight: an .npz that names them layer/weight, as in the layer table, or Keras's .h5."""
+    if path.lower().endswith(ENDINGS):
+        shapes = {name: [tuple(weight.shape) for weight in layer.weights] for name, layer in layers.items()}
+        kinds = {name: Wanted(type(one).__name__, weight_names(one), shapes[name]) for name, one in layers.items()}
+        return read_hdf5(path, {name: wanted for name, wanted in kinds.items() if wanted.names})
     wanted = {
         f"{name}/{label}": weight.shape
         for name, layer in layers.items()

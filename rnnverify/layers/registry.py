@@ -78,9 +78,6 @@ REPLAYED = (*LAYERS, *(PREFIX + name for name in OPERATIONS))
 # Those that may be given as an activation.
 ACTIVATION_LAYERS = ("ELU", "LeakyReLU", "ReLU", "Softmax")
 
-# Options that Keras 2 wrote. Keras 3 passes over some of them, and refuses a file for others.
-OF_KERAS_2 = frozenset({"batch_input_shape", "implementation", "input_length", "time_major"})
-
 
 def layer_of(class_name: str, config: Config) -> Layer:
     """The layer of this Keras class with this config, and those inside it.
@@ -111,7 +108,7 @@ def layer_of_file(class_name: str, config: Config) -> Layer:
     layer = LAYERS[class_name]
     if any(config.get(name, only) != only for name, only in layer.fixed.items()):
         return layer.from_config(config)
-    known = {*layer.arguments(), *layer.inert_arguments(), *layer.fixed, *COMMON, *OF_KERAS_2}
+    known = {*layer.arguments(), *layer.inert_arguments(), *layer.fixed, *COMMON}
     if strange := [key for key in config if key not in known]:
         raise UnsupportedError(
             f"{class_name} {config.get('name', '')!r}: the option {strange[0]!r} is unknown to the replay"

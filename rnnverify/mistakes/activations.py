@@ -145,6 +145,13 @@ def approximation(name: str, says: str, instead: Mapping[Any, ActivationFunction
     )
 
 
+HARD_SIGMOID_OF_KERAS_2 = Mistake(
+    "hard-sigmoid-definition",
+    "the hard sigmoid is that of Keras 2, clip(0.2 x + 0.5, 0, 1)",
+    "use Keras 3's: `np.clip(x / 6 + 0.5, 0, 1)`",
+    "tensorflow/tensorflow#65381",
+    old_definition,
+)
 ACTIVATION = (
     Mistake(
         "gates-hard-sigmoid",
@@ -167,13 +174,7 @@ ACTIVATION = (
         "onnx/keras-onnx#89, jatinchowdhury18/RTNeural",
         partial(with_gates, sigmoid),
     ),
-    Mistake(
-        "hard-sigmoid-definition",
-        "the hard sigmoid is that of Keras 2, clip(0.2 x + 0.5, 0, 1)",
-        "use Keras 3's: `np.clip(x / 6 + 0.5, 0, 1)`",
-        "tensorflow/tensorflow#65381",
-        old_definition,
-    ),
+    HARD_SIGMOID_OF_KERAS_2,
     Mistake(
         "activations-swapped",
         "activation and recurrent_activation are exchanged",

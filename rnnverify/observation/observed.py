@@ -15,6 +15,9 @@ if TYPE_CHECKING:  # specs use Ref, and are read without NumPy
     Array = npt.NDArray[Any]
 
 
+SAVED_BY = "saved_by"  # in the environment: which Keras saved the model's file, if it was no Keras 3
+
+
 class Ref(NamedTuple):
     """One output of one node of the graph."""
 

@@ -33,7 +33,7 @@ def what_it_is(path: str) -> str | None:
     if start.startswith(HDF5):
         return (
             f"an HDF5 file; `rnnverify run {path}` verifies a saved model, if it ends in .h5; weights alone (save_weights) need"
-            f" their model: load them into it, and save that with model.save('model.keras')"
+            f" their model: a spec that names it takes them as `weights: {{file: {os.path.basename(path)}}}`"
         )
     if start[4:8] == TFLITE or path.endswith(".tflite"):
         return engine("a LiteRT model")

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from rnnverify import __version__
+from rnnverify.observation import SAVED_BY
 from rnnverify.report.places import places_of
 from rnnverify.results import (
     Comparison,
@@ -66,9 +67,14 @@ def sweep_json(result: SweepResult) -> str:
 def report(results: Sequence[Verification]) -> dict[str, Any]:
     return {
         "rnnverify": __version__,
-        "environment": dict(results[0].environment) if results else {},
+        "environment": of_all(results[0].environment) if results else {},
         "results": [record(result) for result in results],
     }
+
+
+def of_all(environment: Mapping[str, str]) -> dict[str, str]:
+    """What is the same for all results of a run."""
+    return {name: value for name, value in environment.items() if name != SAVED_BY}
 
 
 def record(result: Verification) -> dict[str, Any]:
@@ -86,6 +92,7 @@ def record(result: Verification) -> dict[str, Any]:
         "candidate": None if result.candidate is None else comparison_record(result.candidate),
         "blind_spots": None if result.blind_spots is None else list(result.blind_spots),
         "diagnosis": None if result.candidate is None else diagnosis_record(result.candidate.diagnosis),
+        "notes": list(result.notes),
         "seconds": dict(result.seconds),
     }
 

@@ -13,7 +13,7 @@ from rnnverify.observation.arrays_file import write_arrays
 from rnnverify.report.c_header import header
 from rnnverify.report.parameters import gate_words
 from rnnverify.report.parts import Line
-from rnnverify.report.records import dumped, listed, written
+from rnnverify.report.records import dumped, listed, of_all, written
 from rnnverify.report.table import quiet_line
 from rnnverify.report.tables import Column, Table, row
 from rnnverify.results import Kill, Vectors
@@ -63,7 +63,7 @@ def manifest(vectors: Vectors) -> dict[str, Any]:
     return {
         "rnnverify": __version__,
         "spec": vectors.spec,
-        "environment": dict(vectors.keras.environment),
+        "environment": of_all(vectors.keras.environment),
         "verdict": vectors.keras.verdict,
         "samples": [{"sample": index, "is": words} for index, words in enumerate(vectors.rows)],
         "inputs": {name: list(array.shape) for name, array in vectors.inputs.items()},

@@ -27,7 +27,7 @@ SPEC: Mapping[str, str] = MappingProxyType(
 WEIGHTS: Mapping[str, str] = MappingProxyType(
     {
         "bias": "how biases are drawn: at random, since zeros hide mistakes, or as Keras does",
-        "file": "an .npz with every weight, named layer/weight",
+        "file": "an .npz with every weight, named layer/weight; or an .h5 of weights that Keras saved",
         "scale": "what kernels are multiplied with",
     }
 )

@@ -22,6 +22,7 @@ from rnnverify.layers.layer import Layer, Masked
 from rnnverify.observation import Node, Observation, Ref
 from rnnverify.results import LayerResult, OutputResult, Parting, Verification
 from rnnverify.verification.known_faults import known_fault
+from rnnverify.verification.of_keras_2 import another_function
 from rnnverify.verification.outputs import absolute_error, compare_outputs, label
 from rnnverify.verification.steps import Checked, check_nodes
 from rnnverify.verification.tally import Tally
@@ -77,6 +78,7 @@ def judge(observed: Observation) -> Judged:
         else None,
         tolerance=asked.tolerance,
         notes=(
+            *another_function(observed, graph, exact),
             *unheeded_masks(observed.nodes, graph, exact),
             *another_run(judged_alone),
             *to_one_side(tallies),

@@ -30,8 +30,8 @@ WEIGHTS = "model.weights.h5"
 def right(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a right model, as m.keras and m.h5."""
     folder = tmp_path_factory.mktemp("right")
-    layers = [keras.Input((4, 3)), keras.layers.LSTM(5, name="lstm"), keras.layers.Dense(2)]
-    model = keras.Sequential(layers)
+    layers = [keras.Input((4, 3)), keras.layers.LSTM(5, name="lstm"), keras.layers.Dense(2, name="dense")]
+    model = keras.Sequential(layers, name="sequential")
     model.compile("adam", "mse")
     model.fit(np.ones((2, 4, 3)), np.ones((2, 2)), verbose=0)
     for name in ("m.keras", "m.h5"):

@@ -159,17 +159,24 @@ def test_weights_alone(keras: Any, nets: Any, legacy: bool) -> None:
     else:
         model.save_weights(path)
     assert refusal(path) == (
-        f"{path}: expected a saved model, got no more than weights, as save_weights writes them; load them into their model"
-        " (load_weights), and save that with model.save('model.keras')"
+        f"{path}: expected a saved model, got no more than weights, as save_weights writes them; name their model beside them in"
+        f" a spec (`layers`, or `model: module:function`, with `weights: {{file: {path}}}`), or load them into it (load_weights),"
+        " and save that with model.save('model.keras')"
     )
     if not legacy:
         model.load_weights(path)
         model.save("model.keras")
         assert run("model.keras").exit_code == 0
+        Path("spec.yaml").write_text(
+            "N: 2\nT: 4\nD: 3\nlayers: [{LSTM: {units: 3}}, {Dense: {units: 2}}]\nweights: {file: w.weights.h5}\n"
+        )
+        assert run("spec.yaml").exit_code == 0
 
 
-@pytest.mark.parametrize(("name", "other"), [("m.keras", "h5"), ("m.h5", "keras")])
-def test_a_file_of_the_other_format(keras: Any, nets: Any, name: str, other: str) -> None:
-    keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(3)]).save(f"right.{other}")
-    Path(f"right.{other}").rename(name)
-    assert refusal(name).endswith(f"it begins as a .{other} file does: then let its name end so")
+def test_a_file_of_the_other_format(keras: Any, nets: Any) -> None:
+    model = keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(3)])
+    for name, other in {"m.h5": "keras", "m.keras": "h5"}.items():
+        model.save(f"right.{other}")
+        Path(f"right.{other}").rename(name)
+    assert refusal("m.h5").endswith("it begins as a .keras file does: then let its name end so")
+    assert run("m.keras").exit_code == 0

@@ -85,6 +85,7 @@ RECORD = {
     "candidate": None,
     "blind_spots": None,
     "diagnosis": None,
+    "notes": [],
     "seconds": {"build": 0.25, "predict": 0.125, "replay": 0.0625},
 }
 

@@ -90,10 +90,6 @@ def test_a_wrapper_around_no_layer_is_refused(layer: Any) -> None:
             check(call(class_name, "x", layer=layer))
 
 
-def test_options_of_another_keras_are_keras_s_to_judge() -> None:
-    check(call("LSTM", "x", units=2, implementation=2, time_major=False))
-
-
 @pytest.mark.parametrize("samples", [1, 10**9])
 def test_the_samples_count(monkeypatch: pytest.MonkeyPatch, samples: int) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**30))
@@ -104,19 +100,16 @@ def test_the_samples_count(monkeypatch: pytest.MonkeyPatch, samples: int) -> Non
         check(call("LSTM", "x", units=2), samples=samples)
 
 
-def test_keras_2_and_3_write_graphs_of_their_own() -> None:
+def test_the_calls_in_a_graph_are_found() -> None:
     tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": ["x", 0, 0]}}
-    for inbound in ([["x", 0, 0, {}]], {"args": [tensor], "kwargs": {}}):
-        layers = [
-            {"class_name": "LSTM", "config": LSTM, "name": "lstm", "inbound_nodes": [inbound, inbound]},
-            {"class_name": "InputLayer", "config": {"batch_shape": [None, None, 3]}, "name": "x", "inbound_nodes": []},
-        ]
-        model = {"class_name": "Functional", "config": {"layers": layers}}
-        assert shapes_of_inputs(model, 7) == {"x": (7, 3)}
-        assert [(one.name, one.inputs) for one in calls_of("m", model)] == [
-            ("lstm", (Ref("x"),)),
-            ("lstm:2", (Ref("x"),)),
-        ]
+    inbound = {"args": [tensor], "kwargs": {}}
+    layers = [
+        {"class_name": "LSTM", "config": LSTM, "name": "lstm", "inbound_nodes": [inbound, inbound]},
+        {"class_name": "InputLayer", "config": {"batch_shape": [None, None, 3]}, "name": "x", "inbound_nodes": []},
+    ]
+    model = {"class_name": "Functional", "config": {"layers": layers, "output_layers": [["lstm", 1, 0]]}}
+    assert shapes_of_inputs(model, 7) == {"x": (7, 3)}
+    assert [(one.name, one.inputs) for one in calls_of("m", model)] == [("lstm", (Ref("x"),)), ("lstm:2", (Ref("x"),))]
 
 
 @pytest.mark.parametrize(
