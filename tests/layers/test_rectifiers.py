@@ -27,6 +27,7 @@ def test_relu_is_what_keras_computes(
     layer = layers_in(keras).ReLU(max_value=max_value, negative_slope=negative_slope, threshold=threshold)
     x = draw(np.random.default_rng(1), N, T, D)
     x[0, 0] = [0.0, 0.2, 0.5, -0.0]  # the corners
+    x[0, 1] = [np.inf, np.nan, 0.3, -1.0]  # and what is no number any more
     check(layer, x)
 
 
