@@ -28,7 +28,8 @@ class ReLU(Layer):
         above = x if self.max_value is None else np.minimum(x, self.max_value)
         plain = self.max_value is None and not self.threshold
         slope = float(in_float32(self.negative_slope)) if plain else self.negative_slope
-        nothing = np.minimum(np.maximum(x, 0), 0)  # but NaN where x is
+        # NaN is NaN still, but where there is a threshold: as measured.
+        nothing = 0.0 if self.threshold else np.minimum(np.maximum(x, 0), 0)
         below = slope * (x - self.threshold) if slope else nothing
         return (Masked(np.where(x > self.threshold, above, below), mask),)
 
