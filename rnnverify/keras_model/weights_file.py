@@ -98,9 +98,10 @@ def places_in_order(file: Any, layers: Sequence[Member]) -> dict[str, list[str]]
         if groups and len(groups) != len(members):
             raise DamagedError(f"expected weights of {len(members)} layers of the kind {kind}, got {len(groups)}")
         for one, name in zip(members, groups, strict=False):
-            found |= (
-                places_in_order(top[name], one.inside) if one.inside and top is not None else {one.name: arrays[name]}
-            )
+            if one.inside and top is not None:
+                found |= places_in_order(top[name], one.inside)
+            else:
+                found[one.name] = ordered(arrays[name])
     return found
 
 
@@ -110,11 +111,7 @@ def kind_of(class_name: str) -> str:
 
 
 def arrays_of(group: Any) -> list[str]:
-    """The arrays in a layer's group: those of a Bidirectional's forward layer before the other's.
-
-    Raises:
-        DamagedError: it has parts of which nobody knows the order.
-    """
+    """The arrays in a layer's group: those of a Bidirectional's forward layer before the other's."""
     import h5py
 
     found: list[str] = []
@@ -125,10 +122,19 @@ def arrays_of(group: Any) -> list[str]:
 
     if isinstance(group, h5py.Group):
         group.visititems(visit)
-    parts = {name.rpartition("/")[0] for name in found}
-    if len({rank(f"{part}/0") for part in parts}) < len(parts):
-        raise DamagedError(f"the order of the weights at {group.name} is not known: {', '.join(sorted(parts))}")
     return [f"{group.name}/{name}" for name in sorted(found, key=rank)]
+
+
+def ordered(places: list[str]) -> list[str]:
+    """The same, of a layer.
+
+    Raises:
+        DamagedError: it has parts of which nobody knows the order.
+    """
+    parts = {place.rpartition("/")[0] for place in places}
+    if len({rank(f"{part}/0") for part in parts}) < len(parts):
+        raise DamagedError(f"the order of these weights is not known: {', '.join(sorted(parts))}")
+    return places
 
 
 def rank(name: str) -> tuple[int, int]:

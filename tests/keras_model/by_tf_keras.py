@@ -295,7 +295,7 @@ def predicting(tk: Any, model: Any, path: Path) -> Any:
 def inputs(rng: np.random.Generator, model: Any) -> list[Any]:
     """What a model is fed: token ids, or numbers of which some steps are to be masked."""
     if any(hasattr(layer, "embeddings") for layer in model.layers):
-        return [rng.integers(0, 9, (N, T)) * (np.arange(T) < [[T], [3], [4]]) for _ in model.inputs]
+        return [rng.integers(0, 9, (N, T)) * (np.arange(T) >= [[0], [3], [2]]) for _ in model.inputs]
     x = [rng.standard_normal((N, *(T if size is None else size for size in one.shape[1:]))) for one in model.inputs]
     x[0][1, -2:] = -1.0 if model.name == "masked_gru" else 0.0
     x[0][2, :2] = 0.5
