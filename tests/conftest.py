@@ -27,6 +27,17 @@ os.environ.pop("COLUMNS", None)
 pytest.register_assert_rewrite("tests.layers.against_keras", "tests.spec.malformed.refusals")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-keras", action="store_true", help="only tests that do not call Keras")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--without-keras"):
+        calling = [item for item in items if "keras" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=calling)
+        items[:] = [item for item in items if "keras" not in getattr(item, "fixturenames", ())]
+
+
 @pytest.fixture(scope="session")
 def keras() -> Any:
     """Keras itself, for expected values."""

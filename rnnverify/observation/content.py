@@ -50,7 +50,7 @@ class Tolerance(Part):
 
 class Asked(Part):
     spec: Text
-    seed: int
+    seed: int | None  # of a model or layer there is none
     dtype: Text
     tolerance: Tolerance
 

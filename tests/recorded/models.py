@@ -28,6 +28,12 @@ def stack(keras: Any) -> Built:
     return keras.Model(given, L.TimeDistributed(L.Dense(4, activation="softmax"), name="head")(y)), [drawn(N, T, D)]
 
 
+def gated(keras: Any) -> Built:
+    L, given = keras.layers, keras.Input((T, D))
+    y = L.GRU(6, return_sequences=True)(L.LSTM(5, return_sequences=True)(given))
+    return keras.Model(given, L.Dense(4)(y)), [drawn(N, T, D)]
+
+
 def masked(keras: Any) -> Built:
     """Post-padding, pre-padding, holes, and a sample that is masked altogether."""
     L, given = keras.layers, keras.Input((9,), dtype="int32")
@@ -104,9 +110,9 @@ def long(keras: Any) -> Built:
 
 
 def chaotic(keras: Any) -> Built:
-    L, given = keras.layers, keras.Input((100, D))
-    y = L.SimpleRNN(32, return_sequences=True, recurrent_initializer="ones", name="chaos")(given)
-    return keras.Model(given, L.Dense(2, name="head")(y)), [drawn(2, 100, D)]
+    L, given = keras.layers, keras.Input((200, D))
+    y = L.SimpleRNN(32, return_sequences=True, name="chaos")(given)
+    return keras.Model(given, L.Dense(2, name="head")(y)), [drawn(2, 200, D)]
 
 
 def ordered(keras: Any) -> Built:
@@ -126,6 +132,7 @@ def overflowing(keras: Any) -> Built:
 
 MODELS: dict[str, Callable[[Any], Built]] = {
     "stack": stack,
+    "gated": gated,
     "masked": masked,
     "states": states,
     "bidirectional": bidirectional,

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from rnnverify import verify
-from rnnverify.api import observe
 from rnnverify.errors import DataError
 from rnnverify.layers.arrays import Array
 from rnnverify.observation import Node, Observation, Ref, Tolerance
@@ -19,6 +18,7 @@ from rnnverify.results import Verification
 from rnnverify.spec import spec_from_mapping
 from rnnverify.verification.outputs import absolute_error, expected_error, overflowed
 from rnnverify.verification.verdict import judge
+from tests.recorded.observations import recorded
 
 STACK = {"N": 3, "T": 7, "D": 2, "M": 5, "K": 4, "layers": [
     {"LSTM": {"units": "M", "return_sequences": True}},
@@ -32,7 +32,7 @@ NO_TOLERANCE = Tolerance()
 
 @pytest.fixture(scope="module")
 def observed() -> Observation:
-    return observe(spec_from_mapping(STACK))
+    return recorded("gated")
 
 
 def verified(observed: Observation, tolerance: Tolerance = NO_TOLERANCE) -> Verification:
@@ -182,6 +182,7 @@ def test_the_earliest_timestep_is_reported_and_not_the_largest_error(observed: O
     assert (first.layer, first.timestep, first.sample, first.unit) == ("gru", 2, 1, 3)
 
 
+@pytest.mark.usefixtures("keras")
 @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
 def test_every_precision_matches_within_its_own_limit(dtype: str) -> None:
     result = verify(spec_from_mapping({**STACK, "dtype": dtype}))
@@ -194,7 +195,7 @@ def test_every_precision_matches_within_its_own_limit(dtype: str) -> None:
 
 @pytest.fixture(scope="module")
 def chaos() -> Observation:
-    return observe(spec_from_mapping({"N": 2, "T": 300, "D": 3, "M": 64, "K": 2, "weights": {"scale": 4.0}}))
+    return recorded("chaotic")
 
 
 def test_a_chaotic_recurrence_is_not_called_wrong(chaos: Observation) -> None:
@@ -204,7 +205,7 @@ def test_a_chaotic_recurrence_is_not_called_wrong(chaos: Observation) -> None:
     assert result.amplification is not None
     assert result.amplification > 1e4
     assert result.parting is not None
-    assert result.parting.layer == "simple_rnn"
+    assert result.parting.layer == "chaos"
     assert 0 < result.parting.timestep < 200
 
 
@@ -213,13 +214,14 @@ def test_a_wrong_weight_in_a_chaotic_recurrence_is_seen_and_placed(chaos: Observ
         weight[5, 7] += 1e-3
         return weight
 
-    first = verified(with_weight(chaos, "simple_rnn", "recurrent_kernel", nudged)).first_divergence
+    first = verified(with_weight(chaos, "chaos", "recurrent_kernel", nudged)).first_divergence
     assert first is not None
-    assert (first.layer, first.unit) == ("simple_rnn", 7)
+    assert (first.layer, first.unit) == ("chaos", 7)
     assert first.timestep is not None
     assert first.timestep <= 3  # where unit 7 is not saturated
 
 
+@pytest.mark.usefixtures("keras")
 def test_a_mask_that_keras_does_not_hand_over_is_noted() -> None:
     masked = {"N": 2, "T": 5, "initial_state": "random", "data": {"tokens": {"lengths": "random"}}, "layers": [
         {"Embedding": {"input_dim": 9, "output_dim": 3, "mask_zero": True}}, {"GRU": {"units": 4}},

@@ -1,0 +1,193 @@
+"""Right models, as recorded: each is a match, by limits that are as narrow as rounding is, and is described as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify.layers.graph import Graph
+from rnnverify.observation.precision import UNIT_ROUNDOFF
+from rnnverify.rounding import Rounded
+from rnnverify.verification.end_to_end import expected_end_to_end
+from rnnverify.verification.steps import NodeCheck
+from rnnverify.verification.verdict import judge
+from tests.recorded.models import MODELS
+from tests.recorded.observations import recorded
+
+DROWNED = ("overflowing", "ordered", "mixed")  # of which residuals are not those of roundings drawn by lot
+
+
+def compared(name: str) -> list[tuple[str, Any, Any]]:
+    """Of each node, what Keras emitted beside what was expected."""
+    observed = recorded(name)
+    found = []
+    with np.errstate(all="ignore"):
+        for node, (check, _) in judge(observed).nodes.items():
+            outputs = [observed.emitted[ref] for ref in sorted(observed.emitted) if ref.node == node]
+            found.extend((node, one.keras, one.expected) for one in check.comparisons(outputs))
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_right_model_is_a_match(name: str) -> None:
+    result = judge(recorded(name)).result
+    assert result.first_divergence is None
+    assert result.verdict == ("untested" if name == "overflowing" else "match")
+    assert result.untested == (("head",) if name == "overflowing" else ())
+    assert result.notes == ()
+    for layer in result.layers:
+        assert layer.passed
+        assert 0 <= layer.worst_ratio <= 1
+        unrounded = layer.class_ in ("Embedding", "Flatten", "Activation") or name in DROWNED
+        assert unrounded or layer.worst_ratio > 0.05
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in (*DROWNED, "activations")])
+def test_residuals_are_about_their_standard_deviations(name: str) -> None:
+    for node, keras, expected in compared(name):
+        if not isinstance(expected, Rounded) or not expected.inexact:
+            continue
+        rounds = expected.variance > 1e-40
+        residuals = (keras.astype(np.float64) - expected.value)[rounds] / np.sqrt(expected.variance[rounds])
+        least = 0 if name == "float64" else 0.25  # ours is of that precision itself
+        assert least <= np.sqrt(np.mean(residuals**2)) < 1.3, node
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in DROWNED])
+def test_no_bound_is_far_beyond_what_rounding_can_do(name: str) -> None:
+    """An inner product of these has up to 512 terms; a chaotic one is four times as large."""
+    for node, keras, expected in compared(name):
+        if isinstance(expected, Rounded):
+            unit = expected.precision.unit
+            bound = expected.bound[np.isfinite(keras)]
+            largest = max(1.0, float(np.abs(expected.value).max()))
+            assert bound.max(initial=0) < 1000 * unit * largest, node
+
+
+def test_a_stack_is_described_as_it_is() -> None:
+    layers = judge(recorded("stack")).result.layers
+    assert [(layer.layer, layer.class_, layer.output_shape) for layer in layers] == [
+        ("simple_rnn", "SimpleRNN", (3, 7, 5)),
+        ("lstm", "LSTM", (3, 7, 6)),
+        ("gru", "GRU", (3, 7, 3)),
+        ("head", "TimeDistributed", (3, 7, 4)),
+    ]
+    assert [layer.parameters for layer in layers] == [
+        2 * 5 + 5 * 5 + 5,
+        4 * (5 * 6 + 6 * 6 + 6),
+        3 * (6 * 3 + 3 * 3 + 2 * 3),
+        3 * 4 + 4,
+    ]
+    assert layers[2].weights == {"kernel": (6, 9), "recurrent_kernel": (3, 9), "bias": (2, 9)}
+    assert layers[2].gates["kernel"] == {"z": (0, 2), "r": (3, 5), "h": (6, 8)}
+    assert layers[0].gates == {}
+    assert layers[0].ends is None
+    assert judge(recorded("masked")).result.layers[2].ends is not None
+
+
+def test_where_all_is_masked_no_change_can_be_seen() -> None:
+    """Of 5 samples of 9 steps: 6 steps are there of the first and the second, 5 of the third, none and all of the last."""
+    layers = {layer.layer: layer.resolution for layer in judge(recorded("masked")).result.layers}
+    assert layers["simple_rnn"] == pytest.approx(dict.fromkeys(["1e-3", "1e-2", "1e-1"], 26 / 45))
+    assert layers["head"] == dict.fromkeys(["1e-3", "1e-2", "1e-1"], 1.0)
+
+
+def test_half_precision_shows_small_changes_less_often() -> None:
+    for name, least in (("float16", 0.95), ("bfloat16", 0.75)):
+        lstm = judge(recorded(name)).result.layers[0].resolution
+        assert lstm["1e-3"] == 0 <= lstm["1e-2"] < least < lstm["1e-1"] < 1
+
+
+def test_the_verdict_s_own_record() -> None:
+    observed = recorded("stack")
+    result = judge(observed).result
+    assert (result.spec, result.seed, result.dtype) == (observed.asked.spec, None, "float32")
+    assert result.tolerance == observed.asked.tolerance
+    assert result.environment == observed.environment
+    assert {*result.seconds} == {*observed.seconds, "replay"}
+    assert 0 < result.seconds["replay"] < 60
+    assert result.parting is None
+    assert result.amplification == pytest.approx(
+        max(row.max_abs_error for row in result.outputs) / max(layer.max_residual for layer in result.layers)
+    )
+
+
+def test_rows_are_those_of_keras_and_the_free_run() -> None:
+    for name in ("stack", "masked", "states", "bidirectional", "long"):
+        observed = recorded(name)
+        free = Graph(observed.nodes).run(observed.inputs)
+        rows = iter(judge(observed).result.outputs)
+        for ref, prediction in zip(observed.outputs, observed.predictions, strict=True):
+            error = np.abs(prediction.astype(np.float64) - free[ref].values)
+            for unit in range(prediction.shape[-1]):
+                row, part = next(rows), error[..., unit]
+                assert row.shape == part.shape
+                assert row.max_abs_error == part.max()
+                assert row.mean_abs_error == pytest.approx(part.mean(), rel=1e-12)
+                place = (row.at.sample,) if row.at.timestep is None else (row.at.sample, row.at.timestep)
+                assert len(place) == part.ndim
+                assert part[place] == part.max()
+                assert (row.keras, row.replay) == (prediction[(*place, unit)], free[ref].values[(*place, unit)])
+                assert row.passed
+                # Rounding alone, of values up to 1 over a few hundred operations; and never less than one rounding.
+                assert 0.3 * row.max_abs_error < row.expected_error < 300 * 2**-24
+        assert next(rows, None) is None
+
+
+def test_outputs_are_named_after_their_layers_and_states() -> None:
+    names = [row.output for row in judge(recorded("masked")).result.outputs]
+    assert names[:3] == ["head[0]", "head[1]", "bidirectional.forward_h[0]"]
+    assert names[-1] == "bidirectional.backward_c[3]"
+    names = [row.output for row in judge(recorded("states")).result.outputs]
+    assert names[4:6] == ["encoder[4]", "encoder.h[0]"]
+    assert names[10] == "encoder.c[0]"
+    names = [row.output for row in judge(recorded("bidirectional")).result.outputs]
+    assert "both.forward[1]" in names
+    assert "both.backward[0]" in names
+
+
+@pytest.mark.parametrize("name", ["stack", "gated", "masked", "states", "bidirectional", "float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("regular", [False, True])
+def test_outputs_are_about_as_far_off_end_to_end_as_is_expected(name: str, regular: bool) -> None:
+    observed = recorded(name)
+    expected = expected_end_to_end(observed, Graph(observed.nodes), regular).tensors
+    exact = Graph(observed.nodes).run(observed.inputs)
+    steps = max(x.shape[1] for x in observed.inputs.values())
+    ratios = []
+    for ref, prediction in zip(observed.outputs, observed.predictions, strict=True):
+        end: Any = expected[ref].values
+        np.testing.assert_allclose(end.value, exact[ref].values, rtol=1e-12, atol=1e-14)
+        deviation = np.sqrt(end.variance) / (steps**0.5 if regular else 1)
+        rounds = deviation > 0  # but where all is masked
+        ratios.append((prediction.astype(np.float64) - end.value)[rounds] / deviation[rounds])
+        assert (deviation < 60 * UNIT_ROUNDOFF[observed.asked.dtype if name != "states" else "float32"]).all() or (
+            name in ("float16", "bfloat16")
+        )
+    found = np.concatenate(ratios)
+    assert 0.15 < np.sqrt(np.mean(found**2)) < 1.3
+    assert np.abs(found).max() < 5
+
+
+def test_stretches_of_time_find_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stack", "masked", "states", "bidirectional", "mixed"):
+        whole = judge(recorded(name)).result.layers
+        for stretch in (1, 60, 500):
+            monkeypatch.setattr("rnnverify.verification.steps.STRETCH", stretch)
+            parts = judge(recorded(name)).result.layers
+            for one, other in zip(whole, parts, strict=True):
+                assert one.max_residual == pytest.approx(other.max_residual, rel=1e-6)
+                assert one.worst_ratio == pytest.approx(other.worst_ratio, rel=1e-3)
+                assert one.resolution == pytest.approx(other.resolution, abs=1e-12)
+            monkeypatch.undo()
+
+
+def test_the_parts_of_a_long_walk_are_small() -> None:
+    check: NodeCheck = judge(recorded("long")).nodes["long"].node
+    (taken,) = check.walks
+    parts = [part for part, _ in check.steps(taken)]
+    assert [part.stop - part.start for part in parts] == [2730, 270]  # 2 samples of 48 columns, 2^18 numbers at most
+    assert (parts[0].start, parts[-1].stop) == (0, 3000)
+    wide = judge(recorded("long")).nodes["wide"].node
+    assert wide.stretches([recorded("long").emitted[("wide", 0)]]) == [slice(0, 2621), slice(2621, 3000)]
