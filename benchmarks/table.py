@@ -42,7 +42,7 @@ def seconds(command: Sequence[str]) -> float:
     return time.perf_counter() - started
 
 
-def machine() -> str:
+def machine(packages: Sequence[str] = PACKAGES) -> str:
     """What it was measured on."""
     names = [
         line.split(":")[1].strip()
@@ -50,7 +50,7 @@ def machine() -> str:
         if line.startswith("model name")
     ]
     found = []
-    for package in PACKAGES:
+    for package in packages:
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.bidirectional import MERGES, Bidirectional
-from rnnverify.layers.layer import Masked
+from rnnverify.layers.layer import Masked, MisfitError
 from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.registry import LAYERS, inside_of
 from rnnverify.layers.simple_rnn import SimpleRNN
@@ -251,3 +252,68 @@ def test_the_merges_are_those_that_keras_has(keras: Any) -> None:
     for merge_mode in MERGES:
         keras.layers.Bidirectional(keras.layers.LSTM(M), merge_mode=merge_mode)
     assert set(MERGES) == set(MERGE_MODES) - {None}
+
+
+def of(forward: str, backward: str | None = None, merge_mode: str | None = "concat", **options: Any) -> Bidirectional:
+    """Two directions of three and five units, or of one."""
+
+    def layer(name: str, units: int, backwards: bool) -> Any:
+        return LAYERS[name].of({"units": units, "go_backwards": backwards, **options})
+
+    return Bidirectional(layer(forward, 3, False), backward and layer(backward, 5, True), merge_mode)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes"),
+    [
+        (of("GRU"), [(6,)]),
+        (of("GRU", "SimpleRNN"), [(8,)]),
+        (of("GRU", "SimpleRNN", return_sequences=True), [(7, 8)]),
+        (of("GRU", merge_mode="sum", return_sequences=True), [(7, 3)]),
+        (of("GRU", "SimpleRNN", merge_mode=None), [(3,), (5,)]),
+        (of("LSTM", return_state=True, return_sequences=True), [(7, 6), (3,), (3,), (3,), (3,)]),
+        (of("GRU", "SimpleRNN", merge_mode=None, return_state=True), [(3,), (5,), (3,), (5,)]),
+    ],
+)
+def test_its_outputs_have_the_shapes_of_both_directions(layer: Bidirectional, shapes: list[Any]) -> None:
+    assert layer.output_shapes([(7, 2)]) == shapes
+    assert len(layer.output_names) == len(shapes)
+
+
+def test_a_layer_inside_that_is_unrolled_is_built_step_by_step_in_either_direction() -> None:
+    assert of("GRU").calls_built([(7, 2)]) == 0
+    assert of("GRU", unroll=True).calls_built([(7, 2)]) == 2 * of("GRU", unroll=True).layer.calls_built([(7, 2)]) == 42
+
+
+def test_its_weights_are_those_of_both_directions() -> None:
+    assert of("LSTM", "SimpleRNN", use_bias=False).weight_shapes([(7, 2)]) == {
+        "forward_kernel": (2, 12),
+        "forward_recurrent_kernel": (3, 12),
+        "backward_kernel": (2, 5),
+        "backward_recurrent_kernel": (5, 5),
+    }
+
+
+def misfit(layer: Bidirectional, states_set: bool = False) -> tuple[str, str | None]:
+    with pytest.raises(MisfitError) as caught:
+        layer.check(states_set)
+    return caught.value.expected, caught.value.argument
+
+
+def test_directions_that_do_not_go_together_are_refused() -> None:
+    of("GRU", "SimpleRNN").check(states_set=True)
+    of("LSTM", "SimpleRNN").check(states_set=False)
+    of("GRU", "SimpleRNN", merge_mode=None).check(states_set=False)
+    right = of("GRU", "SimpleRNN")
+    for key in ("return_sequences", "return_state"):
+        wrong = replace(right, backward_layer=replace(right.backward_layer, **{key: True}))
+        assert misfit(wrong) == (f"{key}: false, as in `layer`; got true", "backward_layer")
+    for mode in ("sum", "ave", "mul"):
+        assert misfit(of("GRU", "SimpleRNN", mode)) == ("units: 3, as in `layer`; got 5", "backward_layer")
+    states = "as many states as `layer` has (h, c), since they are returned or set; got h"
+    assert misfit(of("LSTM", "GRU"), states_set=True) == (states, "backward_layer")
+    assert misfit(of("LSTM", "GRU", return_state=True)) == (states, "backward_layer")
+    both = replace(right, backward_layer=replace(right.backward_layer, go_backwards=False))
+    assert misfit(both) == ("go_backwards: true, the opposite of `layer`; got the same", "backward_layer")
+    away = replace(both, layer=replace(right.layer, go_backwards=True))
+    assert misfit(away) == ("go_backwards: false; the backward layer reverses time by itself", "layer")

@@ -151,3 +151,31 @@ def test_the_state_before_a_step_is_the_output_of_the_last_step_that_was_not_mas
         assert before[..., 0].tolist() == [[-1, -1, 1, 1][part], [-2, 5, 6, 7][part]]
         before = steps.states_before(outputs, initial, None, part)
         assert before[..., 0].tolist() == [[-1, 9, 1, 1][part], [-2, 5, 6, 7][part]]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "shapes"),
+    [
+        ("SimpleRNN", {}, [(4,)]),
+        ("SimpleRNN", {"return_sequences": True}, [(7, 4)]),
+        ("GRU", {"return_state": True}, [(4,), (4,)]),
+        ("LSTM", {"return_state": True, "return_sequences": True}, [(7, 4), (4,), (4,)]),
+    ],
+)
+def test_outputs_have_time_where_sequences_are_returned(name: str, options: Any, shapes: list[Any]) -> None:
+    layer = LAYERS[name].of({"units": 4, **options})
+    assert layer.output_shapes([(7, 3)]) == shapes
+    assert [layer.has_time(index, shape) for index, shape in enumerate(shapes)] == [len(shape) == 2 for shape in shapes]
+    assert layer.calls_built([(7, 3)]) == 0
+    assert LAYERS[name].of({"units": 4, "unroll": True}).calls_built([(7, 3)]) == 21  # as measured: three a timestep
+
+
+def test_weights_are_as_wide_as_there_are_gates() -> None:
+    shapes = {name: LAYERS[name].of({"units": 4}).weight_shapes([(7, 3)]) for name in RECURRENT}
+    assert shapes["SimpleRNN"] == {"kernel": (3, 4), "recurrent_kernel": (4, 4), "bias": (4,)}
+    assert shapes["LSTM"] == {"kernel": (3, 16), "recurrent_kernel": (4, 16), "bias": (16,)}
+    assert shapes["GRU"] == {"kernel": (3, 12), "recurrent_kernel": (4, 12), "bias": (2, 12)}
+    before = LAYERS["GRU"].of({"units": 4, "reset_after": False})
+    assert before.weight_shapes([(7, 3)]) == {"kernel": (3, 12), "recurrent_kernel": (4, 12), "bias": (12,)}
+    without = LAYERS["GRU"].of({"units": 4, "use_bias": False})
+    assert without.weight_shapes([(7, 3)]) == {"kernel": (3, 12), "recurrent_kernel": (4, 12)}

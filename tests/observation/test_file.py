@@ -64,7 +64,9 @@ def test_what_was_observed_of_a_model_has_no_seed_and_comes_back_too(keras: Any,
     model = keras.Model(given, keras.layers.GRU(3)(given), name="mine")
     observed = observe(model, np.ones((2, 4, 2), np.float32))
     save_observation(observed, str(tmp_path / "o.npz"))
-    assert load_observation(str(tmp_path / "o.npz")).asked == observed.asked == Asked("mine", None, "float32", Tolerance())
+    assert (
+        load_observation(str(tmp_path / "o.npz")).asked == observed.asked == Asked("mine", None, "float32", Tolerance())
+    )
 
 
 def test_the_report_of_a_file_is_that_of_the_spec(spec: Path, tmp_path: Path) -> None:

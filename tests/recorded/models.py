@@ -103,16 +103,16 @@ def mixed(keras: Any) -> Built:
 
 
 def long(keras: Any) -> Built:
-    """More numbers than are looked at at once, in time."""
-    L, given = keras.layers, keras.Input((3000, D))
+    """As many steps as it takes to see that all err to one side."""
+    L, given = keras.layers, keras.Input((400, D))
     y = L.LSTM(12, return_sequences=True, name="long")(given)
-    return keras.Model(given, L.Dense(3, name="head")(L.Dense(50, name="wide")(y))), [drawn(2, 3000, D)]
+    return keras.Model(given, L.Dense(3, name="head")(L.Dense(50, name="wide")(y))), [drawn(2, 400, D)]
 
 
 def chaotic(keras: Any) -> Built:
-    L, given = keras.layers, keras.Input((200, D))
+    L, given = keras.layers, keras.Input((150, D))
     y = L.SimpleRNN(32, return_sequences=True, name="chaos")(given)
-    return keras.Model(given, L.Dense(2, name="head")(y)), [drawn(2, 200, D)]
+    return keras.Model(given, L.Dense(2, name="head")(y)), [drawn(2, 150, D)]
 
 
 def ordered(keras: Any) -> Built:
@@ -121,13 +121,30 @@ def ordered(keras: Any) -> Built:
     y = L.TimeDistributed(L.Dense(8), name="dense")(given)
     flat = L.Dense(8, name="flat")(L.Flatten()(y))
     outputs = [y, flat, *(getattr(L, name)(6, name=name)(given) for name in ("SimpleRNN", "LSTM"))]
-    return keras.Model(given, outputs), [20 + drawn(6, 4, 512)]
+    return keras.Model(given, outputs), [20 + drawn(3, 4, 512)]
 
 
 def overflowing(keras: Any) -> Built:
     L, given = keras.layers, keras.Input((T, D))
     y = L.SimpleRNN(12, activation="relu", return_sequences=True, dtype="float16", name="over")(given)
     return keras.Model(given, L.Dense(3, activation="softmax", dtype="float16", name="head")(y)), [1e4 * drawn(N, T, D)]
+
+
+def unheeded(keras: Any) -> Built:
+    """A mask that Keras does not hand to a call with an initial state."""
+    L, given, h = keras.layers, keras.Input((5,), dtype="int32"), keras.Input((4,))
+    y = L.Embedding(9, 3, mask_zero=True)(given)
+    y = L.GRU(4, return_sequences=True, name="unheeding")(y, initial_state=h)
+    ids = np.array([[3, 1, 0, 0, 0], [2, 4, 5, 8, 0]], np.int32)
+    return keras.Model([given, h], L.Bidirectional(L.SimpleRNN(2), name="last")(y)), [ids, drawn(2, 4)]
+
+
+def faulty(keras: Any) -> Built:
+    """An activation that Keras computes wrongly."""
+    L, given = keras.layers, keras.Input((T, D))
+    y = L.Dense(4, name="before")(given)
+    y = L.TimeDistributed(L.Dense(4, activation="sparsemax"), name="wrapped")(y)
+    return keras.Model(given, y), [2 * drawn(N, T, D)]
 
 
 MODELS: dict[str, Callable[[Any], Built]] = {
@@ -143,6 +160,8 @@ MODELS: dict[str, Callable[[Any], Built]] = {
     "chaotic": chaotic,
     "ordered": ordered,
     "overflowing": overflowing,
+    "unheeded": unheeded,
+    "faulty": faulty,
 }
 SCALES = {"chaotic": 4.0, "overflowing": 30.0}
 

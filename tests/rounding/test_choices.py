@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rnnverify.rounding import Unsure
-from tests.rounding.coarse import INF, NAN, bound_of, is_about, rounded
+from rnnverify.rounding import Rounded, Unsure
+from rnnverify.rounding.choices import comparison, extremum, sort, take
+from tests.rounding.coarse import COARSE, INF, NAN, bound_of, is_about, rounded
 
 
 def test_a_sign_is_unsure_only_within_the_bound_of_zero() -> None:
@@ -64,3 +65,79 @@ def test_a_sorted_number_is_off_by_the_largest_error() -> None:
     made = np.sort(rounded([3.0, 1.0, 2.0], [0.1, 0.2, 0.5]))
     assert made.value.tolist() == [1, 2, 3]
     assert made.bound.tolist() == [0.5] * 3
+
+
+def test_a_sign_varies_only_where_a_few_deviations_reach_zero() -> None:
+    # 0.5 is 5 deviations of 0.1 from zero, and exactly 8 of 0.0625; 0.75 is 12 of them; of the third no deviation is known.
+    made = np.sign(rounded([0.5, -0.5, 0.75, 2.0], [1.0, 1.0, 1.0, 1.0], [0.01, 0.0625**2, 0.0625**2, 1.0]))
+    assert isinstance(made, Rounded)
+    assert made.value.tolist() == [1, -1, 1, 1]
+    assert made.bound.tolist() == [2, 2, 2, 0]
+    assert made.variance.tolist() == [4, 4, 0, 0]
+    assert made.precision is COARSE
+
+
+@pytest.mark.parametrize(("ufunc", "values"), [(np.maximum, [2.0, 5.0]), (np.minimum, [1.0, -3.0])])
+def test_of_two_numbers_that_are_off_either_error_may_be_there(ufunc: np.ufunc, values: list[float]) -> None:
+    x, y = rounded([1.0, 5.0], [0.5, 0.25], [0.1, 0.2]), rounded([2.0, -3.0], [0.25, 0.75], [0.3, 0.1])
+    made = extremum(ufunc)(COARSE, x, y)
+    assert made.value.tolist() == values
+    assert made.bound.tolist() == [0.5, 0.75]
+    assert made.variance.tolist() == [0.3, 0.2]
+    assert made.precision is COARSE
+    assert not made.beyond
+    assert extremum(ufunc)(COARSE, x, Rounded.exact(np.array([INF, 1.0]), COARSE)).beyond
+
+
+def test_of_a_number_and_a_plain_one_an_error_is_cut_off_at_that() -> None:
+    x = rounded([1.0, 3.0], 0.5, 0.01)
+    for made in (extremum(np.maximum)(COARSE, x, 1.25), extremum(np.maximum)(COARSE, 1.25, x)):
+        assert made.value.tolist() == [1.25, 3]
+        np.testing.assert_allclose(made.bound, [0.25, 0.5], rtol=1e-12)
+        assert made.variance.tolist() == [0.01, 0.01]
+    # 1.3 is one that the precision cannot hold, and is off itself: by 1.3/8 and a third of its square.
+    for made in (extremum(np.maximum)(COARSE, x, 1.3), extremum(np.maximum)(COARSE, 1.3, x)):
+        assert made.value.tolist() == [1.3, 3]
+        assert made.bound.tolist() == [0.5, 0.5]
+        np.testing.assert_allclose(made.variance, [0.01, 0.01])
+    far = extremum(np.minimum)(COARSE, rounded([9.0], 0.1, 0.001), 1.3)
+    np.testing.assert_allclose((far.value, far.bound), ([1.3], [1.3 / 8]))
+    np.testing.assert_allclose(far.variance, (1.3 / 8) ** 2 / 3)
+
+
+def test_what_is_within_a_few_deviations_is_likely_to_turn_out_otherwise() -> None:
+    x = rounded([1.0, 1.0, 1.0, 1.0, 3.0], [1.0, 1.0, 1.0, 0.0, 1.0], [0.01, 1e-4, 1 / 64, 0.0, 9.0])
+    y = rounded([1.5, 1.5, 3.0, 1.0, 6.0], [0.5, 0.0, 1.0, 0.0, 1.0], [0.01, 0.0, 3 / 64, 0.0, 9.0])
+    # Gaps of 0.5, 0.5, 2, 0 and 3, bounds of 1.5, 1, 2, 0 and 2, and 8 deviations of 1.13, 0.08, 2, 0 and 34.
+    for ufunc, value in ((np.less, [1, 1, 1, 0, 1]), (np.greater_equal, [0, 0, 0, 1, 0]), (np.equal, [0, 0, 0, 1, 0])):
+        made = comparison(ufunc)(COARSE, x, y)
+        assert made.value.tolist() == value
+        assert made.unsure.tolist() == [True, True, True, False, False]
+        assert made.likely.tolist() == [True, False, True, False, False]
+    plain = comparison(np.less)(COARSE, x, np.full(5, 1.5))
+    assert plain.unsure.tolist() == [True, True, True, False, False]
+    assert comparison(np.less)(COARSE, np.full(5, 1.5), x).value.tolist() == [False, False, False, False, True]
+
+
+def test_rows_are_sorted_by_themselves_and_columns_too() -> None:
+    x = rounded([[3.0, 1.0], [2.0, 4.0]], [[0.1, 0.2], [0.5, 0.3]], [[1, 2], [3, 4]])
+    for made in (sort(x), np.sort(x, axis=1)):
+        assert made.value.tolist() == [[1, 3], [2, 4]]
+        assert made.bound.tolist() == [[0.2, 0.2], [0.5, 0.5]]
+        assert made.variance.tolist() == [[2, 2], [4, 4]]
+    down = sort(x, axis=0)
+    assert down.value.tolist() == [[2, 1], [3, 4]]
+    assert down.bound.tolist() == [[0.5, 0.3], [0.5, 0.3]]
+    assert down.precision is COARSE
+
+
+def test_what_is_taken_at_a_place_that_is_unsure_may_be_its_neighbour() -> None:
+    x = rounded([[1.0, 2.0, 4.0, 8.0], [0.25, 0.5, 0.5, 0.5]], [[0.1, 0.2, 0.3, 0.4], [0, 0.5, 0, 0]], 0.5)
+    index = Unsure(np.array([[1], [0]]), np.array([[1], [0]]), np.array([[0], [1]]))
+    made = take(x, index, -1)
+    assert made.value.tolist() == [[2], [0.25]]
+    # One place to either side: 4 is 2 away and off by 0.3 itself. At the other place none is unsure.
+    np.testing.assert_allclose(made.bound, [[2.3], [0]])
+    # At the first none is likely, and the second may be 0.5: a quarter away.
+    np.testing.assert_allclose(made.variance, [[0.5], [0.25**2 + 0.5]])
+    assert made.precision is COARSE

@@ -13,6 +13,7 @@ from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.simple_rnn import SimpleRNN
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
+from rnnverify.results import Divergence
 from rnnverify.verification.taken import Taken, stretches_of
 from tests.layers.against_keras import MASKS, OPTIONS, Array, draw, draw_mask
 
@@ -123,3 +124,21 @@ def test_time_is_taken_in_parts_of_one_length_and_a_rest() -> None:
     assert stretches_of(7, 3) == [slice(0, 3), slice(3, 6), slice(6, 7)]
     assert stretches_of(6, 3) == [slice(0, 3), slice(3, 6)]
     assert stretches_of(2, 100) == [slice(0, 2)]
+
+
+def around(samples: int, timesteps: int, sample: int, timestep: int, most: int) -> tuple[slice, slice]:
+    one = Taken(
+        walk(np.zeros((samples, timesteps, 1)), None, np.zeros((samples, 1))), Walked(np.zeros((samples, timesteps, 1)))
+    )
+    return one.around(Divergence("rnn", timestep, sample, 0, None, 0, 0, 0, 0, False), most)
+
+
+def test_around_a_fault_are_the_steps_up_to_it_and_its_sample() -> None:
+    # Up to it, or as many as there is room for in all samples.
+    assert around(4, 10, 2, 3, 1000) == (slice(0, 4), slice(0, 10))
+    assert around(4, 10, 2, 3, 8) == (slice(2, 4), slice(0, 4))
+    assert around(4, 10, 0, 3, 8) == (slice(0, 2), slice(0, 4))
+    assert around(4, 10, 3, 3, 8) == (slice(2, 4), slice(0, 4))
+    assert around(4, 10, 1, 9, 6) == (slice(1, 2), slice(4, 10))
+    assert around(4, 10, 3, 0, 24) == (slice(0, 4), slice(0, 6))
+    assert around(4, 10, 3, 5, 24) == (slice(0, 4), slice(0, 6))

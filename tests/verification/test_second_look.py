@@ -1,0 +1,76 @@
+"""Which rows are looked at again, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify.layers.dense import Dense
+from rnnverify.layers.layer import Call, Masked
+from rnnverify.layers.registry import LAYERS
+from rnnverify.layers.walk import Walk
+from rnnverify.observation import Walked
+from rnnverify.rounding import PRECISIONS, Matrix
+from rnnverify.verification import second_look
+from rnnverify.verification.second_look import of_call, of_steps, worst_rows
+from rnnverify.verification.taken import Taken
+
+FLOAT32 = PRECISIONS["float32"]
+
+
+def test_the_worst_rows_come_first_and_those_within_their_limits_do_not_come() -> None:
+    over = np.array([[0.0, 0.0], [2.0, 1.5], [0.0, 3.0], [0.0, 0.0], [1.1, 0.0]])
+    (rows,) = worst_rows(over, 1, [np.ones(10)])
+    assert rows.tolist() == [2, 1, 4]
+    samples, times = worst_rows(np.array([[[0.0, 4.0], [5.0, 0.0]], [[0.0, 0.0], [0.0, 6.0]]]), 2, [])
+    assert (samples.tolist(), times.tolist()) == ([1, 0, 0], [1, 1, 0])
+
+
+def test_as_many_rows_as_there_is_time_for_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_look, "WORK", 100)
+    over = np.array([[1.5], [4.0], [3.0], [2.0]])
+    assert worst_rows(over, 1, [np.ones((5, 6)), np.ones(10)])[0].tolist() == [1, 2]
+    assert worst_rows(over, 1, [Matrix(np.ones((9, 4)), FLOAT32)])[0].tolist() == [1, 2]
+    assert worst_rows(over, 1, [np.ones(1000)])[0].tolist() == [1]
+    assert worst_rows(over, 1, [])[0].tolist() == [1, 2, 3, 0]
+
+
+def drifting(samples: int, timesteps: int) -> Any:
+    """Sums of equal terms: their partial sums are as large as can be."""
+    return np.linspace(1, 2, samples * timesteps).reshape(samples, timesteps, 1) * np.ones(256)
+
+
+def test_some_timesteps_of_a_layer_that_treats_each_by_itself_have_the_limits_of_their_order() -> None:
+    dense = Dense(units=2, use_bias=False)
+    x, weights = drifting(3, 4), [Matrix(np.ones((256, 2)), FLOAT32)]
+    over = np.zeros((3, 4, 2))
+    over[2, 1, 0], over[0, 3, 1] = 3.0, 7.0
+    rows, made = of_call(dense, Call([Masked(x)], weights), [x], 0, FLOAT32, over)
+    assert [one.tolist() for one in rows] == [[0, 2], [3, 1]]
+    assert made.value.shape == (2, 2)
+    np.testing.assert_allclose(made.value[:, 0], x[rows].sum(axis=-1))
+    # sum of (k x)^2 is n^3/3 x^2, and each rounds by u^2/3 of it; beside it all else is small. Equal terms round alike:
+    # 3 n / 12^2 times as far. All lanes and blocks have smaller partial sums.
+    expected = (2.0**-24 * x[rows][:, 0]) ** 2 / 3 * 256**3 / 3 * (3 * 256 / 144)
+    np.testing.assert_allclose(made.variance[:, 0], expected, rtol=0.03)
+    assert made.precision.ordered
+    samples, whole = of_call(dense, Call([Masked(x[:, 0])], weights), [x[:, 0]], 0, FLOAT32, over[:, 1])
+    assert [one.tolist() for one in samples] == [[2]]
+    np.testing.assert_allclose(whole.value[:, 0], [x[2, 0].sum()])
+
+
+def test_steps_of_a_walk_have_the_limits_of_their_order() -> None:
+    layer = LAYERS["SimpleRNN"].of({"units": 2, "activation": "linear", "use_bias": False})
+    x = drifting(3, 4)
+    weights = [Matrix(np.ones((256, 2)), FLOAT32), Matrix(np.zeros((2, 2)), FLOAT32)]
+    walk = Walk(layer, weights, x, None, (np.zeros((3, 2)),))
+    taken = Taken(walk, Walked(np.zeros((3, 4, 2), np.float32)))
+    over = np.zeros((3, 3, 2))
+    over[1, 2, 1] = 2.0
+    rows, made = of_steps(taken, x[:, 1:], slice(1, 4), 0, FLOAT32, over)
+    assert [one.tolist() for one in rows] == [[1], [2]]
+    np.testing.assert_allclose(made.value, [x[1, 3].sum()] * np.ones((1, 2)))
+    expected = (2.0**-24 * x[1, 3, 0]) ** 2 / 3 * 256**3 / 3 * (3 * 256 / 144)
+    np.testing.assert_allclose(made.variance, expected * np.ones((1, 2)), rtol=0.03)
