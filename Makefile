@@ -6,7 +6,7 @@ BIN := .venv/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 MADE := .venv/python-$(VERSION)
 
-.PHONY: run test lint check bench fuzz ledger clean
+.PHONY: run test lint check bench fuzz mutants ledger clean
 
 run: .venv/installed
 	$(BIN)/rnnverify run configs/simple_rnn.yaml
@@ -32,11 +32,15 @@ fuzz: .venv/tests-installed
 	$(BIN)/python -m benchmarks.fuzz observations 500
 	$(BIN)/python -m benchmarks.fuzz models 500
 
+mutants: .venv/tests-installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutants]'
+	$(BIN)/python -m benchmarks.mutants
+
 ledger: .venv/installed
 	$(BIN)/python -m rnnverify.spec.ledger
 
 clean:
-	rm -rf .venv
+	rm -rf .venv mutants
 
 $(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

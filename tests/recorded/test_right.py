@@ -215,8 +215,8 @@ def test_every_step_of_a_walk_is_expected_end_to_end_too(name: str, regular: boo
         for walked, free, once in zip(walks, expected.walks[node], plain.walks[node], strict=True):
             assert len(free.others) == len(walked.others)
             assert len(free.states) == 1 + len(walked.others)
-            pairs = zip((walked.sequence, *walked.others), (free.sequence, *free.others), (once.sequence, *once.others))
-            for keras, ours, single in pairs:
+            every = [(one.sequence, *one.others) for one in (walked, free, once)]
+            for keras, ours, single in zip(*every, strict=True):
                 number: Any = ours
                 first: Any = single
                 assert keras.shape == number.shape

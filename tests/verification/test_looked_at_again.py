@@ -1,0 +1,121 @@
+"""What a second look at rows beyond their limits excuses, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnverify.rounding import PRECISIONS, Rounded
+from rnnverify.verification.tally import Tally, looked_at_again, seen_in
+
+FLOAT32 = PRECISIONS["float32"]
+
+
+def numbers(values: Any, bounds: Any, deviations: Any) -> Rounded:
+    value = np.array(values, dtype=np.float64)
+    return Rounded(value, np.zeros_like(value) + bounds, np.square(np.zeros_like(value) + deviations), FLOAT32)
+
+
+def tally_of(keras: Any, expected: Rounded, again: Any, widens: bool = False) -> Tally:
+    found = Tally("layer", 3.4e38)
+    found.add(np.array(keras), expected, again=again, widens=widens)
+    return found
+
+
+def test_only_what_is_beyond_its_limit_and_not_its_bound_is_looked_at_again() -> None:
+    asked: list[Any] = []
+
+    def again(over: Any) -> Any:
+        asked.append(over)
+        return (np.array([np.argmax(over.max(axis=1))]),), numbers([[0.0, 0.0]], 1.0, 1.0)
+
+    # Limits of 12 deviations of 0.01, bounds of 1: residuals of 0.1, 0.24 and 3.
+    expected = numbers([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]], 1.0, 0.01)
+    found = tally_of([[0.1, 0.1], [0.24, 0.0], [0.0, 3.0]], expected, again)
+    np.testing.assert_allclose(asked, [[[0, 0], [2, 0], [0, 0]]])
+    assert found.first is not None
+    assert (found.first.sample, found.first.unit, found.first.certain) == (2, 1, True)
+    assert tally_of([[0.1, 0.1], [0.24, 0.0], [0.0, 0.0]], expected, again).first is None
+    asked.clear()
+    assert tally_of([[0.1, 0.1], [0.1, 0.0], [0.0, 3.0]], expected, again).first is not None
+    assert asked == []
+    widened = tally_of([[0.1, 0.1], [0.1, 0.0], [0.0, 3.0]], expected, again, widens=True)
+    np.testing.assert_allclose(asked, [[[0, 0], [0, 0], [0, 25]]])
+    assert widened.first is not None
+
+
+def test_a_layer_that_is_wrong_already_is_not_looked_at_again() -> None:
+    found = Tally("layer", 3.4e38)
+    found.add(np.array([[5.0]]), numbers([[0.0]], 1.0, 0.01))
+
+    def never(over: Any) -> Any:
+        raise AssertionError(over)
+
+    found.add(np.array([[0.5]]), numbers([[0.0]], 1.0, 0.01), again=never)
+    assert found.first is not None
+    assert found.first.residual == 5
+
+
+def test_a_second_look_widens_limits_and_never_narrows_them() -> None:
+    over = np.array([[2.0, 0.0], [1.5, 0.0], [0.0, 0.0]])
+    residual = np.array([[0.24, 0.1], [0.18, 0.0], [0.1, 0.1]])
+    bound, deviation = np.full((3, 2), 0.5), np.full((3, 2), 0.01)
+    allowed = 12 * deviation
+    given = numbers([[0.0, 0.0]], [[0.6, 0.4]], [[0.03, 0.001]])
+    made = looked_at_again(lambda _: ((np.array([0]),), given), over, residual, allowed, bound, deviation)
+    bounds, limits, deviations = made
+    np.testing.assert_allclose(bounds, [[0.6, 0.5], [0.5, 0.5], [0.5, 0.5]])
+    np.testing.assert_allclose(deviations, [[0.03, 0.01], [0.01, 0.01], [0.01, 0.01]])
+    # The worst row is excused, so the other one that was not looked at is: it is off by less.
+    np.testing.assert_allclose(limits, [[0.36, 0.12], [0.18, 0.12], [0.12, 0.12]])
+    assert allowed[0, 0] == 0.12  # a copy was widened
+    narrow = numbers([[0.0, 0.0]], [[0.6, 0.4]], [[0.015, 0.001]])
+    _, limits, _ = looked_at_again(lambda _: ((np.array([0]),), narrow), over, residual, allowed, bound, deviation)
+    np.testing.assert_allclose(limits, [[0.18, 0.12], [0.12, 0.12], [0.12, 0.12]])
+    wide = numbers([[0.0, 0.0]], [[0.2, 0.4]], [[1.0, 1.0]])
+    _, limits, _ = looked_at_again(lambda _: ((np.array([0]),), wide), over, residual, allowed, bound, deviation)
+    np.testing.assert_allclose(limits, [[0.5, 0.5], [0.18, 0.12], [0.12, 0.12]])  # never beyond the bound
+
+
+def test_where_all_is_infinitely_far_off_there_is_nothing_to_look_at() -> None:
+    def never(over: Any) -> Any:
+        raise AssertionError(over)
+
+    over = np.array([[np.inf, 0.0]])
+    given = (np.array([[9.0, 0.0]]), np.zeros((1, 2)), np.ones((1, 2)), np.ones((1, 2)))
+    residual, allowed, bound, deviation = given
+    made = looked_at_again(never, over, residual, allowed, bound, deviation)
+    assert made == (bound, allowed, deviation)
+
+
+def test_a_change_is_seen_where_it_is_beyond_the_limit_of_a_number_in_range() -> None:
+    value = np.array([[1.0, 10.0, 100.0, 1000.0, 10_000.0]])
+    seen = seen_in(value, np.full((1, 5), 1.0), False, 5000.0)
+    assert (seen.elements, seen.changes) == (5, (0, 1, 2))
+    seen = seen_in(value, np.full((1, 5), 0.5), False, 1e5)
+    assert (seen.elements, seen.changes) == (5, (2, 3, 4))
+    seen = seen_in(value, np.full((1, 5), 0.5), np.array([[False, False, False, True, True]]), 1e5)
+    assert (seen.elements, seen.changes) == (5, (0, 1, 2))
+    assert seen_in(np.array([[np.nan, 2.0]]), np.zeros((1, 2)), False, 1e5).changes == (1, 1, 1)
+    assert seen_in(np.array([[-5000.0]]), np.zeros((1, 1)), False, 5000.0).changes == (1, 1, 1)
+
+
+def infinite(keras: float, value: float, bound: float, largest: float = 100.0) -> float:
+    made = Tally("layer", largest).beyond_numbers(
+        np.array([keras]), np.array([value]), np.array([bound]), np.abs(np.array([keras]) - np.array([value]))
+    )
+    return float(made[0])
+
+
+def test_an_infinity_is_right_where_the_number_may_be_beyond_the_range() -> None:
+    assert infinite(np.inf, 99.0, 2.0) == 0
+    assert infinite(np.inf, 99.0, 1.0) == np.inf  # 100 is still a number
+    assert infinite(np.inf, 101.0, 2.0) == 0
+    assert infinite(-np.inf, 101.0, 2.0) == np.inf
+    assert infinite(-np.inf, -101.0, 0.0) == 0
+    assert infinite(5.0, 101.0, 2.0) == 96  # a number that is no infinity is off by what it is off
+    with np.errstate(invalid="ignore"):
+        assert infinite(np.nan, np.nan, 0.0) == 0
+        assert infinite(np.inf, np.inf, 0.0) == 0
+        assert infinite(np.nan, 101.0, 2.0) == np.inf
