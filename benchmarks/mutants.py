@@ -49,17 +49,17 @@ def mutants() -> Iterator[Mutant]:
         data.load()
         for name, code in data.exit_code_by_key.items():
             status = status_by_exit_code[code]
-            yield Mutant(str(path), status, name, "" if status in KILLED else text_of(name))
+            yield Mutant(str(path), status, name, "" if status in KILLED else text_of(name, path))
 
 
-def text_of(name: str) -> str:
+def text_of(name: str, path: Path) -> str:
     """The function, and what was changed in it."""
     from mutmut.mutation.diff_apply import get_diff_for_mutant
     from mutmut.utils.format_utils import mangled_name_from_mutant_name, orig_function_and_class_names_from_key
 
     function, of_class = orig_function_and_class_names_from_key(name)
     module = mangled_name_from_mutant_name(name).rpartition(".")[0].removeprefix("rnnverify.")
-    lines = get_diff_for_mutant(name).splitlines()
+    lines = get_diff_for_mutant(name, path=path).splitlines()
     before, after = (
         " ".join(line[1:].strip() for line in lines if line.startswith(sign) and not line.startswith(3 * sign))
         for sign in "-+"

@@ -177,3 +177,13 @@ def test_a_mismatch_by_keras_s_own_sparsemax_says_so(keras: Any) -> None:
         result = rnnverify.verify(keras.Model(given, keras.layers.TimeDistributed(inner, name="heads")(given)), x)
         assert result.passed != told
         assert any("sparsemax, which Keras computes wrongly" in note for note in result.notes) == told
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "sparsemax"])
+def test_what_mixes_units_does_so_along_the_last_axis_alone(name: str) -> None:
+    x = np.random.default_rng(3).normal(size=(2, 3, 4))
+    whole = ACTIVATIONS[name](x)
+    for sample, timestep in np.ndindex(2, 3):
+        np.testing.assert_allclose(whole[sample, timestep], ACTIVATIONS[name](x[sample, timestep]), rtol=1e-12)
+    total = np.exp(whole) if name == "log_softmax" else whole
+    np.testing.assert_allclose(total.sum(axis=-1), np.ones((2, 3)), rtol=1e-12)

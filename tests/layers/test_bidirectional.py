@@ -313,6 +313,8 @@ def test_directions_that_do_not_go_together_are_refused() -> None:
     states = "as many states as `layer` has (h, c), since they are returned or set; got h"
     assert misfit(of("LSTM", "GRU"), states_set=True) == (states, "backward_layer")
     assert misfit(of("LSTM", "GRU", return_state=True)) == (states, "backward_layer")
+    other = "as many states as `layer` has (h), since they are returned or set; got h, c"
+    assert misfit(of("GRU", "LSTM"), states_set=True) == (other, "backward_layer")
     both = replace(right, backward_layer=replace(right.backward_layer, go_backwards=False))
     assert misfit(both) == ("go_backwards: true, the opposite of `layer`; got the same", "backward_layer")
     away = replace(both, layer=replace(right.layer, go_backwards=True))

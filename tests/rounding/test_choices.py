@@ -116,6 +116,12 @@ def test_what_is_within_a_few_deviations_is_likely_to_turn_out_otherwise() -> No
         assert made.likely.tolist() == [True, False, True, False, False]
     plain = comparison(np.less)(COARSE, x, np.full(5, 1.5))
     assert plain.unsure.tolist() == [True, True, True, False, False]
+    # 1.3 is a number that the precision cannot hold: it may be 1.3/8 off itself.
+    for made in (
+        comparison(np.less)(COARSE, rounded([1.15, 1.1]), 1.3),
+        comparison(np.less)(COARSE, 1.3, rounded([1.15, 1.1])),
+    ):
+        assert made.unsure.tolist() == made.likely.tolist() == [True, False]
     assert comparison(np.less)(COARSE, np.full(5, 1.5), x).value.tolist() == [False, False, False, False, True]
 
 

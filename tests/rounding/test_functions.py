@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rnnverify.layers.activations import ACTIVATIONS, ERF
-from rnnverify.rounding import PRECISIONS, Rounded
+from rnnverify.rounding import PRECISIONS, Precision, Rounded
 from rnnverify.rounding.functions import FUNCTION_ULPS, SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS
 from tests.rounding.coarse import INF, LOST, SQUARE, bound_of, is_about, rounded, short
 
@@ -104,3 +104,106 @@ def test_a_function_is_as_steep_as_within_the_limit_of_its_argument_not_within_t
     made = np.tanh(rounded(5, 1e3, 0.04))  # 12 times 0.2 nearer to zero is 2.6
     variance = (1 - math.tanh(2.6) ** 2) ** 2 * 0.04 + (math.tanh(5) / 8) ** 2 + LOST
     np.testing.assert_allclose(made.variance, [variance], rtol=1e-9)
+
+
+NAMED = {"tanh": np.tanh, "exp": np.exp, "log": np.log, "erf": ERF, "sigmoid": ACTIVATIONS["sigmoid"]}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_computed_in_a_wider_precision_a_function_is_rounded_once(name: str) -> None:
+    for summed, typical in ((None, 1.3 if name == "sigmoid" else 1.0), (1 / 4096, 0.8)):
+        precision = Precision(unit=1 / 8, smallest=1 / 64, summed=summed)
+        made = NAMED[name](Rounded.exact(np.array([0.3, 2.0]), precision))
+        np.testing.assert_allclose(made.variance, (typical * made.value / 8) ** 2 + LOST, rtol=1e-12)
+        assert made.precision is precision
+
+
+@pytest.mark.parametrize("summed", [None, 1 / 4096])
+def test_softplus_varies_by_its_argument_s_variance_and_by_a_u_of_one(summed: float | None) -> None:
+    precision = Precision(unit=1 / 8, smallest=1 / 64, summed=summed)
+    x = Rounded(np.array([0.5]), np.array([0.1]), np.array([0.01]), precision)
+    typical = 1.0 if summed is None else 0.8
+    value = math.log(1 + math.exp(0.5))
+    made = np.logaddexp(x, 0)
+    np.testing.assert_allclose(made.variance, [0.01 + 1 / 64 + (typical * value / 8) ** 2 + LOST], rtol=1e-12)
+    # Between two numbers that are off either error may be there; 1.3 is one that the precision cannot hold.
+    y = Rounded(np.array([0.5]), np.array([0.3]), np.array([0.02]), precision)
+    for one, other, bound, variance in ((x, y, 0.3, 0.03), (y, x, 0.3, 0.03)):
+        made = np.logaddexp(one, other)
+        value = math.log(2 * math.exp(0.5))
+        np.testing.assert_allclose(made.bound, [bound + 1 + value + bound + 1 + 1 / 64], rtol=1e-12)
+        np.testing.assert_allclose(made.variance, [variance + 1 / 64 + (typical * value / 8) ** 2 + LOST], rtol=1e-12)
+    for made in (np.logaddexp(x, 1.3), np.logaddexp(1.3, x)):
+        value = math.log(math.exp(0.5) + math.exp(1.3))
+        np.testing.assert_allclose(made.value, [value], rtol=1e-12)
+        error = 1.3 / 8 + 1
+        np.testing.assert_allclose(made.bound, [error + value + error + 1 / 64], rtol=1e-12)
+        variance = 0.01 + (1.3 / 8) ** 2 / 3 + 1 / 64 + (typical * value / 8) ** 2 + LOST
+        np.testing.assert_allclose(made.variance, [variance], rtol=1e-12)
+
+
+def test_erf_varies_by_its_slope_and_never_by_more_than_the_whole_of_it() -> None:
+    slope = 2 / math.sqrt(math.pi) * math.exp(-0.25)
+    made = ERF(rounded(0.5, 0.01, 1e-7))
+    np.testing.assert_allclose(made.variance, [slope**2 * 1e-7 + (math.erf(0.5) / 8) ** 2 + LOST], rtol=1e-9)
+    steepest = 2 / math.sqrt(math.pi) * math.exp(-(0.49**2))
+    np.testing.assert_allclose(made.bound, [steepest * 0.01 * 2 + math.erf(0.5) + 1 / 64], rtol=1e-9)
+    far = ERF(rounded([0.0, 1.0], 1e3, 1e4))
+    np.testing.assert_allclose(far.variance, 4 + (far.value / 8) ** 2 + LOST, rtol=1e-12)
+    np.testing.assert_allclose(far.bound, 2 + np.abs(far.value) + 2 + 1 / 64, rtol=1e-12)
+
+
+def test_no_function_is_off_by_more_than_its_range() -> None:
+    far = np.tanh(rounded([0.0, 0.5], 1e3, 1e4))
+    np.testing.assert_allclose(far.bound, 2 + 7 / 8 * (np.tanh([0.0, 0.5]) + 2) + 1 / 64, rtol=1e-12)
+    np.testing.assert_allclose(far.variance, 4 + (far.value / 8) ** 2 + LOST, rtol=1e-12)
+    far = ACTIVATIONS["sigmoid"](rounded([0.0, 0.5], 100.0, 1e4))
+    np.testing.assert_allclose(far.bound, 1 + 11 / 8 * (far.value + 1) + 1 / 64, rtol=1e-12)
+    np.testing.assert_allclose(far.variance, 1 + (1.3 * far.value / 8) ** 2 + LOST, rtol=1e-12)
+
+
+def test_sigmoid_is_off_by_its_slope_and_by_how_that_may_grow() -> None:
+    s = 1 / (1 + math.exp(-1.0))
+    made = ACTIVATIONS["sigmoid"](rounded(1.0, 0.5, 0.04))
+    moved = s * (1 - s) * (math.exp(0.5) - 1)
+    np.testing.assert_allclose(made.bound, [moved + 11 / 8 * (s + moved) + 1 / 64], rtol=1e-12)
+    # 12 deviations of 0.2 are more than the bound of a half: as near to zero as a half.
+    nearest = 1 / (1 + math.exp(-0.5))
+    variance = (nearest * (1 - nearest)) ** 2 * 0.04 + (1.3 * s / 8) ** 2 + LOST
+    np.testing.assert_allclose(made.variance, [variance], rtol=1e-12)
+    small = ACTIVATIONS["sigmoid"](rounded(1.0, 0.005, 0.0))
+    moved = s * (1 - s) * 0.005 * 1.005  # e^b - 1 is at most b + b^2
+    np.testing.assert_allclose(small.bound, [moved + 11 / 8 * (s + moved) + 1 / 64], rtol=1e-12)
+
+
+def test_of_a_log_the_nearest_likely_argument_counts() -> None:
+    made = np.log(rounded(2.0, 0.5, 0.0001))  # 12 times 0.01
+    np.testing.assert_allclose(made.variance, [0.0001 / 1.88**2 + (math.log(2) / 8) ** 2 + LOST], rtol=1e-12)
+    made = np.log(rounded(2.0, 0.1, 0.04))  # no farther than the bound
+    np.testing.assert_allclose(made.variance, [0.04 / 1.9**2 + (math.log(2) / 8) ** 2 + LOST], rtol=1e-12)
+
+
+def test_of_a_root_the_nearest_likely_argument_counts() -> None:
+    made = np.sqrt(rounded(4.0, 1.0, 0.0001))
+    np.testing.assert_allclose(made.variance, [0.0001 / (2 + math.sqrt(3.88)) ** 2 + 4 * SQUARE + LOST], rtol=1e-12)
+    made = np.sqrt(rounded(0.01, 1.0, 4.0))
+    np.testing.assert_allclose(
+        made.variance, [2.0 + 0.01 * SQUARE + LOST], rtol=1e-12
+    )  # the root of 4, not 4 over 0.01
+
+
+def test_exp_varies_as_it_grows_over_the_likely_distance() -> None:
+    made = np.exp(rounded(1.0, 0.3, 0.04))  # 12 times 0.2 is more than the bound
+    slope = math.exp(1) * (math.exp(0.3) - 1) / 0.3
+    np.testing.assert_allclose(made.variance, [slope**2 * 0.04 + (math.exp(1) / 8) ** 2 + LOST], rtol=1e-12)
+    made = np.exp(rounded(1.0, 0.3, 0.0001))
+    slope = math.exp(1) * (math.exp(0.12) - 1) / 0.12
+    np.testing.assert_allclose(made.variance, [slope**2 * 0.0001 + (math.exp(1) / 8) ** 2 + LOST], rtol=1e-12)
+    made = np.exp(rounded(1.0, 0.005, 1e-7))
+    np.testing.assert_allclose(made.variance, [math.exp(2) * 1e-7 + (math.exp(1) / 8) ** 2 + LOST], rtol=1e-12)
+
+
+def test_an_exponential_that_is_surely_beyond_all_numbers_is_infinity_there_too() -> None:
+    with np.errstate(all="ignore"):
+        assert bound_of(np.exp, rounded(800, 80)) < INF
+        assert bound_of(np.exp, rounded(800, 95)) == INF

@@ -25,3 +25,12 @@ def test_a_sum_too_long_for_the_precision_is_unknown_not_negative(terms: int) ->
     for made in (np.sum(rounded(np.ones((1, terms))), axis=-1), np.cumsum(rounded(np.ones((1, terms))), axis=-1)):
         assert (made.bound > 0).all()
         assert np.isinf(made.bound).all() == (terms >= 8)
+
+
+def test_a_running_sum_varies_by_all_that_was_added_and_a_whole_rounding_of_each() -> None:
+    made = np.cumsum(rounded([[3.0, 1.0], [-2.0, 4.0]], 0.0, [[0.1, 0.2], [0.3, 0.4]]), axis=1)
+    u = 1 / 8
+    expected = [[0.1 + (3 * u) ** 2, 0.3 + (3 * u) ** 2 + (4 * u) ** 2], [0.3 + (2 * u) ** 2, 0.7 + (2 * u) ** 2 * 2]]
+    np.testing.assert_allclose(made.variance, expected, rtol=1e-12)
+    down = np.cumsum(rounded([[3.0, 1.0], [-2.0, 4.0]]), axis=0)
+    assert down.value.tolist() == [[3, 1], [1, 5]]

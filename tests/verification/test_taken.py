@@ -130,7 +130,9 @@ def around(samples: int, timesteps: int, sample: int, timestep: int, most: int) 
     one = Taken(
         walk(np.zeros((samples, timesteps, 1)), None, np.zeros((samples, 1))), Walked(np.zeros((samples, timesteps, 1)))
     )
-    return one.around(Divergence("rnn", timestep, sample, 0, None, 0, 0, 0, 0, False), most)
+    samples_of, steps_of = one.around(Divergence("rnn", timestep, sample, 0, None, 0, 0, 0, 0, False), most)
+    assert one.sequence[samples_of, steps_of].size > 0
+    return samples_of, steps_of
 
 
 def test_around_a_fault_are_the_steps_up_to_it_and_its_sample() -> None:
