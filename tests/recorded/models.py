@@ -104,15 +104,15 @@ def mixed(keras: Any) -> Built:
 
 def long(keras: Any) -> Built:
     """As many steps as it takes to see that all err to one side."""
-    L, given = keras.layers, keras.Input((400, D))
-    y = L.LSTM(12, return_sequences=True, name="long")(given)
-    return keras.Model(given, L.Dense(3, name="head")(L.Dense(50, name="wide")(y))), [drawn(2, 400, D)]
+    L, given = keras.layers, keras.Input((330, D))
+    y = L.LSTM(6, return_sequences=True, name="long")(given)
+    return keras.Model(given, L.Dense(3, name="head")(L.Dense(30, name="wide")(y))), [drawn(1, 330, D)]
 
 
 def chaotic(keras: Any) -> Built:
-    L, given = keras.layers, keras.Input((150, D))
+    L, given = keras.layers, keras.Input((140, D))
     y = L.SimpleRNN(32, return_sequences=True, name="chaos")(given)
-    return keras.Model(given, L.Dense(2, name="head")(y)), [drawn(2, 150, D)]
+    return keras.Model(given, L.Dense(2, name="head")(y)), [drawn(1, 140, D)]
 
 
 def ordered(keras: Any) -> Built:
@@ -121,7 +121,7 @@ def ordered(keras: Any) -> Built:
     y = L.TimeDistributed(L.Dense(8), name="dense")(given)
     flat = L.Dense(8, name="flat")(L.Flatten()(y))
     outputs = [y, flat, *(getattr(L, name)(6, name=name)(given) for name in ("SimpleRNN", "LSTM"))]
-    return keras.Model(given, outputs), [20 + drawn(3, 4, 512)]
+    return keras.Model(given, outputs), [20 + drawn(2, 4, 512)]
 
 
 def overflowing(keras: Any) -> Built:

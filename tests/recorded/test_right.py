@@ -154,9 +154,7 @@ def test_outputs_are_named_after_their_layers_and_states() -> None:
     assert "both.backward[0]" in names
 
 
-@pytest.mark.parametrize(
-    "name", ["stack", "gated", "masked", "states", "bidirectional", "float16", "bfloat16", "float64"]
-)
+@pytest.mark.parametrize("name", ["stack", "masked", "bidirectional", "float16", "float64"])
 @pytest.mark.parametrize("regular", [False, True])
 def test_outputs_are_about_as_far_off_end_to_end_as_is_expected(name: str, regular: bool) -> None:
     observed = recorded(name)
@@ -179,9 +177,9 @@ def test_outputs_are_about_as_far_off_end_to_end_as_is_expected(name: str, regul
 
 
 def test_stretches_of_time_find_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("stack", "masked", "bidirectional"):
+    for name in ("stack", "masked"):
         whole = judge(recorded(name)).result.layers
-        for stretch in (1, 60):
+        for stretch in (1, 100):
             monkeypatch.setattr("rnnverify.verification.steps.STRETCH", stretch)
             parts = judge(recorded(name)).result.layers
             for one, other in zip(whole, parts, strict=True):
@@ -192,16 +190,16 @@ def test_stretches_of_time_find_the_same_as_the_whole(monkeypatch: pytest.Monkey
 
 
 def test_the_parts_of_a_long_walk_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnverify.verification.steps.STRETCH", 20_000)
+    monkeypatch.setattr("rnnverify.verification.steps.STRETCH", 5_000)
     check: NodeCheck = judge(recorded("long")).nodes["long"].node
     (taken,) = check.walks
     parts = [part for part, _ in check.steps(taken)]
-    assert parts == [slice(0, 208), slice(208, 400)]  # of 2 samples and 48 columns, up to 20,000 numbers
+    assert parts == [slice(0, 208), slice(208, 330)]  # of 24 columns, up to 5,000 numbers
     wide = judge(recorded("long")).nodes["wide"].node
-    assert wide.stretches([recorded("long").emitted[Ref("wide")]]) == [slice(0, 200), slice(200, 400)]
+    assert wide.stretches([recorded("long").emitted[Ref("wide")]]) == [slice(0, 166), slice(166, 330)]
 
 
-@pytest.mark.parametrize("name", ["masked", "bidirectional", "states"])
+@pytest.mark.parametrize("name", ["masked", "bidirectional"])
 @pytest.mark.parametrize("regular", [False, True])
 def test_every_step_of_a_walk_is_expected_end_to_end_too(name: str, regular: bool) -> None:
     observed = recorded(name)
