@@ -11,7 +11,7 @@ import numpy as np
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked
 from rnnverify.layers.steps import steps
-from rnnverify.rounding import Matrix, Precision, Rounded
+from rnnverify.rounding import Precision, Rounded
 from rnnverify.verification.taken import Taken
 from rnnverify.verification.tally import Rows
 
@@ -32,7 +32,7 @@ def of_steps(
         over: how many times its limit each element of it is off, (N, t, ...).
     """
     ordered = dataclasses.replace(precision, ordered=True)
-    walk = dataclasses.replace(taken.walk, weights=in_order_of_their_own(taken.walk.weights, ordered))
+    walk = taken.walk  # a product takes the precision of its first operand
     rows = worst_rows(over, 2, walk.weights)
     before: Any = [Rounded.exact(one[rows][:, np.newaxis], ordered) for one in taken.before(part)]
     given: Any = Rounded.exact(x[rows][:, np.newaxis], ordered)
@@ -54,12 +54,11 @@ def of_call(
         over: how many times its limit each element of it is off.
     """
     ordered = dataclasses.replace(precision, ordered=True)
-    weights = in_order_of_their_own(call.weights, ordered)
     timed = layer.pointwise and over.ndim > 2
-    rows = worst_rows(over, 2 if timed else 1, weights)
+    rows = worst_rows(over, 2 if timed else 1, call.weights)
     parts = [x[rows][:, np.newaxis] if timed else x[rows] for x in inputs]
     given: Any = [x if x.dtype.kind in "iub" else Rounded.exact(x, ordered) for x in parts]
-    made: Any = layer(Call([Masked(x) for x in given], weights))[output].values
+    made: Any = layer(Call([Masked(x) for x in given], call.weights))[output].values
     if not isinstance(made, Rounded):
         made = Rounded.exact(made, ordered)
     return rows, made[:, 0] if timed else made
@@ -71,8 +70,3 @@ def worst_rows(over: Array, axes: int, weights: Sequence[Any]) -> Rows:
     most = max(1, WORK // max(1, sum(weight.size for weight in map(np.asarray, weights))))
     order = np.argsort(-worst, axis=None, kind="stable")[: min(most, np.count_nonzero(worst))]
     return np.unravel_index(order, worst.shape)
-
-
-def in_order_of_their_own(weights: Sequence[Any], ordered: Precision) -> list[Any]:
-    """The weights in a precision that asks for the order of sums."""
-    return [Matrix(one.value, ordered, one.columns) if isinstance(one, Matrix) else one for one in weights]

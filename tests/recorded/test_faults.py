@@ -260,7 +260,8 @@ def test_steps_that_all_err_to_one_side_are_a_mismatch_together(state: int, by: 
     changed = with_walk(observed, "long", 0, state, change)
     if state == 0:
         changed = replace(changed, emitted={**changed.emitted, Ref("long"): changed.walks["long"][0].sequence})
-    result = judge(changed).result
+    result, nodes = judge(changed)
+    assert nodes["long"].tally.walk == 0
     first = first_of(result)
     assert (first.layer, first.unit, first.sample, first.timestep, first.certain) == ("long", unit, 0, 329, False)
     assert any("all err to the same side" in note and f"unit {unit}" in note for note in result.notes)
@@ -295,6 +296,13 @@ def test_what_was_looked_at_again_passes_by_no_more_than_it_must() -> None:
     assert worst > 10
     first = first_of(judge(with_emitted(observed, ref, add((1, 2, 4), 3e-3))).result)
     assert (first.layer, first.timestep, first.sample, first.unit) == ("dense", 2, 1, 4)
+
+
+def test_parts_of_the_time_are_looked_at_again_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnverify.verification.steps.STRETCH", 1100)  # one timestep of two samples of 512
+    (dense, *_) = judge(recorded("ordered")).result.layers
+    assert dense.passed
+    assert 0.5 < dense.worst_ratio <= 1
 
 
 def test_nothing_that_is_not_a_number_is_ever_passed() -> None:

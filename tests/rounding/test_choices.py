@@ -25,6 +25,13 @@ def test_an_error_far_below_float64_s_spacing_is_not_lost_in_clipping() -> None:
     assert np.clip(rounded(1, 1e-30), 0, 2).bound == [1e-30]
 
 
+def test_a_clipped_number_varies_only_within_the_range() -> None:
+    # 2 is 100 deviations beyond it, 1.05 five, and 0.5 far within.
+    made = np.clip(rounded([2.0, 1.05, 0.5, -2.0, -0.05], 0.5, 1e-4), 0, 1)
+    assert made.variance.tolist() == [0, 1e-4, 1e-4, 0, 1e-4]
+    assert np.clip(rounded(1e10, 1e-30), 0, 1e20).bound == [1e-30]
+
+
 @pytest.mark.parametrize("value", [INF, -INF])
 def test_what_may_be_infinite_or_not_may_be_anything_within_the_clipped_range(value: float) -> None:
     assert bound_of(lambda x: np.clip(x, 0, 6), rounded(value, INF)) == 6
@@ -147,3 +154,29 @@ def test_what_is_taken_at_a_place_that_is_unsure_may_be_its_neighbour() -> None:
     # At the first none is likely, and the second may be 0.5: a quarter away.
     np.testing.assert_allclose(made.variance, [[0.5], [0.25**2 + 0.5]])
     assert made.precision is COARSE
+
+
+def test_where_a_choice_is_likely_to_fall_otherwise_it_varies_by_the_distance() -> None:
+    unsure = Unsure(np.array([True, True, False]), np.array([True, True, False]), np.array([True, False, False]))
+    made = np.where(unsure, rounded([1.0, 1.0, 1.0], 0.1, 0.01), rounded([3.0, 4.0, 5.0], 0.2, 0.02))
+    assert made.value.tolist() == [1, 1, 5]
+    np.testing.assert_allclose(made.bound, [2.2, 3.2, 0.2])
+    np.testing.assert_allclose(made.variance, [4.02, 0.01, 0.02])
+    plain = np.where(np.array([True, False]), rounded([1.0, 1.0], 0.1, 0.01), rounded([3.0, 4.0], 0.2, 0.02))
+    np.testing.assert_allclose(plain.variance, [0.01, 0.02])
+    # 1.3 is one that the precision cannot hold.
+    np.testing.assert_allclose(np.where(np.array([False]), rounded(1.0), 1.3).bound, [1.3 / 8])
+    np.testing.assert_allclose(np.where(np.array([True]), 1.3, rounded(1.0)).variance, [(1.3 / 8) ** 2 / 3])
+
+
+def test_how_many_are_true_is_counted_along_an_axis_with_those_that_are_unsure() -> None:
+    outcome = rounded([[3.0, 3.0, 1.0], [2.0, 5.0, 6.0]], [[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]], 1.0) > 2.5
+    for keepdims in (False, True):
+        counted = np.sum(outcome, axis=-1, keepdims=keepdims)
+        assert counted.value.ravel().tolist() == [2, 2]
+        assert counted.unsure.ravel().tolist() == [1, 0]
+        assert counted.likely.ravel().tolist() == [1, 0]
+        assert counted.value.shape == ((2, 1) if keepdims else (2,))
+    less = outcome.sum(axis=0) - 1
+    assert less.value.tolist() == [0, 1, 0]
+    assert less.unsure.tolist() == [0, 1, 0]

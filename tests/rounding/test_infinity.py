@@ -82,3 +82,63 @@ def test_a_number_that_was_fed_in_is_what_both_sides_have_however_large_it_is() 
     x = Rounded.exact(np.array([101.0]), SHORT)
     assert (x * 0.93).beyond
     assert bound_of(lambda x: x * 0.93, x) < 1
+
+
+def many(values: Any, bounds: Any = 0.0) -> Any:
+    """Numbers as the results of an operation, in a precision that ends at 100; of some its range has ended."""
+    value = np.asarray(values, dtype=np.float64)
+    return Rounded(value / 2, np.zeros(value.shape) + np.asarray(bounds) / 2, np.zeros(value.shape), SHORT) * 2
+
+
+def unknown(made: Any) -> list[bool]:
+    """Of which nothing is known: neither how far they are off nor how far they are off in practice."""
+    assert np.array_equal(np.isinf(made.bound), np.isinf(made.variance))
+    found: list[bool] = np.isinf(made.bound).tolist()
+    return found
+
+
+def test_only_numbers_whose_own_operands_may_be_infinite_are_unknown() -> None:
+    assert unknown(many([150.0, 10.0]) * 0.25) == [True, False]
+    assert unknown(many([150.0, 10.0]) - np.array([100.0, 5.0])) == [True, False]
+    assert unknown(np.array([100.0, 5.0]) - many([150.0, 10.0])) == [True, False]
+    assert unknown(many([99.0, 10.0, 150.0], [2.0, 0.0, 0.0]) * 0.25) == [True, False, True]
+    # One that is infinite there if it is beyond 100 at all, and 100 is still a number.
+    assert unknown(many([98.0, 10.0, 150.0], [2.0, 0.0, 0.0]) * 0.25) == [False, False, True]
+
+
+def test_a_plain_number_is_beyond_the_range_only_if_it_is_that_itself() -> None:
+    assert unknown(many([0.0, 150.0]) * np.array([99.5, 0.3])) == [False, True]
+    assert unknown(many([0.0, 150.0]) * np.array([150.0, 0.3])) == [True, True]
+
+
+def test_a_result_at_the_very_end_of_the_range_is_back_in_it() -> None:
+    assert unknown(many([200.0, 10.0]) * 0.5) == [True, False]
+    assert unknown(many([300.0, 10.0]) * 0.5) == [False, False]  # which is infinite on both sides
+
+
+def test_infinity_and_a_number_of_another_sign_are_infinity() -> None:
+    assert unknown(many([1.0, 150.0]) + np.array([-250.0, 0.0])) == [False, False]
+    assert unknown(many([150.0, 150.0]) + np.array([-300.0, -1.0])) == [True, False]
+    assert unknown(many([1.0, 150.0]) - np.array([250.0, 0.0])) == [False, False]
+
+
+def test_infinity_times_a_number_that_is_surely_not_zero_is_infinity() -> None:
+    assert unknown(many([2.0, 150.0]) * many([150.0, 2.0])) == [False, False]
+    assert unknown(many([0.5, 150.0], [0.6, 0.0]) * many([1500.0, 2.0])) == [True, False]
+    # A bound and what may be flushed, 1/64, reach zero; a little less does not.
+    for size, reached in ((0.5 + 1 / 64, True), (0.51 + 1 / 64, False)):
+        assert unknown(many([size, 150.0], [0.5, 0.0]) * many([1500.0, 2.0])) == [reached, False]
+    for size, reached in ((1 / 64, True), (1 / 63, False)):
+        assert unknown(many([1e6, 150.0]) * np.array([size, 2.0])) == [reached, False]
+
+
+def test_of_rows_and_columns_only_those_with_infinity_are_unknown() -> None:
+    rows = many([[150.0, 1.0, 1.0], [1.0, 2.0, 3.0]])
+    made = rows @ (0.125 * np.ones((3, 2)))
+    assert unknown(made) == [[True, True], [False, False]]
+
+
+def test_a_sum_over_an_axis_is_unknown_only_if_a_part_of_it_may_be_beyond() -> None:
+    for last, infinite in ((-40.0, False), (-40.5, True)):
+        made = np.sum(Rounded.exact(np.array([[60.0, last]]), SHORT), axis=-1)
+        assert np.isinf(made.bound).tolist() == [infinite]

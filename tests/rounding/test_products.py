@@ -181,3 +181,14 @@ def test_small_numbers_keep_their_errors_beside_what_is_no_number() -> None:
     with np.errstate(all="ignore"):
         beside = Rounded.exact(np.array([[1.0, 2.0, 3.0], [1e38, 1e38, 1e38], [np.nan, np.inf, 0.0]]), p) @ Matrix(w, p)
         np.testing.assert_allclose(beside.variance[0], alone.variance[0], rtol=1e-5)
+
+
+def test_a_sum_with_other_errors_is_the_same_sum() -> None:
+    made = Rounded.exact(np.array([[1.0, 2.0]]), PRECISIONS["float32"]) @ np.array([[3.0], [4.0]])
+    other: Any = made.off_by(made.bound * 2, made.variance * 3)
+    assert other.precision is made.precision
+    assert (other.value == made.value).all()
+    assert (other.bound == made.bound * 2).all()
+    assert (other.variance == made.variance * 3).all()
+    assert other.history.terms == made.history.terms
+    assert other.history.sums == made.history.sums == 2

@@ -147,6 +147,14 @@ def test_the_expected_error_is_what_float32_does_to_the_replay() -> None:
     assert expected_error(exact, exact, 2.0**-24) == 2 * 2**-24  # never below one rounding of the largest value
 
 
+def test_the_expected_error_is_that_of_numbers_alone() -> None:
+    exact = np.array([[0.25, np.inf, np.nan, 0.125]])
+    assert expected_error(exact, exact.astype(np.float32), 2.0**-24) == 0.25 * 2**-24
+    single = np.array([[0.25 + 2**-20, 1.0, 7.0, np.inf]], dtype=np.float32)
+    assert expected_error(exact, single, 2.0**-24) == 2**-20
+    assert expected_error(np.array([[np.inf]]), np.array([[np.inf]], dtype=np.float32), 2.0**-24) == 0
+
+
 def test_a_tolerance_is_a_further_demand(observed: Observation) -> None:
     assert verified(observed, Tolerance(atol=1e-3)).passed
     assert not verified(observed, Tolerance(atol=0.0)).passed
