@@ -78,3 +78,16 @@ def test_numpy_refuses_what_is_not_in_the_table() -> None:
             refused(x)
     with pytest.raises(TypeError):
         np.add(x, x, out=np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("operation", [*CALLS, *TWO], ids=lambda operation: operation.__name__)
+def test_of_no_numbers_an_operation_makes_none(operation: Any) -> None:
+    if operation is np.reshape:
+        return
+    nothing = np.zeros((0, 2))
+    x = Rounded(nothing, nothing, nothing, PRECISIONS["float32"])
+    y: Any = np.zeros((2, 2)) if operation is np.matmul else Rounded(nothing, nothing, nothing, PRECISIONS["float32"])
+    made = CALLS.get(operation, operation)(x, y)
+    assert made.value.size == made.bound.size == made.variance.size == 0
+    assert made.precision is PRECISIONS["float32"]
+    assert not made.beyond
