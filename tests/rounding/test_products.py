@@ -192,3 +192,78 @@ def test_a_sum_with_other_errors_is_the_same_sum() -> None:
     assert (other.variance == made.variance * 3).all()
     assert other.history.terms == made.history.terms
     assert other.history.sums == made.history.sums == 2
+
+
+FUSED = Precision(unit=1 / 8, smallest=1 / 64, fused=True)
+WIDER = Precision(unit=1 / 8, smallest=1 / 64, summed=1 / 64)
+
+
+def test_what_a_sum_begins_with_is_in_every_partial_sum() -> None:
+    # As without it 3 or 4 times 0 and 1; but the bias of 2 is in both of its partial sums: g(3) = 0.6, of 4 + 2.
+    x = Rounded.exact(np.array([[3.0, 4.0]]), FUSED)
+    made = x @ np.array([[0.0], [1.0]]) + np.array([2.0])
+    lost = (4 * 4 / 3 + 3) / 64
+    np.testing.assert_allclose(made.bound, [[5 / 3 * 1.6 + lost * 1.6 + 0.6 * 6]])
+    inner = 5 / 3 * 16 + 4 / 3 * 16
+    np.testing.assert_allclose(made.variance, [[SQUARE * (inner + 3 * 36) + 7 * LOST]], rtol=1e-6)
+    alone = x @ np.array([[0.0], [1.0]])
+    np.testing.assert_allclose(alone.variance, [[SQUARE * inner + 4 * LOST]], rtol=1e-6)
+
+
+def test_a_number_that_is_off_and_that_a_sum_begins_with_is_in_every_partial_sum_too() -> None:
+    x = Rounded.exact(np.array([[3.0, 4.0]]), FUSED)
+    alone = x @ np.array([[0.0], [1.0]])
+    one = Rounded(np.array([1.0]), np.array([0.5]), np.array([0.25]), FUSED)
+    for made in (alone + one, one + alone):
+        # Two partial sums of 4 + 1: g(2) = 1/3 of it; then a rounding of 5 and of what it is off.
+        error = alone.bound + 0.5 + 5 / 3
+        np.testing.assert_allclose(made.bound, error + (5 + error) / 8 + 1 / 64)
+        variance = alone.variance + 0.25 + 2 / 3 * (5 / 8) ** 2 + 25 * SQUARE + LOST
+        np.testing.assert_allclose(made.variance, variance)
+        assert made.history.sums == 2
+
+
+def test_in_a_wider_precision_only_the_result_is_rounded() -> None:
+    made = Rounded.exact(np.array([[3.0, 4.0]]), WIDER) @ np.array([[0.0], [1.0]])
+    share = (1 / 8) ** 2  # of the roundings inside, beside the one of the result
+    inner = (2 * share / 3 + 1) * 16 + (2 * share / 6 + share) * 16
+    np.testing.assert_allclose(made.variance, [[SQUARE * inner + 4 * LOST]], rtol=1e-6)
+    np.testing.assert_allclose(made.bound, [[5 / 3 + 4 * 4 / 3 / 64]])  # the worst case does not rely on it
+
+
+def test_ordered_terms_have_the_partial_sums_that_they_have() -> None:
+    precision = Precision(unit=1 / 8, smallest=1 / 64, ordered=True)
+    made = Rounded.exact(np.array([[1.0, 1.0, 1.0]]), precision) @ np.array([[3.0], [-2.0], [5.0]])
+    # In two lanes: 3, 8 and -2, then 8 and 6; the products, and the result.
+    in_lanes = 9 + 64 + 4 + 4 + 64 + 36
+    np.testing.assert_allclose(made.variance, [[SQUARE * (in_lanes + 38 + 36) + 6 * LOST]], rtol=1e-6)
+    biased = made + np.array([4.0])
+    np.testing.assert_allclose(biased.variance, [[SQUARE * (in_lanes + 38 + 36 + 100) + 7 * LOST]], rtol=1e-6)
+
+
+def test_a_weight_that_may_be_read_as_zero_is_off_by_itself_in_every_product() -> None:
+    precision = Precision(unit=1 / 8, smallest=1 / 64, unread=1 / 4)
+    made = Rounded.exact(np.array([[3.0, 4.0]]), precision) @ np.array([[0.125], [1.0]])
+    exact: Any = Rounded.exact(np.array([[3.0, 4.0]]), precision) @ Rounded.exact(np.array([[0.125], [1.0]]), precision)
+    plain = Rounded.exact(np.array([[3.0, 4.0]]), Precision(unit=1 / 8, smallest=1 / 64)) @ np.array([[0.125], [1.0]])
+    np.testing.assert_allclose(made.bound, plain.bound)  # of a plain array nothing is known
+    np.testing.assert_allclose(exact.bound, plain.bound + 5 * 0.125 * 4 / 3)
+    np.testing.assert_allclose(exact.variance, plain.variance + (5 * 0.125) ** 2)
+
+
+def test_a_sum_of_three_that_are_off_may_be_added_in_any_order() -> None:
+    x, y, z = rounded(3.0, 0.5, 0.1), rounded(-2.0, 0.25, 0.2), rounded(4.0, 0.125, 0.3)
+    made = (x + y) + z
+    first = 0.75 + (1 + 0.75) / 8 + 1 / 64
+    # Any two of the three may be added first, and that is no more than 9: g(1) = 1/7.
+    error = first + 0.125 + 9 / 7
+    np.testing.assert_allclose(made.bound, [error + (5 + error) / 8 + 1 / 64])
+    variance = 0.3 + SQUARE + LOST + 0.3 + (9 / 7) ** 2 / 3 + 25 * SQUARE + LOST
+    np.testing.assert_allclose(made.variance, [variance])
+    assert [float(term[0]) for term in made.history.terms] == [3, -2, 4]
+
+
+@pytest.mark.parametrize(("last", "infinite"), [(-19.0, False), (-21.0, True)])
+def test_three_of_which_two_may_end_the_range_are_unknown(last: float, infinite: bool) -> None:
+    a, b, c = (Rounded.exact(np.array([value]), SHORT) for value in (40.0, 40.0, last))
+    assert np.isinf(((a + b) + c).bound).tolist() == [infinite]

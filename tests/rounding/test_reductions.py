@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rnnverify.rounding import Precision, Rounded
 from tests.rounding.coarse import LOST, SQUARE, is_about, rounded
 
 
@@ -34,3 +35,15 @@ def test_a_running_sum_varies_by_all_that_was_added_and_a_whole_rounding_of_each
     np.testing.assert_allclose(made.variance, expected, rtol=1e-12)
     down = np.cumsum(rounded([[3.0, 1.0], [-2.0, 4.0]]), axis=0)
     assert down.value.tolist() == [[3, 1], [1, 5]]
+
+
+@pytest.mark.parametrize("too", [False, True])
+def test_a_sum_over_an_axis_is_added_up_in_the_wider_precision_where_the_other_side_does(too: bool) -> None:
+    precision = Precision(unit=1 / 8, smallest=1 / 64, summed=1 / 64, totals_too=too)
+    made = np.sum(Rounded.exact(np.array([[3.0, -4.0], [1.0, 1.0]]), precision), axis=-1)
+    inside = 2 / 64 if too else 2
+    expected = [(inside / 3 + 1) * 1 + (inside / 6 + 1) * 25, (inside / 3 + 1) * 4 + (inside / 6 + 1) * 2]
+    np.testing.assert_allclose(made.variance, SQUARE * np.array(expected) + 2 * LOST, rtol=1e-12)
+    kept = np.sum(Rounded.exact(np.array([[3.0, -4.0], [1.0, 1.0]]), precision), axis=0, keepdims=True)
+    assert kept.value.tolist() == [[4, -3]]
+    assert kept.bound.shape == kept.variance.shape == (1, 2)
