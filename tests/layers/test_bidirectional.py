@@ -280,6 +280,16 @@ def test_its_outputs_have_the_shapes_of_both_directions(layer: Bidirectional, sh
     assert len(layer.output_names) == len(shapes)
 
 
+def test_without_a_backward_layer_it_is_the_layer_itself_backwards() -> None:
+    made = of("GRU")
+    assert made.backward_layer == replace(made.layer, go_backwards=True)
+    made.check(states_set=True)
+    back = Bidirectional(replace(made.layer, go_backwards=True))
+    assert back.backward_layer == made.layer
+    other = of("GRU", "SimpleRNN")
+    assert replace(other, merge_mode=None).backward_layer == other.backward_layer
+
+
 def test_a_layer_inside_that_is_unrolled_is_built_step_by_step_in_either_direction() -> None:
     assert of("GRU").calls_built([(7, 2)]) == 0
     assert of("GRU", unroll=True).calls_built([(7, 2)]) == 2 * of("GRU", unroll=True).layer.calls_built([(7, 2)]) == 42

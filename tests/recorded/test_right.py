@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from rnnverify.layers.graph import Graph
 from rnnverify.observation import Ref
 from rnnverify.observation.precision import UNIT_ROUNDOFF
 from rnnverify.rounding import Rounded
-from rnnverify.verification.end_to_end import expected_end_to_end
+from rnnverify.verification.end_to_end import expected_end_to_end, steps_of
 from rnnverify.verification.steps import NodeCheck
 from rnnverify.verification.verdict import judge
 from tests.recorded.models import MODELS
@@ -239,3 +240,10 @@ def test_a_fault_of_keras_that_is_known_is_called_that() -> None:
         "wrapped: its activation is sparsemax, which Keras computes wrongly where more than one value is in the support (it"
         " adds up their running sums): its outputs do not add up to 1; choose another activation until Keras is mended",
     )
+
+
+def test_there_are_as_many_steps_as_the_longest_input_has() -> None:
+    observed = recorded("states")
+    assert steps_of(observed) == 7
+    for shapes, steps in (((3, 2), 2), ((3,), 1)):
+        assert steps_of(replace(observed, inputs={"x": np.zeros(shapes)})) == steps

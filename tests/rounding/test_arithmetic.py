@@ -107,3 +107,13 @@ def test_a_factor_far_within_the_range_is_beyond_it_before_the_division_too() ->
     x, y, z = (Rounded.exact(np.array([v]), SHORT) for v in (6.0, 15.0, 0.1))
     assert bound_of(lambda x, y, z: (x / 6) * ((y + y) * (z + z)), x, y, z) == INF
     assert bound_of(lambda x, y, z: (x / 6) * ((y / 2) * (z + z)), x, y, z) < 1
+
+
+def test_beside_a_divisor_that_is_infinite_others_have_their_own_errors() -> None:
+    with np.errstate(all="ignore"):
+        made = rounded([1.0, 3.0], [0.25, 0.5], [0.1, 0.1]) / rounded([INF, 2.0], [0.0, 0.25], [0.0, 0.2])
+    assert made.value.tolist() == [0, 1.5]
+    np.testing.assert_allclose(made.bound[1], 0.5 + 2 / 8 + 1 / 64)
+    np.testing.assert_allclose(made.variance[1], (0.1 + 1.5**2 * 0.2) / 1.75**2 + 1.5**2 * SQUARE + LOST)
+    assert made.bound[0] < 0.1
+    assert made.variance[0] <= LOST

@@ -19,3 +19,34 @@ def test_an_infinity_that_was_fed_in_is_the_end_of_the_range() -> None:
     with np.errstate(invalid="ignore"):
         assert np.subtract(*(Rounded.exact(np.array([INF, 1.0]), SHORT) for _ in range(2))).beyond
         assert not np.subtract(*(Rounded.exact(np.array([2.0, 1.0]), SHORT) for _ in range(2))).beyond
+
+
+def test_as_a_plain_array_it_is_a_copy_of_its_values_in_the_type_that_is_asked_for() -> None:
+    x = Rounded.exact(np.array([[1.0, 2.0]]), SHORT)
+    plain = np.asarray(x)
+    plain[0, 0] = 7
+    assert x.value.tolist() == [[1, 2]]
+    assert np.asarray(x, dtype=np.float32).dtype == np.float32
+    assert plain.dtype == np.float64
+    assert (len(x), x.shape, x.ndim, x.dtype, x.inexact) == (1, (1, 2), 2, np.float64, False)
+
+
+def test_what_is_rearranged_takes_its_errors_and_its_terms_with_it() -> None:
+    x = Rounded(np.array([[1.0, 2.0]]), np.array([[0.1, 0.2]]), np.array([[0.3, 0.4]]), SHORT) + np.array([5.0])
+    for made in (x.reshape(2, 1), x.reshape((2, 1)), x[0][:, np.newaxis]):
+        assert made.value.tolist() == [[6], [7]]
+        assert made.bound.ravel().tolist() == x.bound.ravel().tolist()
+        assert made.variance.ravel().tolist() == x.variance.ravel().tolist()
+        assert [term.tolist() for term in made.history.terms] == [[[1], [2]], [[5], [5]]]
+        assert made.precision is SHORT
+    assert x.astype(np.float32) is x
+
+
+def test_numbers_of_whole_and_of_half_precision_are_exact_in_float64() -> None:
+    made = Rounded.exact(np.array([1, 2], dtype=np.int32), SHORT)
+    assert made.value.dtype == np.float64
+    assert made.bound.tolist() == made.variance.tolist() == [0, 0]
+    tiny = Rounded.exact(np.array([1e-40, 1.0, -1e-39]), PRECISIONS["float32"])
+    assert tiny.variance.tolist() == [1e-40**2, 0, 1e-39**2]
+    at_the_edge = Rounded.exact(np.array([2.0**-126]), PRECISIONS["float32"])
+    assert not at_the_edge.inexact

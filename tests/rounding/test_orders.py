@@ -174,3 +174,11 @@ def test_roundings_to_one_side_are_farther_from_some_number_of_terms_on() -> Non
     for ratio, factor in ((1.0009, 3 * 200 / 144), (1 / 1.0009, 3 * 200 / 144), (1.0011, 1.0), (1 / 1.0011, 1.0)):
         growing = ratio ** np.arange(200.0)
         assert in_any_order(-growing[:, np.newaxis])[0] == pytest.approx(factor * one_after_the_other(growing.tolist()))
+
+
+def test_columns_of_terms_that_are_alike_stand_beside_others() -> None:
+    rng = np.random.default_rng(3)
+    terms = np.stack([np.ones(200), rng.normal(size=200)], axis=1)
+    made = in_any_order(terms)
+    assert made[0] == pytest.approx(3 * 200 / 144 * one_after_the_other([1.0] * 200))
+    assert made[1] == pytest.approx(one_after_the_other(terms[:, 1].tolist()))

@@ -167,3 +167,42 @@ def test_what_has_no_elements_is_right() -> None:
     found = new_tally()
     found.add(np.zeros((0, 3)), np.zeros((0, 3)))
     assert (found.first, found.max_residual, found.worst_ratio) == (None, 0.0, 0.0)
+
+
+def test_of_two_states_of_one_step_the_first_that_is_wrong_stays() -> None:
+    found = new_tally()
+    found.add(sequence(h=((1, 2, 0), 1.0)), np.zeros((2, 4, 3)), 0, (0, 0))
+    found.add(sequence(c=((0, 2, 1), 5.0)), np.zeros((2, 4, 3)), 0, (0, 1))
+    assert (first_of(found).sample, first_of(found).unit, found.walk) == (1, 0, 0)
+    found.add(sequence(c=((0, 1, 1), 5.0)), np.zeros((2, 4, 3)), 0, (0, 1))
+    assert (first_of(found).sample, first_of(found).timestep) == (0, 1)  # an earlier step of the same walk
+    found.add(sequence(h=((1, 0, 0), 1.0)), np.zeros((2, 4, 3)), 0, (1, 0))
+    assert first_of(found).timestep == 1  # of another walk, whose order of time is another
+
+
+def test_an_output_that_is_wrong_does_not_take_the_place_of_a_step() -> None:
+    found = new_tally()
+    found.add(np.array([[0.0, 3.0]]), np.zeros((1, 2)), None, (None, 1))
+    found.add(np.array([[0.0, 4.0]]), np.zeros((1, 2)), None, (None, 2))
+    assert (first_of(found).keras, found.walk) == (3.0, None)
+
+
+def test_what_is_looked_at_for_errors_to_one_side_is_kept_by_tensor() -> None:
+    found = new_tally()
+    expected = rounded(np.ones((2, 4, 3)), 0.1, 0.01)
+    found.add(np.ones((2, 4, 3)) + 0.001, expected, 0, (0, 1), thin=2)
+    found.add(np.ones((2, 4, 3)), expected, 4, (0, 1), thin=2)
+    found.add(np.ones((2, 4, 3)), expected, 0, (1, 0))
+    assert list(found.sides) == [(0, 1)]
+    sums = found.sides[0, 1]
+    assert (sums.thin, sums.limit, sums.steps) == (2, LIMIT, 8)
+    np.testing.assert_allclose(sums.products, np.full(3, 4 * 0.001 / 0.01**2))
+
+
+def test_the_largest_residual_is_counted_in_deviations_too() -> None:
+    found = tally_of(1.5, 1.0, 1.0, 0.1)
+    assert found.worst_deviation == pytest.approx(5)
+    assert found.worst_ratio == pytest.approx(0.5)
+    found.add(np.array([[1.2]]), rounded([[1.0]], 1.0, 0.01))
+    assert found.worst_deviation == pytest.approx(20)
+    assert found.worst_ratio == pytest.approx(0.2 / 0.12)
