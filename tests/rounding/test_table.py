@@ -32,6 +32,7 @@ CALLS: dict[Any, Callable[[Any, Any], Any]] = {
     np.stack: lambda x, y: np.stack([y, x], axis=-1),
     np.repeat: lambda x, y: np.repeat(x, 2, axis=0),
     np.swapaxes: lambda x, y: np.swapaxes(x, 0, 1),
+    np.transpose: lambda x, y: np.transpose(x, (1, 0)),
     np.reshape: lambda x, y: np.reshape(x, (4,)),
     **{ufunc: lambda x, y, ufunc=ufunc: ufunc(x) for ufunc in ONE},
 }
