@@ -40,7 +40,7 @@ ledger: .venv/installed
 	$(BIN)/python -m rnnverify.spec.ledger
 
 clean:
-	rm -rf .venv mutants
+	rm -rf .venv mutants tests/recorded/cache
 
 $(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

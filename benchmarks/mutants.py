@@ -22,7 +22,7 @@ import random
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmarks.table import ROOT, machine
@@ -80,27 +80,32 @@ def reasons() -> dict[str, str]:
     return found
 
 
-def table(seen: Mapping[str, Counter[str]]) -> Iterator[str]:
-    """The mutants of each module, how many of them were tried, and the share of those that was killed."""
-    yield f"{'module':<44}{'mutants':>9}{'tried':>9}{'killed':>9}{'alive':>9}{'share':>9}"
-    for module, counts in seen.items():
-        tried = counts.total() - counts[NOT_TRIED]
-        killed = sum(counts[status] for status in KILLED)
-        share = f"{killed / tried:.1%}" if tried else "-"
-        yield f"{module:<44}{counts.total():>9}{tried:>9}{killed:>9}{tried - killed:>9}{share:>9}"
+def row(name: str, counts: Counter[str]) -> str:
+    """How many mutants there are, how many of them were tried, and the share of those that was killed."""
+    tried = counts.total() - counts[NOT_TRIED]
+    killed = sum(counts[status] for status in KILLED)
+    share = f"{killed / tried:.1%}" if tried else "-"
+    return f"{name:<44}{counts.total():>9}{tried:>9}{killed:>9}{tried - killed:>9}{share:>9}"
 
 
-def report() -> str:
-    """The table, and every survivor under the reason why it is one."""
-    known, seen, alive = reasons(), {}, defaultdict(list)
+def report(share: float) -> str:
+    """A table of the mutants that were drawn, by module, and every survivor under the reason why it is one."""
+    known, seen, others, alive = reasons(), {}, Counter(), defaultdict(list)
     for path, statuses in results():
-        seen[str(path)] = Counter(statuses.values())
+        names = set(drawn(statuses, share))
+        seen[str(path)] = Counter(statuses[name] for name in names)
+        others.update(status for name, status in statuses.items() if name not in names)
         for name, status in statuses.items():
             if status not in (*KILLED, NOT_TRIED):
                 text = text_of(name, path)
                 alive[known.get(text, NO_REASON)].append(text)
-    seen["all"] = sum(seen.values(), Counter())
-    lines = ["make mutants", machine(("mutmut", "numpy", "keras", "tensorflow", "pytest")), *table(seen)]
+    packages = ("mutmut", "numpy", "keras", "tensorflow", "pytest")
+    lines = [f"python -m benchmarks.mutants --share {share:g}", machine(packages)]
+    lines.append(f"{'':<44}{'mutants':>9}{'tried':>9}{'killed':>9}{'alive':>9}{'share':>9}")
+    lines += [row(module, counts) for module, counts in seen.items()]
+    lines.append(row("all that were drawn", sum(seen.values(), Counter())))
+    if others:
+        lines.append(row("all others", others))
     for reason, texts in alive.items():
         lines += ["", reason, *(f"    {text}" for text in texts)]
     return "\n".join(lines) + "\n"
@@ -124,5 +129,5 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if not given.report:
         run(given.share)
-    RESULT.write_text(report())
+    RESULT.write_text(report(given.share))
     print(RESULT.read_text())
