@@ -133,10 +133,11 @@ def overflowing(keras: Any) -> Built:
 def unheeded(keras: Any) -> Built:
     """A mask that Keras does not hand to a call with an initial state."""
     L, given, h = keras.layers, keras.Input((5,), dtype="int32"), keras.Input((4,))
-    y = L.Embedding(9, 3, mask_zero=True)(given)
-    y = L.GRU(4, return_sequences=True, name="unheeding")(y, initial_state=h)
+    between = L.Dense(3, name="between")(L.Embedding(9, 2, mask_zero=True)(given))
+    heeding = L.SimpleRNN(3, name="heeding")(between)
+    y = L.GRU(4, return_sequences=True, name="unheeding")(between, initial_state=h)
     ids = np.array([[3, 1, 0, 0, 0], [2, 4, 5, 8, 0]], np.int32)
-    return keras.Model([given, h], L.Bidirectional(L.SimpleRNN(2), name="last")(y)), [ids, drawn(2, 4)]
+    return keras.Model([given, h], [L.Bidirectional(L.SimpleRNN(2), name="last")(y), heeding]), [ids, drawn(2, 4)]
 
 
 def faulty(keras: Any) -> Built:

@@ -11,8 +11,9 @@ import pytest
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Ref
 from rnnverify.observation.precision import UNIT_ROUNDOFF
-from rnnverify.rounding import Rounded
-from rnnverify.verification.end_to_end import expected_end_to_end, steps_of
+from rnnverify.rounding import PRECISIONS, Rounded
+from rnnverify.verification.end_to_end import expected_end_to_end, handed, steps_of
+from rnnverify.verification.outputs import largest_deviation
 from rnnverify.verification.steps import NodeCheck
 from rnnverify.verification.verdict import judge
 from tests.recorded.models import MODELS
@@ -178,7 +179,7 @@ def test_outputs_are_about_as_far_off_end_to_end_as_is_expected(name: str, regul
 
 
 def test_stretches_of_time_find_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("stack", "masked"):
+    for name in ("stack", "masked", "unheeded"):
         whole = judge(recorded(name)).result.layers
         for stretch in (1, 100):
             monkeypatch.setattr("rnnverify.verification.steps.STRETCH", stretch)
@@ -247,3 +248,47 @@ def test_there_are_as_many_steps_as_the_longest_input_has() -> None:
     assert steps_of(observed) == 7
     for shapes, steps in (((3, 2), 2), ((3,), 1)):
         assert steps_of(replace(observed, inputs={"x": np.zeros(shapes)})) == steps
+
+
+def test_sums_through_ordered_terms_are_expected_to_be_farther_off() -> None:
+    observed = recorded("ordered")
+    graph, ref = Graph(observed.nodes), Ref("dense")
+    plain: Any = expected_end_to_end(observed, graph).tensors[ref].values
+    regular: Any = expected_end_to_end(observed, graph, regular=True).tensors[ref].values
+    assert (regular.variance > 10 * 4 * plain.variance).all()  # each of four timesteps may err alike
+
+
+def handed_over(value: float, name: str, to: str) -> Any:
+    """What a layer is handed for a number of float32 that is off by 0.01."""
+    observed = recorded(name)
+    node = next(one for one in observed.nodes if one.name == to)
+    (ref,) = node.inputs
+    x = Rounded(np.array([[value]]), np.full((1, 1), 0.01), np.full((1, 1), 1e-6), PRECISIONS["float32"])
+    with np.errstate(over="ignore", invalid="ignore"):
+        return handed(node, Graph(observed.nodes), ref, x, PRECISIONS["float16"])
+
+
+def test_what_is_handed_to_a_coarser_layer_is_rounded_there() -> None:
+    made, value = handed_over(0.1, "mixed", "outside"), float(np.float16(0.1))
+    assert made.value.tolist() == [[value]]
+    np.testing.assert_allclose(made.bound, 0.01 + 2 * 2.0**-11 * value)
+    np.testing.assert_allclose(made.variance, 1e-6 + 2 / 3 * (2.0**-11 * value) ** 2)
+    assert made.precision is PRECISIONS["float16"]
+    assert not made.beyond
+    lost = handed_over(1e5, "mixed", "outside")
+    assert lost.value.tolist() == [[np.inf]]
+    assert lost.beyond
+
+
+def test_what_is_handed_to_a_layer_that_holds_it_is_as_it_is() -> None:
+    made = handed_over(0.1, "stack", "lstm")
+    assert (made.value, made.bound, made.variance) == ([[0.1]], [[0.01]], [[1e-6]])
+    assert made.precision is PRECISIONS["float16"]
+
+
+def test_a_plain_output_has_no_deviation() -> None:
+    assert largest_deviation(np.ones((2, 3))) == 0
+    x = Rounded(np.ones(2), np.ones(2), np.array([0.25, 4.0]), PRECISIONS["float32"])
+    assert largest_deviation(x) == 2
+    nothing = np.zeros((0, 2))
+    assert largest_deviation(Rounded(nothing, nothing, nothing, PRECISIONS["float32"])) == 0
