@@ -230,6 +230,7 @@ def test_an_output_that_is_an_input_is_looked_at_too() -> None:
     )
     result = judge(through).result
     assert result.verdict == "match"
+    assert result.notes == ()
     assert result.outputs[-1].output == "through[1]"
     assert result.outputs[-1].at.timestep is None
 

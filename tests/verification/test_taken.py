@@ -14,7 +14,7 @@ from rnnverify.layers.simple_rnn import SimpleRNN
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
 from rnnverify.results import Divergence
-from rnnverify.verification.taken import Taken, stretches_of
+from rnnverify.verification.taken import Taken, same, stretches_of
 from tests.layers.against_keras import MASKS, OPTIONS, Array, draw, draw_mask
 
 WHOLE = slice(0, 4)
@@ -144,3 +144,17 @@ def test_around_a_fault_are_the_steps_up_to_it_and_its_sample() -> None:
     assert around(4, 10, 1, 9, 6) == (slice(1, 2), slice(4, 10))
     assert around(4, 10, 3, 0, 24) == (slice(0, 4), slice(0, 6))
     assert around(4, 10, 3, 5, 24) == (slice(0, 4), slice(0, 6))
+
+
+def test_arrays_are_the_same_to_the_last_bit_and_in_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnverify.verification.taken.STRETCH", 4)
+    x = np.arange(24.0).reshape(2, 4, 3)
+    x[1, 2, 0] = np.nan
+    assert same(x, x.copy())
+    for place in ((0, 0, 0), (1, 3, 2), (0, 2, 1)):
+        other = x.copy()
+        other[place] = np.nextafter(other[place], 99)
+        assert not same(x, other)
+    assert not same(x[:, :1], x)
+    assert not same(np.zeros((2, 3)), np.zeros((2, 3, 1)))
+    assert same(np.zeros((0, 3)), np.zeros((0, 3)))

@@ -14,10 +14,11 @@ from rnnverify.errors import DataError
 from rnnverify.layers.arrays import Array
 from rnnverify.observation import Node, Observation, Ref, Tolerance
 from rnnverify.observation.precision import LARGEST
-from rnnverify.results import Verification
+from rnnverify.results import OutputResult, Place, Verification
 from rnnverify.spec import spec_from_mapping
 from rnnverify.verification.outputs import absolute_error, expected_error, overflowed
-from rnnverify.verification.verdict import judge
+from rnnverify.verification.tally import Tally
+from rnnverify.verification.verdict import amplified, judge
 from tests.recorded.observations import recorded
 
 STACK = {"N": 3, "T": 7, "D": 2, "M": 5, "K": 4, "layers": [
@@ -130,6 +131,24 @@ def test_a_value_that_is_not_finite_on_both_sides_alike_is_no_error(value: float
 @pytest.mark.parametrize(("keras", "replay"), [(np.nan, np.inf), (np.inf, -np.inf), (1.0, np.nan), (np.inf, 1.0)])
 def test_values_that_differ_in_kind_differ_infinitely(keras: float, replay: float) -> None:
     assert error_of(keras, replay) == np.inf
+
+
+def row(error: float) -> OutputResult:
+    return OutputResult("dense[0]", (2,), error, error, 0.0, Place(0, None), 0.0, 0.0, True)
+
+
+def tally(residual: float) -> Tally:
+    return Tally("dense", LARGEST["float32"], max_residual=residual)
+
+
+def test_errors_are_amplified_by_what_they_are_of_the_largest_residual() -> None:
+    assert amplified([row(2.0), row(8.0)], {"a": tally(2.0), "b": tally(4.0)}) == 2
+    assert amplified([row(0.0)], {"a": tally(2.0)}) == 0
+    assert amplified([row(8.0)], {"a": tally(0.0)}) is None
+    assert amplified([row(8.0)], {"a": tally(np.inf)}) is None
+    assert amplified([row(np.inf)], {"a": tally(2.0)}) is None
+    assert amplified([row(8.0)], {}) is None
+    assert amplified([row(8.0)], {"a": tally(0.5)}) == 16
 
 
 def test_what_overflows_in_float32_is_infinite_in_the_replay_too() -> None:
