@@ -187,3 +187,23 @@ def test_what_mixes_units_does_so_along_the_last_axis_alone(name: str) -> None:
         np.testing.assert_allclose(whole[sample, timestep], ACTIVATIONS[name](x[sample, timestep]), rtol=1e-12)
     total = np.exp(whole) if name == "log_softmax" else whole
     np.testing.assert_allclose(total.sum(axis=-1), np.ones((2, 3)), rtol=1e-12)
+
+
+def refusal_of(name: Any) -> str:
+    with pytest.raises(UnsupportedError) as caught:
+        activation(name)
+    shown, _, known = str(caught.value).removeprefix("the activation ").partition(" is not implemented by the replay; ")
+    assert known == f"those that are: {', '.join(sorted(ACTIVATIONS))}"
+    return shown
+
+
+def test_what_is_no_activation_is_shown_unless_it_is_long() -> None:
+    long = "x" * 99
+    assert refusal_of("tahn") == "'tahn'"
+    assert refusal_of(["tanh"]) == "['tanh']"
+    assert refusal_of("x" * 78) == repr("x" * 78)
+    assert refusal_of("x" * 79) == "given as a function"
+    assert refusal_of({"class_name": "function", "config": "mine", "module": long}) == "'mine'"
+    assert refusal_of({"class_name": "function", "config": None, "module": long}) == "given as a layer, function,"
+    assert refusal_of({"class_name": "ReLU", "config": {"name": long}}) == "given as a layer, ReLU,"
+    assert refusal_of({"config": {"name": long}}) == "given as a function"

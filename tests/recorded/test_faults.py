@@ -314,3 +314,24 @@ def test_nothing_that_is_not_a_number_is_ever_passed() -> None:
 
         first = first_of(judge(with_walk(recorded("stack"), "gru", 0, 0, change)).result)
         assert (first.layer, first.timestep, first.sample, first.unit, first.residual) == ("gru", 4, 1, 2, np.inf)
+
+
+def test_what_is_not_as_many_as_it_should_be_is_an_error_and_no_match() -> None:
+    observed = recorded("masked")
+    nodes = judge(observed).nodes
+    for name in ("bidirectional", "head", "lstm"):
+        emitted = [observed.emitted[ref] for ref in sorted(observed.emitted) if ref.node == name]
+        for outputs in (emitted[:-1], [*emitted, emitted[0]]):
+            if outputs:
+                with pytest.raises(ValueError, match="argument 2 is"):
+                    list(nodes[name].node.comparisons(outputs))
+    (taken,) = nodes["lstm"].node.walks
+    for states in (taken.sequences[:1], (*taken.sequences, taken.sequence)):
+        with pytest.raises(ValueError, match="argument 2 is"):
+            taken.put_out(slice(0, 9), states)
+    h = np.ones((5, 3))
+    with pytest.raises(ValueError, match="argument 2 is"):
+        taken.walk.after((h,), (h, h), h, np.ones(5, dtype=bool))
+    node = nodes["bidirectional"].node
+    with pytest.raises(ValueError, match="argument 2 is"):
+        node.layer.outputs(node.call, node.left[:1])

@@ -117,3 +117,26 @@ def test_beside_a_divisor_that_is_infinite_others_have_their_own_errors() -> Non
     np.testing.assert_allclose(made.variance[1], (0.1 + 1.5**2 * 0.2) / 1.75**2 + 1.5**2 * SQUARE + LOST)
     assert made.bound[0] < 0.1
     assert made.variance[0] <= LOST
+
+
+def test_a_number_in_the_code_may_stand_first() -> None:
+    # 1.3 is one that the precision cannot hold: it is off by 1.3/8, and by a third of its square.
+    off, spread = 1.3 / 8, (1.3 / 8) ** 2 / 3
+    for made, value in ((1.3 + rounded(2, 0.5, 0.1), 3.3), (rounded(2, 0.5, 0.1) + 1.3, 3.3)):
+        error = 0.5 + off
+        is_about(made, value, error + (value + error) / 8 + 1 / 64, 0.1 + spread + value**2 * SQUARE + LOST)
+    for made, value in ((1.3 - rounded(2, 0.5, 0.1), -0.7), (rounded(2, 0.5, 0.1) - 1.3, 0.7)):
+        error = 0.5 + off
+        is_about(made, value, error + (0.7 + error) / 8 + 1 / 64, 0.1 + spread + 0.49 * SQUARE + LOST)
+    product = (2 * off + 0.5 * 1.3) + 0.5 * off
+    variance = 4 * spread + 1.69 * 0.1 + 0.1 * spread + 2.6**2 * SQUARE + LOST
+    for made in (1.3 * rounded(2, 0.5, 0.1), rounded(2, 0.5, 0.1) * 1.3):
+        is_about(made, 2.6, product + (2.6 + product) / 8 + 1 / 64, variance)
+    is_about(1.3 / rounded(2.0), 0.65, off / 2 + (0.65 + off / 2) / 8 + 1 / 64, spread / 4 + 0.65**2 * SQUARE + LOST)
+
+
+def test_a_product_that_ends_at_the_very_end_of_the_range_is_in_it() -> None:
+    # (x / 5) y = (x y) / 5: x y is 100, the largest number.
+    x, y = Rounded.exact(np.array([5.0]), SHORT), Rounded.exact(np.array([20.0]), SHORT)
+    assert bound_of(lambda x, y: (x / 5) * y, x, y) < 1
+    assert bound_of(lambda x, y: (x / 5) * y, x, y * 1.01) == INF

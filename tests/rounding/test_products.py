@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded
+from rnnverify.rounding.products import Sum, largest
 from tests.rounding.coarse import INF, LOST, SHORT, SQUARE, bound_of, rounded
 
 
@@ -267,3 +268,29 @@ def test_a_sum_of_three_that_are_off_may_be_added_in_any_order() -> None:
 def test_three_of_which_two_may_end_the_range_are_unknown(last: float, infinite: bool) -> None:
     a, b, c = (Rounded.exact(np.array([value]), SHORT) for value in (40.0, 40.0, last))
     assert np.isinf(((a + b) + c).bound).tolist() == [infinite]
+
+
+def test_only_what_is_exact_is_collected_with_inner_products() -> None:
+    made = rounded([[3.0, 4.0]]) @ np.array([[0.0], [1.0]])
+    assert isinstance(made, Sum)
+    assert isinstance(made + np.array([2.0]), Sum)
+    assert isinstance(made + 1.25, Sum)
+    assert not isinstance(made + 1.3, Sum)  # which the precision cannot hold
+    off: Any = made + rounded([2.0], 0.5)
+    assert not isinstance(off, Sum)
+    error = made.bound + 0.5
+    np.testing.assert_allclose(off.bound, error + (6 + error) / 8 + 1 / 64)
+    assert isinstance(made + rounded([2.0]), Sum)
+    assert not isinstance(made + np.ones((3, 1)), Sum)  # of another shape
+
+
+def test_the_largest_of_some_numbers_and_of_none() -> None:
+    assert largest(np.array([0.25, -0.5])) == 0.5
+    assert largest(np.zeros((0, 2))) == 0
+
+
+def test_what_is_chosen_or_added_up_is_no_inner_product() -> None:
+    x = rounded([[3.0, 4.0]])
+    assert (x @ np.ones((2, 2))).history.sums == 2
+    for made in (np.max(x, axis=-1), np.sum(x, axis=-1), np.clip(x, 0, 1), x * 2, x + x, np.tanh(x), np.sort(x)):
+        assert made.history.sums == 0

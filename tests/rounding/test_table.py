@@ -92,3 +92,11 @@ def test_of_no_numbers_an_operation_makes_none(operation: Any) -> None:
     assert made.value.size == made.bound.size == made.variance.size == 0
     assert made.precision is PRECISIONS["float32"]
     assert not made.beyond
+    assert (x * 0.5).value.shape == (x / 3).value.shape == (0, 2)
+
+
+def test_a_function_that_is_not_in_the_table_is_refused_by_numpy() -> None:
+    with pytest.raises(TypeError, match="no implementation found"):
+        np.median(numbers(beyond=False))
+    with pytest.raises(TypeError, match=r"not supported|did not|returned NotImplemented"):
+        np.sinh(numbers(beyond=False))

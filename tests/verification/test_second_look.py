@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rnnverify.layers.dense import Dense
+from rnnverify.layers.flatten import Flatten
 from rnnverify.layers.layer import Call, Masked
 from rnnverify.layers.registry import LAYERS
 from rnnverify.layers.walk import Walk
@@ -74,3 +75,14 @@ def test_steps_of_a_walk_have_the_limits_of_their_order() -> None:
     np.testing.assert_allclose(made.value, [x[1, 3].sum()] * np.ones((1, 2)))
     expected = (2.0**-24 * x[1, 3, 0]) ** 2 / 3 * 256**3 / 3 * (3 * 256 / 144)
     np.testing.assert_allclose(made.variance, expected * np.ones((1, 2)), rtol=0.03)
+
+
+def test_whole_numbers_that_only_move_are_exact() -> None:
+    ids = np.arange(24).reshape(3, 2, 4)
+    over = np.zeros((3, 8))
+    over[1, 2] = 2.0
+    rows, made = of_call(Flatten(), Call([Masked(ids)], []), [ids], 0, FLOAT32, over)
+    assert [one.tolist() for one in rows] == [[1]]
+    assert made.value.tolist() == [list(range(8, 16))]
+    assert not made.inexact
+    assert made.precision.ordered

@@ -133,6 +133,18 @@ def test_values_that_differ_in_kind_differ_infinitely(keras: float, replay: floa
     assert error_of(keras, replay) == np.inf
 
 
+def test_that_it_verifies_is_logged(observed: Observation, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        judge(observed)
+    assert [record.message for record in caplog.records] == ["verifying"]
+
+
+def test_every_output_must_have_been_returned(observed: Observation) -> None:
+    twice = replace(observed, outputs=observed.outputs * 2)
+    with pytest.raises(ValueError, match="shorter"):
+        judge(twice)
+
+
 def row(error: float) -> OutputResult:
     return OutputResult("dense[0]", (2,), error, error, 0.0, Place(0, None), 0.0, 0.0, True)
 
