@@ -137,7 +137,8 @@ def unheeded(keras: Any) -> Built:
     heeding = L.SimpleRNN(3, name="heeding")(between)
     y = L.GRU(4, return_sequences=True, name="unheeding")(between, initial_state=h)
     ids = np.array([[3, 1, 0, 0, 0], [2, 4, 5, 8, 0]], np.int32)
-    return keras.Model([given, h], [L.Bidirectional(L.SimpleRNN(2), name="last")(y), heeding]), [ids, drawn(2, 4)]
+    outputs = [L.Bidirectional(L.SimpleRNN(2), name="last")(y), L.RepeatVector(3)(heeding)]
+    return keras.Model([given, h], outputs), [ids, drawn(2, 4)]
 
 
 def faulty(keras: Any) -> Built:

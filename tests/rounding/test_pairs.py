@@ -69,6 +69,14 @@ def test_ordered_terms_have_the_partial_sums_that_they_have() -> None:
     np.testing.assert_allclose(made.variance[0], SQUARE * expected + 6 * LOST)
 
 
+def test_ordered_terms_of_operands_that_are_rounded_first_have_that_error_too() -> None:
+    both = Precision(unit=1 / 8, smallest=1 / 64, ordered=True, operands=1 / 4)
+    made: Any = pair(X, precision=both) @ pair(Y, precision=both)
+    in_order = 1.5**2 + 2.5**2 + 2.5**2  # two terms, one after the other, and the whole
+    expected = in_order + (1 + 2 * 4) * (1.5**2 + 4**2) + 2.5**2
+    np.testing.assert_allclose(made.variance, [[[SQUARE * expected + 4 * LOST]]])
+
+
 @pytest.mark.parametrize(("size", "beyond", "infinite"), [(8.0, False, False), (9.2, True, False), (10.2, True, True)])
 def test_pairs_near_the_range_s_end_may_be_beyond_it(size: float, beyond: bool, infinite: bool) -> None:
     made: Any = pair([[[size]], [[1.0]]], precision=SHORT) @ pair([[[10.0]], [[1.0]]], precision=SHORT)

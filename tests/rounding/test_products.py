@@ -294,3 +294,20 @@ def test_what_is_chosen_or_added_up_is_no_inner_product() -> None:
     assert (x @ np.ones((2, 2))).history.sums == 2
     for made in (np.max(x, axis=-1), np.sum(x, axis=-1), np.clip(x, 0, 1), x * 2, x + x, np.tanh(x), np.sort(x)):
         assert made.history.sums == 0
+
+
+def test_beside_a_large_number_whose_weight_is_zero_a_small_one_keeps_its_variance() -> None:
+    precision = PRECISIONS["float32"]
+    w = np.array([[0.0], [1.0]])
+    alone: Any = Rounded.exact(np.array([[0.0, 1e-8]]), precision) @ w
+    beside: Any = Rounded.exact(np.array([[1e15, 1e-8]]), precision) @ w
+    np.testing.assert_allclose(beside.variance, alone.variance, rtol=1e-5)
+    np.testing.assert_allclose(alone.variance, [[(2.0**-24 * 1e-8) ** 2 / 3 * (2 / 3 + 1 + 2 / 6 + 1)]], rtol=1e-5)
+
+
+def test_products_far_within_the_range_are_not_beyond_it_however_short_one_side_is() -> None:
+    for x, w in ((0.5, 95.0), (95.0, 0.5)):
+        made = Rounded.exact(np.array([[x]]), SHORT) @ np.array([[w]])
+        assert isinstance(made, Sum)
+        assert not made.beyond
+    assert (Rounded.exact(np.array([[1.0]]), SHORT) @ np.array([[95.0]])).beyond

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.rounding import PRECISIONS, Rounded
+from rnnverify.rounding.history import History
 from rnnverify.verification.tally import Tally, looked_at_again, seen_in
 
 FLOAT32 = PRECISIONS["float32"]
@@ -119,3 +120,27 @@ def test_an_infinity_is_right_where_the_number_may_be_beyond_the_range() -> None
         assert infinite(np.nan, np.nan, 0.0) == 0
         assert infinite(np.inf, np.inf, 0.0) == 0
         assert infinite(np.nan, 101.0, 2.0) == np.inf
+
+
+def lost(values: Any, bounds: Any) -> Rounded:
+    """Numbers on whose way the other side's range has ended."""
+    made = numbers(values, bounds, 0.1)
+    return Rounded(made.value, made.bound, made.variance, FLOAT32, History(beyond=True))
+
+
+def test_where_the_range_has_ended_nan_is_excused_where_nothing_is_known_and_on_a_long_way_anywhere() -> None:
+    expected = lost([[1.0, 2.0]], [[np.inf, 1.0]])
+    expected.variance[0, 0] = np.inf
+    for value in (np.nan, np.inf):
+        assert first_unit([[value, 2.01]], expected) is None
+        assert first_unit([[value, 3.5]], expected) == 1
+        assert first_unit([[value, np.nan]], expected) == 1
+        assert first_unit([[value, np.nan]], expected, widens=True) is None
+        assert first_unit([[value, 3.5]], expected, widens=True) == 1
+    assert first_unit([[np.nan, 2.0]], numbers([[1.0, 2.0]], [[1.0, 1.0]], 0.1), widens=True) == 0
+
+
+def first_unit(keras: Any, expected: Rounded, widens: bool = False) -> int | None:
+    found = Tally("layer", 3.4e38)
+    found.add(np.array(keras), expected, widens=widens)
+    return None if found.first is None else found.first.unit
