@@ -182,3 +182,17 @@ def test_columns_of_terms_that_are_alike_stand_beside_others() -> None:
     made = in_any_order(terms)
     assert made[0] == pytest.approx(3 * 200 / 144 * one_after_the_other([1.0] * 200))
     assert made[1] == pytest.approx(one_after_the_other(terms[:, 1].tolist()))
+
+
+@pytest.mark.parametrize(("length", "lanes"), [(6, 2), (7, 2), (9, 4), (16, 8)])
+def test_lanes_within_blocks_are_those_of_plain_loops(length: int, lanes: int) -> None:
+    blocks = np.random.default_rng(length).normal(size=(length, 3, 2))
+    expected = []
+    for column in range(2):
+        squares, ends = 0.0, []
+        for block in range(3):
+            inner, totals = walked(lanes_of(blocks[:, block, column].tolist(), lanes))
+            between, (end,) = walked([totals])
+            squares, ends = squares + inner + between, [*ends, end]
+        expected.append(squares + walked([ends])[0])
+    np.testing.assert_allclose(within_blocks(blocks, lanes), expected, rtol=1e-12)
