@@ -292,3 +292,18 @@ def test_a_plain_output_has_no_deviation() -> None:
     assert largest_deviation(x) == 2
     nothing = np.zeros((0, 2))
     assert largest_deviation(Rounded(nothing, nothing, nothing, PRECISIONS["float32"])) == 0
+
+
+def test_what_is_looked_at_again_is_the_same_part_of_the_time() -> None:
+    observed = recorded("ordered")
+    check = judge(observed).nodes["dense"].node
+    emitted, over = observed.emitted[Ref("dense")], np.zeros((2, 2, 8))
+    over[1, 1, 3] = 2.0
+    for part in (slice(2, 4), slice(0, 2)):
+        (samples, times), made = check.call_again(part, 0, over)
+        assert (samples.tolist(), times.tolist()) == ([1], [1])
+        np.testing.assert_allclose(made.value[0], emitted[1, part.start + 1], rtol=1e-3, atol=1e-3)
+    whole = np.zeros((2, 4, 8))
+    whole[0, 3, 3] = 2.0
+    _, made = check.call_again(slice(None), 0, whole)
+    np.testing.assert_allclose(made.value[0], emitted[0, 3], rtol=1e-3, atol=1e-3)
