@@ -193,7 +193,7 @@ def refusal_of(name: Any) -> str:
     with pytest.raises(UnsupportedError) as caught:
         activation(name)
     shown, _, known = str(caught.value).removeprefix("the activation ").partition(" is not implemented by the replay; ")
-    assert known == f"those that are: {', '.join(sorted(ACTIVATIONS))}"
+    assert known == f"use one that is: {', '.join(sorted(ACTIVATIONS))}"
     return shown
 
 
