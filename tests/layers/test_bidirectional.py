@@ -295,6 +295,11 @@ def test_a_layer_inside_that_is_unrolled_is_built_step_by_step_in_either_directi
     assert of("GRU", unroll=True).calls_built([(7, 2)]) == 2 * of("GRU", unroll=True).layer.calls_built([(7, 2)]) == 42
 
 
+def test_it_holds_what_both_directions_hold() -> None:
+    # Seven steps, as wide as either kernel: three gates of three units, and five units.
+    assert of("GRU", "SimpleRNN").held([(7, 2)]) == 7 * 9 + 7 * 5
+
+
 def test_its_weights_are_those_of_both_directions() -> None:
     assert of("LSTM", "SimpleRNN", use_bias=False).weight_shapes([(7, 2)]) == {
         "forward_kernel": (2, 12),
