@@ -26,6 +26,7 @@ LAYERS = "keras.layers"
 OPERATIONS = ("keras.src.ops.numpy", "keras.src.ops.nn")
 MASKING = {"Any", "Concatenate", "ExpandDims", "LogicalOr", "NotEqual", "OnesLike", "ZerosLike"}
 MOST_ENTRIES = 5 * MOST_LAYERS  # such operations among them
+MOST_MODELS = 10  # within each other
 ACTIVATION_LAYERS = {"ELU", "LeakyReLU", "ReLU", "Softmax"}  # that may be given as an activation
 INITIALIZERS = {
     *("Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "LecunNormal", "LecunUniform"),
@@ -57,10 +58,11 @@ class Allowed(Plain):
 
     known: Collection[str]
     shared: dict[Any, Any] = field(default_factory=dict)  # layers that stand in several places, by Keras's number
+    layers: int = 0
     calls: int = 0
 
-    def model(self, config: Any) -> dict[str, Any]:
-        """The config of a whole model.
+    def model(self, config: Any, depth: int = 0) -> dict[str, Any]:
+        """The config of a whole model, or of one inside it.
 
         Raises:
             RequestError: it is none.
@@ -83,30 +85,33 @@ class Allowed(Plain):
             self.no_model()
         entries = inner["layers"]
         layers = [one for one in entries if not (isinstance(one, dict) and ".ops" in str(one.get("module")))]
-        if len(layers) > MOST_LAYERS or len(entries) > MOST_ENTRIES:
-            self.refuse(f"expected at most {MOST_LAYERS} layers, got {len(layers)}")
+        self.layers += len(layers)
+        if self.layers > MOST_LAYERS or len(entries) > MOST_ENTRIES:
+            self.refuse(f"expected at most {MOST_LAYERS} layers, got {self.layers}")
+        if depth > MOST_MODELS:
+            self.refuse(f"expected models at most {MOST_MODELS} deep within each other")
         made: dict[str, Any] = {"name": self.name(inner.get("name", name.lower()))}
         if name == "Sequential":
-            made["layers"] = [self.layer(entry, top=True) for entry in entries]
+            made["layers"] = [self.layer(entry, top=True, depth=depth) for entry in entries]
             if inner.get("build_input_shape") is not None:
                 made["build_input_shape"] = self.shape(inner["build_input_shape"])
         else:
             made["trainable"] = bool(inner.get("trainable", True))
-            made["layers"] = [self.entry(entry) for entry in entries]
+            made["layers"] = [self.entry(entry, depth) for entry in entries]
             made |= {key: self.references(inner.get(key)) for key in ("input_layers", "output_layers")}
             names = [entry["name"] for entry in made["layers"]]
             if len(set(names)) < len(names):
                 self.damaged("two of its layers have the same name")
         return self.part(config, MODELS[name], name, made)
 
-    def entry(self, entry: Any) -> dict[str, Any]:
+    def entry(self, entry: Any, depth: int) -> dict[str, Any]:
         """A layer or an operation in a graph, with its calls."""
         if not isinstance(entry, dict) or not isinstance(entry.get("inbound_nodes"), list):
             self.damaged("its layers are not connected")
         self.calls += len(entry["inbound_nodes"])
         if self.calls > MOST_ENTRIES:
             self.refuse(f"expected at most {MOST_ENTRIES} calls of layers")
-        made = self.operation(entry) if ".ops" in str(entry.get("module")) else self.layer(entry, top=True)
+        made = self.operation(entry) if ".ops" in str(entry.get("module")) else self.layer(entry, True, depth)
         calls = [self.call(call) for call in entry["inbound_nodes"]]
         return {**made, "name": self.name(entry.get("name")), "inbound_nodes": calls}
 
@@ -123,7 +128,9 @@ class Allowed(Plain):
             )
         package, name = self.resolved(part, title)
         if name in MODELS:
-            self.unsupported(f"{title}: a model inside a model is not implemented; verify it by itself")
+            if not top:
+                self.unsupported(f"{title}: a model inside a wrapper is not implemented; call it without one")
+            return self.model(part, depth + 1)
         known = name in self.known or (top and name == "InputLayer")
         if not known or not in_package(package, LAYERS, "keras.src.layers"):
             full = name if package in ("", LAYERS) else f"{package}.{name}"
@@ -217,7 +224,7 @@ class Allowed(Plain):
         if part.get("module") is not None:
             made = {"module": package, **made, "registered_name": None}
         number = part.get("shared_object_id")
-        if type(number) is int and package == LAYERS:
+        if type(number) is int and package in (LAYERS, *MODELS.values()):
             if self.shared.setdefault(number, made) != made:
                 self.damaged("two layers that should be one are not the same")
             made = {**made, "shared_object_id": number}

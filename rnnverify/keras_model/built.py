@@ -16,6 +16,7 @@ import numpy.typing as npt
 from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.config_graph import InboundNode
 from rnnverify.keras_model.fed import as_fed, check_finite
+from rnnverify.keras_model.inside import named_apart
 from rnnverify.keras_model.long_walks import LONG, long_walks_of, width_of
 from rnnverify.keras_model.operations import class_name_of
 from rnnverify.keras_model.predicting import Trace, arguments, predict
@@ -174,12 +175,13 @@ class Built:
             directions = directions_of(self.keras, layer, x, states, node.name)
             walks[node.name] = [walk_of(self.keras, one, mask, taken) for one in directions]
         outputs = [self.tensors[ref] for ref in self.outputs] if self.model is None else []
-        return Watcher(self.keras, inputs, outputs, tensors, walks, stretched, self.trace)
+        with named_apart(self.layers):
+            return Watcher(self.keras, inputs, outputs, tensors, walks, stretched, self.trace)
 
     @cached_property
     def configs(self) -> Mapping[str, Mapping[str, Any]]:
-        """What Keras says of each layer: it does not change, and takes a while to ask."""
-        return {name: layer.get_config() for name, layer in self.layers.items()}
+        """What Keras says of each layer: it does not change, and takes a while to ask. In a model inside it has a longer name."""
+        return {name: {**layer.get_config(), "name": name} for name, layer in self.layers.items()}
 
     def described_nodes(self) -> tuple[Node, ...]:
         """The graph with its configs and weights, without Keras's objects."""

@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from rnnverify.errors import RequestError, UnsupportedError
+from rnnverify.keras_model.nested import flattened, has_models, node_name
 from rnnverify.keras_model.operations import needed
 from rnnverify.observation import Ref
 from rnnverify.observation.arguments import PREFIX, numbered
@@ -38,21 +39,22 @@ def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
     Keras writes the masks that it passes on by itself into the graph, as nodes that are no layers. They are left out
     here, since the replay makes its own masks.
 
+    Args:
+        config: without models inside it, see `nested`.
+
     Raises:
-        UnsupportedError: a model inside the model, an argument that is not implemented.
+        UnsupportedError: an argument that is not implemented.
     """
     nodes: dict[str, InboundNode] = {}
     entries: dict[str, tuple[bool, frozenset[str]]] = {}
-    masks: set[str] = set()
+    masks: set[str] = {ref.node for ref in config.get("masks", ())}
     for entry in config["layers"]:
         name, class_name = entry["name"], entry["class_name"]
         if class_name == "InputLayer":
             continue
-        if class_name in ("Functional", "Sequential", "Model"):
-            raise UnsupportedError(f"layer {name!r}: a model inside a model is not implemented; verify it by itself")
         is_operation = ".ops." in (entry.get("module") or "")
         for index, inbound in enumerate(entry["inbound_nodes"]):
-            node = read_node(name, index, inbound, is_operation, masks)
+            node = read_node(node_name(name, index), entry.get("layer", name), inbound, is_operation, masks)
             nodes[node.name] = node
             entries[node.name] = is_operation, frozenset(ref.node for ref in (*node.inputs, *node.initial_state))
     operations = {name for name, (is_operation, _) in entries.items() if is_operation}
@@ -66,7 +68,7 @@ def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
     return [nodes[name] for name in order.static_order() if name in nodes]
 
 
-def read_node(name: str, index: int, inbound: Mapping[str, Any], is_operation: bool, masks: set[str]) -> InboundNode:
+def read_node(name: str, layer: str, inbound: Mapping[str, Any], is_operation: bool, masks: set[str]) -> InboundNode:
     """One entry of `inbound_nodes`; the nodes that masks come from are added to `masks`."""
     inputs = tuple(tensors(inbound["args"]))
     states: tuple[Ref, ...] = ()
@@ -90,10 +92,10 @@ def read_node(name: str, index: int, inbound: Mapping[str, Any], is_operation: b
             options[key] = value
         else:
             raise UnsupportedError(
-                f"layer {name!r} is called with {key}={value!r}, which is not implemented by the replay"
+                f"layer {layer!r} is called with {key}={value!r}, which is not implemented by the replay"
             )
     spread = not is_operation and len(inputs) > 1 and len(alone) + len(inbound["kwargs"].keys() & set(SPREAD)) > 1
-    return InboundNode(node_name(name, index), name, inputs, states, arguments, options, spread)
+    return InboundNode(name, layer, inputs, states, arguments, options, spread)
 
 
 def tensors(value: Any) -> Iterator[Ref]:
@@ -121,7 +123,9 @@ def calls_of(path: str, model: Mapping[str, Any]) -> list[Call]:
         RequestError: the layers feed each other in a circle.
     """
     config = model["config"]
-    if model["class_name"] == "Sequential":
+    if has_models(model):
+        config = flattened(model, next(iter(shapes_of_inputs(model, 1)), ""))
+    elif model["class_name"] == "Sequential":
         layers = [entry for entry in config["layers"] if entry["class_name"] != "InputLayer"]
         before = [*shapes_of_inputs(model, 1), *(entry["config"]["name"] for entry in layers)]
         pairs = zip(layers, before, strict=False) if len(before) > len(layers) else ()  # unbuilt: there is no graph yet
@@ -174,7 +178,3 @@ def output_refs(value: Any) -> tuple[Ref, ...]:
     if len(value) == 3 and isinstance(value[0], str):
         return (Ref(node_name(value[0], value[1]), value[2]),)
     return tuple(ref for part in value for ref in output_refs(part))
-
-
-def node_name(layer: str, index: int) -> str:
-    return layer if index == 0 else f"{layer}:{index + 1}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from rnnverify.errors import SpecError
 from rnnverify.keras_model.config_graph import InboundNode
+from rnnverify.keras_model.inside import named_apart
 from rnnverify.keras_model.refusals import first_line, refusal
 from rnnverify.observation import Ref
 
@@ -24,10 +25,12 @@ def connect(keras: Any, given: Mapping[Ref, Any], calls: Sequence[tuple[InboundN
     Raises:
         SpecError: Keras refuses to call a layer on what it is given, or to make a model of them all.
     """
+    layers = {node.layer: layer for node, layer in calls}
     for attempt in range(len(calls) + 2):
         tensors, nodes = called_in_turn(keras, given, calls, origin)
         try:
-            keras.Model(list(given.values()), list(tensors.values()))
+            with named_apart(layers):
+                keras.Model(list(given.values()), list(tensors.values()))
         except ValueError as error:
             if "names should be unique" in str(error) and attempt <= len(calls):
                 continue

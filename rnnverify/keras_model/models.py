@@ -19,6 +19,8 @@ from rnnverify.keras_model.connection import connect
 from rnnverify.keras_model.copied import Copy, OfKeras2
 from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model
+from rnnverify.keras_model.inside import check_fed, layer_at
+from rnnverify.keras_model.nested import flattened, has_models
 from rnnverify.keras_model.operations import Operation, class_name_of
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.token_ids import vocabularies_of
@@ -99,8 +101,10 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
         raise RequestError(f"{spec.path}: model: {graphless(keras, model)}" if spec else graphless(keras, model))
     functional = functional_of(keras, model) if isinstance(model, keras.Sequential) else model
     config = functional.get_config()
+    if has_models(whole := {"class_name": "Functional", "config": config}):
+        config = flattened(whole)
     nodes = inbound_nodes(config)
-    there = {one.name: one for one in functional.operations}
+    there = {node.layer: layer_at(functional, node.layer) for node in nodes}
     layers = {
         node.layer: there[node.layer] if node.arguments is None else Operation(there[node.layer], node.arguments)
         for node in nodes
@@ -117,6 +121,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
         for one in inputs
     }
     tensors, connected = connect(keras, given, [(node, layers[node.layer]) for node in nodes], model.name)
+    check_fed(config.get("fed", ()), tensors, connected, layers)
     return Built(
         keras=keras,
         inputs=inputs,

@@ -40,7 +40,7 @@ def directions_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: s
         states: what it is given to start from, tensors too.
         name: of its node.
     """
-    half, named = len(states) // 2, f"of_{name.replace(':', '_')}"
+    half, named = len(states) // 2, f"of_{name.replace(':', '_').replace('/', '_')}"
     if hasattr(layer, "forward_layer"):
         as_handed = layer.dtype_policy.convert_input
         x, *states = (as_handed(tensor, layer.autocast, layer.input_dtype) for tensor in (x, *states))

@@ -1,0 +1,83 @@
+"""The layers of models inside a model: Keras's objects, their names, and what comes in. Works on them without importing Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rnnverify.errors import UnsupportedError
+from rnnverify.keras_model.config_graph import InboundNode
+from rnnverify.keras_model.fed import is_whole
+from rnnverify.keras_model.operations import Operation
+from rnnverify.keras_model.token_ids import is_embedding
+from rnnverify.observation import Ref
+from rnnverify.observation.precision import HOLDS
+from rnnverify.text import shape_text
+
+
+def layer_at(model: Any, path: str) -> Any:
+    """A layer or an operation, by its name; `encoder/lstm` is in the model `encoder`."""
+    for name in path.split("/"):
+        members = model.operations if hasattr(model, "operations") else model.layers  # those of a Sequential
+        model = next(one for one in members if one.name == name)
+    return model
+
+
+@contextmanager
+def named_apart(layers: Mapping[str, Any]) -> Iterator[None]:
+    """Have layers go by these names for a while: Keras makes no model of several that have the same."""
+    originals = [layer.operation if isinstance(layer, Operation) else layer for layer in layers.values()]
+    before = [(one, one.name) for one in originals]
+    try:
+        for one, name in zip(originals, layers, strict=True):
+            if one.name != name:
+                one.name = name.replace("/", "_in_")
+        yield
+    finally:
+        for one, name in before:
+            if one.name != name:
+                one.name = name
+
+
+def check_fed(
+    fed: Sequence[Mapping[str, Any]],
+    tensors: Mapping[Ref, Any],
+    nodes: Sequence[InboundNode],
+    layers: Mapping[str, Any],
+) -> None:
+    """Refuse a model inside another that makes something else of what comes in than its layers would.
+
+    Args:
+        fed: of each of its inputs, see `nested`.
+        tensors: Keras's.
+        nodes: all of them.
+        layers: Keras's, by name.
+
+    Raises:
+        UnsupportedError: it rounds, cuts off or reshapes what it is given.
+    """
+    for one in fed:
+        tensor, ref, takes = tensors[one["ref"]], one["ref"], one["takes"]
+        shape, wanted = takes.get("batch_shape") or tensor.shape, takes.get("dtype") or tensor.dtype
+        if len(shape) != len(tensor.shape):
+            expected, got = (shape_text(("N", *("any" if n is None else n for n in s[1:]))) for s in (shape, tensor.shape))
+            raise UnsupportedError(
+                f"the model {one['model']!r} takes {expected} and is given {got}; give it an input of the shape that it takes"
+            )
+        readers = [layers[node.layer] for node in nodes if ref in node.inputs]
+        lost = one["several"] and getattr(tensor, "_keras_mask", None) is not None  # its mask, by a cast
+        if tensor.dtype != wanted and (lost or not all(same_numbers(tensor.dtype, wanted, reader) for reader in readers)):
+            raise UnsupportedError(
+                f"the model {one['model']!r} takes {wanted} and is given {tensor.dtype}, which is not implemented; give it a"
+                f" keras.Input of the dtype {tensor.dtype}"
+            )
+
+
+def same_numbers(given: str, wanted: str, reader: Any) -> bool:
+    """Whether a layer computes with the same numbers if what it is given is not cast before."""
+    if is_whole(given) and is_whole(wanted):
+        return is_embedding(reader)
+    if is_whole(given) or is_whole(wanted):
+        return is_embedding(reader) and (is_whole(wanted) or wanted in ("float32", "float64"))
+    return given in HOLDS.get(wanted, ())
