@@ -94,10 +94,6 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "no layers": (functional(lambda k, x: x), "at least one layer"),
     "stateful": (stateful, "stateful=True is not implemented"),
-    "a model inside": (
-        functional(lambda k, x: k.Sequential([k.Input((T, D)), k.layers.Dense(2)])(x)),
-        "a model inside a model",
-    ),
     "a lambda": (
         functional(lambda k, x: k.layers.Dense(2, activation=lambda z: z)(x)),
         "the activation .* not implemented",

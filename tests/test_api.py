@@ -120,12 +120,6 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
             "RMSNormalization has no replay",
         ),
         (
-            lambda keras: keras.Sequential(
-                [keras.Input((6, 3)), keras.Sequential([keras.Input((6, 3)), keras.layers.Dense(2)])]
-            ),
-            "a model inside a model",
-        ),
-        (
             lambda keras: (
                 (i := keras.Input((6, 3))) is None or keras.Model(i, keras.layers.Dense(2)(keras.ops.cumsum(i, 1)))
             ),

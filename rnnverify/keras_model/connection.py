@@ -9,25 +9,39 @@ from typing import Any
 
 from rnnverify.errors import SpecError
 from rnnverify.keras_model.config_graph import InboundNode
-from rnnverify.keras_model.inside import named_apart
+from rnnverify.keras_model.inside import check_fed, named_apart
 from rnnverify.keras_model.refusals import first_line, refusal
 from rnnverify.observation import Ref
 
 Connected = tuple[dict[Ref, Any], tuple[InboundNode, ...]]
 
 
-def connect(keras: Any, given: Mapping[Ref, Any], calls: Sequence[tuple[InboundNode, Any]], origin: str) -> Connected:
+def connect(
+    keras: Any,
+    given: Mapping[Ref, Any],
+    calls: Sequence[tuple[InboundNode, Any]],
+    origin: str,
+    fed: Sequence[Mapping[str, Any]] = (),
+) -> Connected:
     """Call every layer in turn: every tensor there is then, and the nodes, with whether Keras handed them a mask.
 
     Keras names the operations that make its masks by itself, such as `concatenate`, and refuses a graph in which a layer has
     the same name. Called once more, they get other names.
 
+    Args:
+        keras: the module.
+        given: the inputs.
+        calls: in topological order.
+        origin: the file, spec or model, for messages.
+        fed: what comes into models inside, see `nested`.
+
     Raises:
         SpecError: Keras refuses to call a layer on what it is given, or to make a model of them all.
+        UnsupportedError: a model inside makes something else of what comes in.
     """
     layers = {node.layer: layer for node, layer in calls}
     for attempt in range(len(calls) + 2):
-        tensors, nodes = called_in_turn(keras, given, calls, origin)
+        tensors, nodes = called_in_turn(keras, given, calls, origin, fed)
         try:
             with named_apart(layers):
                 keras.Model(list(given.values()), list(tensors.values()))
@@ -40,10 +54,15 @@ def connect(keras: Any, given: Mapping[Ref, Any], calls: Sequence[tuple[InboundN
 
 
 def called_in_turn(
-    keras: Any, given: Mapping[Ref, Any], calls: Sequence[tuple[InboundNode, Any]], origin: str
+    keras: Any,
+    given: Mapping[Ref, Any],
+    calls: Sequence[tuple[InboundNode, Any]],
+    origin: str,
+    fed: Sequence[Mapping[str, Any]],
 ) -> Connected:
     tensors, nodes = dict(given), []
     for node, layer in calls:
+        check_fed(fed, tensors, node, layer)
         inputs = [tensors[ref] for ref in node.inputs]
         states = [tensors[ref] for ref in node.initial_state]
         try:

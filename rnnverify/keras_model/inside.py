@@ -40,34 +40,30 @@ def named_apart(layers: Mapping[str, Any]) -> Iterator[None]:
                 one.name = name
 
 
-def check_fed(
-    fed: Sequence[Mapping[str, Any]],
-    tensors: Mapping[Ref, Any],
-    nodes: Sequence[InboundNode],
-    layers: Mapping[str, Any],
-) -> None:
-    """Refuse a model inside another that makes something else of what comes in than its layers would.
+def check_fed(fed: Sequence[Mapping[str, Any]], tensors: Mapping[Ref, Any], node: InboundNode, layer: Any) -> None:
+    """Refuse a model inside another that makes something else of what comes in than the layer behind its input would.
 
     Args:
         fed: of each of its inputs, see `nested`.
         tensors: Keras's.
-        nodes: all of them.
-        layers: Keras's, by name.
+        node: the layer's.
+        layer: Keras's.
 
     Raises:
         UnsupportedError: it rounds, cuts off or reshapes what it is given.
     """
     for one in fed:
-        tensor, ref, takes = tensors[one["ref"]], one["ref"], one["takes"]
+        if one["ref"] not in (*node.inputs, *node.initial_state) or not node.name.startswith(f"{one['model']}/"):
+            continue
+        tensor, takes = tensors[one["ref"]], one["takes"]
         shape, wanted = takes.get("batch_shape") or tensor.shape, takes.get("dtype") or tensor.dtype
         if len(shape) != len(tensor.shape):
-            expected, got = (shape_text(("N", *("any" if n is None else n for n in s[1:]))) for s in (shape, tensor.shape))
+            expected, got = (shape_text(["N", *(n or "any" for n in sizes[1:])]) for sizes in (shape, tensor.shape))
             raise UnsupportedError(
                 f"the model {one['model']!r} takes {expected} and is given {got}; give it an input of the shape that it takes"
             )
-        readers = [layers[node.layer] for node in nodes if ref in node.inputs]
         lost = one["several"] and getattr(tensor, "_keras_mask", None) is not None  # its mask, by a cast
-        if tensor.dtype != wanted and (lost or not all(same_numbers(tensor.dtype, wanted, reader) for reader in readers)):
+        if tensor.dtype != wanted and (lost or not same_numbers(tensor.dtype, wanted, layer)):
             raise UnsupportedError(
                 f"the model {one['model']!r} takes {wanted} and is given {tensor.dtype}, which is not implemented; give it a"
                 f" keras.Input of the dtype {tensor.dtype}"

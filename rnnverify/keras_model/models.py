@@ -19,7 +19,7 @@ from rnnverify.keras_model.connection import connect
 from rnnverify.keras_model.copied import Copy, OfKeras2
 from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model
-from rnnverify.keras_model.inside import check_fed, layer_at
+from rnnverify.keras_model.inside import layer_at
 from rnnverify.keras_model.nested import flattened, has_models
 from rnnverify.keras_model.operations import Operation, class_name_of
 from rnnverify.keras_model.refusals import first_line
@@ -120,8 +120,8 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
         Ref(one.name): keras.Input(one.shape, name=one.name, dtype=functional.get_layer(one.name).dtype)
         for one in inputs
     }
-    tensors, connected = connect(keras, given, [(node, layers[node.layer]) for node in nodes], model.name)
-    check_fed(config.get("fed", ()), tensors, connected, layers)
+    calls_of_layers = [(node, layers[node.layer]) for node in nodes]
+    tensors, connected = connect(keras, given, calls_of_layers, model.name, config.get("fed", ()))
     return Built(
         keras=keras,
         inputs=inputs,

@@ -189,7 +189,7 @@ def is_model(entry: Config) -> bool:
 
 
 def is_input(entry: Config) -> bool:
-    return entry["class_name"] == "InputLayer"
+    return bool(entry["class_name"] == "InputLayer")
 
 
 def node_name(layer: str, index: int) -> str:

@@ -113,7 +113,10 @@ def test_a_lambda_is_found_under_whatever_name_and_wherever(hidden: dict[str, An
             "expected a Sequential or functional model, got Net, a",
         ),
         ({**sequential(), "module": "os"}, "got os.Sequential, a class of your own"),
-        (sequential(sequential()), "a model inside a model is not implemented"),
+        (
+            sequential(part("keras.layers", "TimeDistributed", name="t", layer=sequential())),
+            "a model inside a wrapper is not implemented",
+        ),
         (
             sequential(dense(kernel_initializer=part("os", "system"))),
             "layer 'dense': kernel_initializer: expected one of Keras's own, got os.system; put one of Keras's own in its",
