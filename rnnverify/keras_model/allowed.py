@@ -23,8 +23,8 @@ MODELS = {
 }  # and where Keras has them
 LAYERS = "keras.layers"
 # What the masks in a model are made with: Keras writes these operations into the graph by itself.
-OPERATIONS = ("keras.src.ops.numpy", "keras.src.ops.nn")
-MASKING = {"Any", "Concatenate", "ExpandDims", "LogicalOr", "NotEqual", "OnesLike", "ZerosLike"}
+OPERATIONS = ("keras.src.ops.numpy", "keras.src.ops.nn", "keras.src.ops.core")
+MASKING = {"Any", "Cast", "Concatenate", "ExpandDims", "LogicalOr", "NotEqual", "OnesLike", "ZerosLike"}
 MOST_ENTRIES = 5 * MOST_LAYERS  # such operations among them
 MOST_MODELS = 10  # within each other
 ACTIVATION_LAYERS = {"ELU", "LeakyReLU", "ReLU", "Softmax"}  # that may be given as an activation

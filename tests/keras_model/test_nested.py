@@ -204,7 +204,11 @@ def test_a_fault_is_placed_in_the_model_and_the_call_that_have_it(observed: Obse
 def test_calls_of_one_layer_share_its_weights_and_its_name(observed: Observation) -> None:
     calls = [node for node in observed.nodes if node.class_name == "LSTM"]
     assert {node.layer for node in calls} == {"twice/tower/lstm"}
-    assert all(np.array_equal(a, b) for node in calls for a, b in zip(node.weights.values(), calls[0].weights.values()))
+    assert all(
+        np.array_equal(a, b)
+        for node in calls
+        for a, b in zip(node.weights.values(), calls[0].weights.values(), strict=True)
+    )
 
 
 @pytest.mark.filterwarnings("ignore:.*passed an input with a mask")
