@@ -47,7 +47,7 @@ def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
     """
     nodes: dict[str, InboundNode] = {}
     entries: dict[str, tuple[bool, frozenset[str]]] = {}
-    masks: set[str] = {ref.node for ref in config.get("masks", ())}
+    masks: set[str] = set()
     for entry in config["layers"]:
         name, class_name = entry["name"], entry["class_name"]
         if class_name == "InputLayer":

@@ -20,6 +20,7 @@ from rnnverify.keras_model.copied import Copy, OfKeras2
 from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model
 from rnnverify.keras_model.inside import layer_at
+from rnnverify.keras_model.masks import check_masks
 from rnnverify.keras_model.nested import flattened, has_models
 from rnnverify.keras_model.operations import Operation, class_name_of
 from rnnverify.keras_model.refusals import first_line
@@ -122,6 +123,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
     }
     calls_of_layers = [(node, layers[node.layer]) for node in nodes]
     tensors, connected = connect(keras, given, calls_of_layers, model.name, config.get("fed", ()))
+    check_masks(config, tensors)
     return Built(
         keras=keras,
         inputs=inputs,

@@ -68,8 +68,8 @@ def has_models(model: Config) -> bool:
 def flattened(model: Config, first: str = "") -> Config:
     """The config of a functional model that is the same, without models inside it.
 
-    Its layers have the names of nodes, one call each, and their own under `layer`. `masks` are what models inside are given as
-    masks; `fed` says for each of their inputs what comes in.
+    Its layers have the names of nodes, one call each, and their own under `layer`. `masked` says which masks models inside are
+    given, and `fed` for each of their inputs what comes in.
 
     Args:
         model: with its class_name, and its config.
@@ -82,21 +82,21 @@ def flattened(model: Config, first: str = "") -> Config:
     root = Scope(model, first)
     scopes = scopes_in(root)
     made = [{**entry, "name": name or first} for name, entry in root.entries.items() if is_input(entry)]
-    masks: list[Ref] = []
+    masked: list[Config] = []
     fed: list[Config] = []
     for scope in scopes:
         for name, entry in scope.entries.items():
             for index, call in enumerate([] if is_input(entry) else entry["inbound_nodes"]):
                 if is_model(entry):
-                    masks += [found(scope, leaf) for leaf in leaves(call["kwargs"].get("mask"), tensor_at)]
                     fed += fed_to(scope.inside[name, index])
+                    masked += masks_to(scope.inside[name, index], scope.path + name, call["kwargs"].get("mask"))
                     continue
                 node = scope.place + node_name(name, index)
                 moved = replaced(call, scope, tensor_at)
                 made.append({**entry, "name": node, "layer": scope.path + name, "inbound_nodes": [moved]})
     outputs = replaced(root.graph["output_layers"], root, ends)
     whole = {"name": model["config"].get("name"), "input_layers": root.graph["input_layers"]}
-    return {**whole, "layers": made, "output_layers": outputs, "masks": masks, "fed": fed}
+    return {**whole, "layers": made, "output_layers": outputs, "masked": masked, "fed": fed}
 
 
 def scopes_in(root: Scope) -> list[Scope]:
@@ -165,6 +165,17 @@ def fed_to(scope: Scope) -> list[Config]:
     return [
         {"model": title, "takes": one, "ref": found(outer, leaf), "several": len(takes) > 1}
         for one, leaf in zip(takes, scope.given, strict=True)
+    ]
+
+
+def masks_to(scope: Scope, title: str, mask: Any) -> list[Config]:
+    """For each input of one call of a model that is handed a mask: that, and the input. Others keep the mask that they have."""
+    none: Leaf = (GIVEN, -1, 0)
+    masks = leaves(mask, lambda value: none if value is None else tensor_at(value))
+    return [
+        {"model": title, "masks": (found(scope.outer, one),), "inputs": (found(scope.outer, leaf),)}
+        for one, leaf in zip(masks, scope.given, strict=False)
+        if one != none
     ]
 
 
