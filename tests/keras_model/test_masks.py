@@ -57,6 +57,7 @@ OTHERS: dict[str, Build] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*passed an input with a mask")
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_mask_that_is_not_the_input_s_is_refused(keras: Any, name: str) -> None:
     x, ids = keras.Input((T, D)), keras.Input((T,))
