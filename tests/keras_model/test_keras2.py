@@ -236,7 +236,7 @@ def test_names_with_a_slash_become_others_that_are_free() -> None:
         (layer("Dense", "l", kernel_regularizer={"class_name": "Mine", "config": {}}), "expected one of Keras's own"),
         (
             layer("TimeDistributed", "l", layer=sequential(layer("Dense", "m"))),
-            "a model inside a model is not implemented",
+            "a model inside a wrapper is not implemented",
         ),
         ({**sequential(layer("Dense", "l")), "module": "mine"}, "mine"),
     ],
