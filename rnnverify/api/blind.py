@@ -13,6 +13,7 @@ from rnnverify.observation import Observation
 from rnnverify.results import BlindSpots, Verification
 from rnnverify.spec.data import File
 from rnnverify.spec.model import Spec
+from rnnverify.verification.given import refuse_opaque
 
 SHARE = 0.2  # of the time that runs take, which their blind spots may take beside them
 START = 0.3  # of what a command takes to load Keras, which nobody else has counted
@@ -34,8 +35,12 @@ class Patience:
     ) -> Verification:
         """The result, with its blind spots where there is time to find them, or where they are asked for."""
         self.left += SHARE * sum(result.seconds.values())
-        # Where Keras itself is not right there is nothing to be blind to.
-        if result.keras_verdict != "match" or (min_kill is None and WORTH * result.seconds["replay"] > self.left):
+        # Where Keras itself is not right there is nothing to be blind to; where a layer is not replayed, it is not known.
+        if (
+            observed.opaque
+            or result.keras_verdict != "match"
+            or (min_kill is None and WORTH * result.seconds["replay"] > self.left)
+        ):
             return result
         started = time.monotonic()
         found = search.blind_spots(observed, free(target), None if min_kill is not None else self.left)
@@ -61,6 +66,7 @@ def blind_spots(target: Any, x: Any = None, *, allow_code: bool = False) -> Blin
     """
     target = read(target)
     observed = observation_of(target, x, allow_code)
+    refuse_opaque(observed, "blind spots")
     found = search.blind_spots(observed, free(target))
     assert found is not None  # it had all the time it takes
     return found

@@ -17,6 +17,7 @@ from rnnverify.errors import DataError, RequestError
 from rnnverify.layers.graph import Graph
 from rnnverify.observation.precision import UNIT_ROUNDOFF
 from rnnverify.results import Comparison, Diagnosis
+from rnnverify.verification.given import refuse_opaque
 from rnnverify.verification.verdict import judge
 
 TIMEOUT = Options.seconds
@@ -87,6 +88,7 @@ def compare(
         raise RequestError("--why (why=True): expected a candidate for a whole call, not for each step (--per-step)")
     name, asked = candidate_of(candidate, Options(form, timeout))
     observed = observation_of(target, x, allow_code)
+    refuse_opaque(observed, "compare")
     keras = explained(judge(observed))
     if per_step:
         asked = each_step(asked, steps_of(observed, Graph(observed.nodes)))

@@ -31,6 +31,7 @@ from rnnverify.spec.model import Spec
 from rnnverify.spec.overrides import Override
 from rnnverify.spec.paths import is_function
 from rnnverify.verification.claimed import computed_in
+from rnnverify.verification.given import refuse_opaque
 from rnnverify.verification.verdict import judge
 
 FILES = (
@@ -139,6 +140,7 @@ def chosen_for(path: str, document: Mapping[str, Any], allow_code: bool) -> tupl
     asked = {key: value for key, value in document.items() if key != "candidate"}
     spec = spec_from_mapping(asked, path)
     observed = observe(spec, allow_code=allow_code)
+    refuse_opaque(observed, "vectors")
     check_size(path, observed)
     graph = Graph(observed.nodes)
     unsaid = spec.model is None and "initial_state" not in document

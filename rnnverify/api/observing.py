@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rnnverify.errors import RequestError, UnsupportedError
@@ -27,7 +29,7 @@ def read(target: Any) -> Any:
     return file.load_observation(path) if path.lower().endswith(".npz") else load_spec(path)
 
 
-def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation:
+def observe(target: Any, x: Any = None, allow_code: bool = False, opaque: Sequence[str] = ()) -> Observation:
     """Have Keras predict, and write down everything that it did. What `verify` verifies.
 
     Args:
@@ -35,6 +37,8 @@ def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation
         x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
             by name. A Spec draws its own.
         allow_code: whether a function that a spec names, to return the model, may be run.
+        opaque: layers that are not to be replayed, by name or class, or `all` for all that have no replay: what they put out is
+            taken as given. In place of those that a spec names.
 
     Returns:
         Plain NumPy arrays and JSON, which `save_observation` keeps in a file.
@@ -49,12 +53,24 @@ def observe(target: Any, x: Any = None, allow_code: bool = False) -> Observation
         if x is not None:
             raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
         check_consent(target, allow_code, candidate=False)
-        return Session(REPLAYED).observe(target)
+        return Session(REPLAYED).observe(replace(target, opaque=named(opaque) or target.opaque))
     if x is None:
         raise RequestError(
             "expected the inputs x of the model: an array (N, ...), a list of them, or a mapping by name"
         )
-    return observe_model(target, x)
+    return observe_model(target, x, named(opaque))
+
+
+def named(opaque: Sequence[str]) -> tuple[str, ...]:
+    """The names of layers or classes, of which one may stand by itself.
+
+    Raises:
+        RequestError: they are something else.
+    """
+    names = (opaque,) if isinstance(opaque, str) else tuple(opaque)
+    if not all(isinstance(name, str) for name in names):
+        raise RequestError(f"opaque: expected names of layers or classes, or all; got {str(list(names))[:80]}")
+    return names
 
 
 def load_observation(path: str) -> Observation:
@@ -75,15 +91,17 @@ def load_observation(path: str) -> Observation:
     return observed
 
 
-def observation_of(target: Any, x: Any, allow_code: bool) -> Observation:
+def observation_of(target: Any, x: Any, allow_code: bool, opaque: Sequence[str] = ()) -> Observation:
     """What Keras was observed to do, where the target is that already; or else what it does.
 
     Raises:
-        RequestError: as `observe`; or there is an x beside an observation.
+        RequestError: as `observe`; or there is an x, or an opaque layer named, beside an observation.
     """
     target = read(target)
     if not isinstance(target, Observation):
-        return observe(target, x, allow_code)
+        return observe(target, x, allow_code, opaque)
     if x is not None:
         raise RequestError("expected no x beside an observation, which has its inputs")
+    if opaque:
+        raise RequestError("opaque: an observation is what it is; observe the model once more")
     return target

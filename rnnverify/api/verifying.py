@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -18,11 +18,18 @@ from rnnverify.results import Verification
 from rnnverify.spec.consent import check_consent
 from rnnverify.spec.model import Spec
 from rnnverify.spec.paths import folder_of
+from rnnverify.verification.given import refuse_opaque
 from rnnverify.verification.verdict import judge
 
 
 def verify(
-    target: Any, x: Any = None, *, atol: float | None = None, rtol: float | None = None, allow_code: bool = False
+    target: Any,
+    x: Any = None,
+    *,
+    atol: float | None = None,
+    rtol: float | None = None,
+    allow_code: bool = False,
+    opaque: Sequence[str] = (),
 ) -> Verification:
     """Verify that plain arithmetic computes what Keras computes.
 
@@ -33,10 +40,13 @@ def verify(
             by name. A Spec draws its own.
         atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|, in place of the spec's.
         allow_code: whether what a spec names may be run, where it is code: a candidate, or a function that returns the model.
+        opaque: layers that are not to be replayed, by name or class, or `all` for all that have no replay: what they put out is
+            taken as given, everything else is verified. In place of those that a spec names.
 
     Returns:
         The verdict (`passed`, `verdict`) with what it rests on: `outputs`, a row for each unit of each output, end to end;
-        `layers`, each step of each layer by itself; `first_divergence`, where Keras and the replay part, or None.
+        `layers`, each step of each layer by itself; `first_divergence`, where Keras and the replay part, or None;
+        `unchecked`, the names of the layers that were taken as given.
 
     Raises:
         RequestError: the target cannot be built, fed or replayed; the message says what to do.
@@ -44,7 +54,7 @@ def verify(
     wanted, target = demanded(atol, rtol), read(target)
     if isinstance(target, Spec):
         check_consent(target, allow_code)
-    observed = with_tolerance(observation_of(target, x, allow_code), wanted)
+    observed = with_tolerance(observation_of(target, x, allow_code, opaque), wanted)
     return verified(target, observed)
 
 
@@ -59,6 +69,8 @@ def verified(
         patience: the time that may be spent on blind spots; by default a share of what this run takes.
         min_kill: the share of the known mistakes that must show, or the verdict is untested.
     """
+    if min_kill is not None:
+        refuse_opaque(observed, "--min-kill (min_kill)")
     result = explained(judge(observed))
     if isinstance(target, Spec) and target.assumed:
         result = replace(result, notes=(*result.notes, fed_by_default(target, observed)))
@@ -79,6 +91,7 @@ def with_candidate(spec: Spec, observed: Observation, result: Verification) -> V
     """The result, with what is found of the candidate that the spec names."""
     if spec.candidate is None:
         return result
+    refuse_opaque(observed, "candidate")
     name, candidate = candidate_of(spec.candidate, Options(folder=str(folder_of(spec.path))))
     return replace(result, candidate=compared(observed, result, name, candidate))
 

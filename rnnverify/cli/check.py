@@ -37,7 +37,7 @@ EXIT_CODES = {"match": 0, "mismatch": 1, "untested": 1, "error": 2}
     help="Each spec must be able to show this share of the known mistakes, or it is untested: 1.0 for all of them.",
 )
 @allow_code
-@spec_options(quiet="Print only what does not match.", verbose="Print the tables of what does not match.")
+@spec_options(quiet="Print only what does not match.", verbose="Print the tables of what does not match.", opaque=True)
 def check(
     ctx: click.Context,
     options: Options,

@@ -30,6 +30,7 @@ class Options:
     rtol: float | None
     quiet: bool
     verbose: bool = False
+    opaque: tuple[str, ...] = ()
 
     @property
     def overrides(self) -> list[Override]:
@@ -41,15 +42,26 @@ class Options:
         from rnnverify.spec.overrides import parse_override
 
         named = {"seed": self.seed, "tolerance.atol": self.atol, "tolerance.rtol": self.rtol}
-        given = [(key, value) for key, value in named.items() if value is not None]
+        given: list[Override] = [(key, value) for key, value in named.items() if value is not None]
+        if self.opaque:
+            given.append(("opaque", list(self.opaque)))
         return [*map(parse_override, self.settings), *given]
 
 
-def spec_options(quiet: str, verbose: str | None = None) -> Callable[[Command], Command]:
-    """--set, --seed, --atol, --rtol, -q and perhaps -v, handed to a command as one object, after click's context.
+OPAQUE = click.option(
+    "--opaque",
+    metavar="NAME|CLASS|all",
+    multiple=True,
+    help="Take as given what this layer puts out, and verify the others; all: of every layer without a replay. Repeatable.",
+)
+
+
+def spec_options(quiet: str, verbose: str | None = None, opaque: bool = False) -> Callable[[Command], Command]:
+    """--set, --seed, --atol, --rtol, -q and perhaps -v and --opaque, handed to a command as one object, after click's context.
 
     Args:
         quiet, verbose: what -q and -v do with this command.
+        opaque: whether layers may be taken as given.
     """
 
     def decorated(command: Command) -> Command:
@@ -65,14 +77,16 @@ def spec_options(quiet: str, verbose: str | None = None) -> Callable[[Command], 
             rtol: float | None,
             quiet: bool,
             verbose: bool = False,
+            opaque: tuple[str, ...] = (),
             **rest: object,
         ) -> None:
             context.meta[VERBOSE] = verbose
-            command(context, Options(settings, seed, atol, rtol, quiet, verbose), **rest)
+            command(context, Options(settings, seed, atol, rtol, quiet, verbose, opaque), **rest)
 
         for option in (
             *([click.option("-v", "--verbose", is_flag=True, help=verbose)] if verbose else []),
             click.option("-q", "--quiet", is_flag=True, help=quiet),
+            *([OPAQUE] if opaque else []),
             click.option("--rtol", type=float, help=DEMAND),
             click.option("--atol", type=float, help=DEMAND),
             click.option("--seed", type=int, help="Seed of weights and data, in place of the spec's."),

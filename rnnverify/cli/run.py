@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--save-observation", metavar="FILE.npz", help="Keep what Keras did, to verify it without TensorFlow.")
 @allow_code
-@spec_options(quiet="Print the verdicts only.", verbose="Print every row, residuals, versions and times.")
+@spec_options(quiet="Print the verdicts only.", verbose="Print every row, residuals, versions and times.", opaque=True)
 def run(
     ctx: click.Context,
     options: Options,
@@ -40,6 +40,7 @@ def run(
       rnnverify run configs/simple_rnn.yaml
       rnnverify run configs/lstm_softmax.yaml --set M=64 --set data.uniform.high=2 --seed 3
       rnnverify run model.keras --set N=8 --atol 1e-5
+      rnnverify run model.keras --opaque norm
       rnnverify run a.yaml b.yaml --format json > report.json
       rnnverify run configs/lstm_softmax.yaml --save-observation lstm.npz
       rnnverify run lstm.npz
@@ -87,8 +88,8 @@ def targets(
     refuse_unwritable(save_observation, "--save-observation")
     if save_observation is not None and (len(specs) > 1 or is_observation(specs[0])):
         raise RequestError("--save-observation: expected one spec, which Keras is to run")
-    if any(map(is_observation, specs)) and (options.settings or options.seed is not None):
-        raise RequestError("--set, --seed: a saved observation is what it is; they need a spec")
+    if any(map(is_observation, specs)) and (options.settings or options.opaque or options.seed is not None):
+        raise RequestError("--set, --seed, --opaque: a saved observation is what it is; they need a spec")
     loaded = [path if is_observation(path) else load_spec(path, overrides) for path in specs]
     for target in loaded:
         if not isinstance(target, str):

@@ -19,7 +19,7 @@ from rnnverify.cli.run import target_of
 @click.option("-o", "--output", metavar="FILE.npz", help="Keep all of it, arrays such as lstm.i (N, T, M), in float64.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @allow_code
-@spec_options(quiet="Print nothing; for -o.", verbose="Print every step, however many.")
+@spec_options(quiet="Print nothing; for -o.", verbose="Print every step, however many.", opaque=True)
 def trace(
     ctx: click.Context,
     options: Options,

@@ -39,6 +39,7 @@ class Found(Part):
     outputs: list[Output]
     layers: list[Layer]
     first_divergence: Place | None = None
+    unchecked: list[str] = []
     untested: list[str] = []
     amplification: float | None = None
     seconds: dict[str, float] = {}

@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from rnnverify.keras_model import unreplayed
+from rnnverify.keras_model.inert import INERT
 from rnnverify.keras_model.origin import in_package, is_foreign, own_name
 from rnnverify.keras_model.plain import DEEPEST, Plain, is_dtype, shown
 from rnnverify.observation.arguments import PREFIX
@@ -28,25 +30,6 @@ MASKING = {"Any", "Cast", "Concatenate", "ExpandDims", "LogicalOr", "NotEqual", 
 MOST_ENTRIES = 5 * MOST_LAYERS  # such operations among them
 MOST_MODELS = 10  # within each other
 ACTIVATION_LAYERS = {"ELU", "LeakyReLU", "ReLU", "Softmax"}  # that may be given as an activation
-INITIALIZERS = {
-    *("Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "LecunNormal", "LecunUniform"),
-    *(
-        "Ones",
-        "Orthogonal",
-        "OrthogonalInitializer",
-        "RandomNormal",
-        "RandomUniform",
-        "TruncatedNormal",
-        "VarianceScaling",
-    ),
-    *("IdentityInitializer", "Zeros"),
-}
-# By the end of their keys: the parts of a layer without effect, what they may be, and what is put in their place.
-INERT: Mapping[str, tuple[str, set[str], Any]] = {
-    "_initializer": ("keras.initializers", INITIALIZERS, "zeros"),
-    "_regularizer": ("keras.regularizers", {"L1", "L1L2", "L2", "OrthogonalRegularizer"}, None),
-    "_constraint": ("keras.constraints", {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}, None),
-}
 
 WITHOUT = "end the model before it, or put layers of Keras's in its place, and save that"
 INSTEAD = "put one of Keras's own in its place, and save the model anew"
@@ -60,6 +43,7 @@ class Allowed(Plain):
     shared: dict[Any, Any] = field(default_factory=dict)  # layers that stand in several places, by Keras's number
     layers: int = 0
     calls: int = 0
+    opaque: Collection[str] = ()  # layers that are taken as given, by name or class; or all
 
     def model(self, config: Any, depth: int = 0) -> dict[str, Any]:
         """The config of a whole model, or of one inside it.
@@ -115,8 +99,8 @@ class Allowed(Plain):
         calls = [self.call(call) for call in entry["inbound_nodes"]]
         return {**made, "name": self.name(entry.get("name")), "inbound_nodes": calls}
 
-    def layer(self, part: Any, top: bool = False, depth: int = 0) -> dict[str, Any]:
-        """A layer; an input, too, if it stands at the top."""
+    def layer(self, part: Any, top: bool = False, depth: int = 0, given: bool = False) -> dict[str, Any]:
+        """A layer; an input, too, if it stands at the top; `given` is one inside a layer that is taken as given."""
         if not isinstance(part, dict) or not isinstance(part.get("class_name"), str) or depth > DEEPEST:
             self.damaged("expected a layer, with its class_name and config")
         inner = part.get("config")
@@ -131,29 +115,37 @@ class Allowed(Plain):
             if not top:
                 self.unsupported(f"{title}: a model inside a wrapper is not implemented; call it without one")
             return self.model(part, depth + 1)
-        known = name in self.known or (top and name == "InputLayer")
+        given = given or unreplayed.is_asked_for(self.opaque, named, name)
+        known = name in self.known or (top and name == "InputLayer") or (given and name in unreplayed.LAYERS)
         if not known or not in_package(package, LAYERS, "keras.src.layers"):
             full = name if package in ("", LAYERS) else f"{package}.{name}"
             if name == "Lambda":
-                self.unsupported(f"{title}: the class {shown(full)} has no replay: it is code of your own; {WITHOUT}")
+                self.unsupported(
+                    f"{title}: the class {shown(full)} has no replay: {unreplayed.FROM_MEMORY}; or {WITHOUT}"
+                )
             masks = "; an .h5 file does not hold the masks of a model: save it as .keras" if full in MASKING else ""
+            step = unreplayed.as_given(shown(named), full, unreplayed.LAYERS if top else ())
             replays = ", ".join(sorted(self.known))
-            self.unsupported(f"{title}: the class {shown(full)} has no replay{masks}; those that have: {replays}")
+            self.unsupported(f"{title}: the class {shown(full)} has no replay{step}{masks}; those that have: {replays}")
         if not isinstance(inner, dict):
             self.damaged(f"{title} has no config")
-        made = {self.key(key): self.argument(key, value, name, title, depth) for key, value in inner.items()}
+        made = {self.key(key): self.argument(key, value, name, title, depth, given) for key, value in inner.items()}
         made["name"] = self.name(inner.get("name"))
+        if name in unreplayed.LAYERS:
+            unreplayed.check_sizes(f"{self.path}: {title}", made)
         return self.part(part, LAYERS, name, made)
 
-    def argument(self, key: str, value: Any, class_name: str, title: str, depth: int) -> Any:
+    def argument(self, key: str, value: Any, class_name: str, title: str, depth: int, given: bool) -> Any:
         """One argument of a layer of this class, which is called by its title in messages."""
         for ending, (package, names, instead) in INERT.items():
             if key.endswith(ending):
                 if isinstance(value, dict):
                     self.check_part(f"{title}: {key}", value, package, names)
                 return instead
-        if key in ("layer", "backward_layer") and value is not None:
-            return self.layer(value, depth=depth + 1)
+        if key in ("layer", "backward_layer", *(("cell",) if given else ())) and value is not None:
+            return self.layer(value, depth=depth + 1, given=given)
+        if key == "cells" and given:
+            return [self.layer(one, False, depth + 1, True) for one in self.items(value)]
         if key.endswith("activation") and isinstance(value, dict):
             return self.function(value, title, depth)
         if key == "batch_shape":
@@ -204,12 +196,14 @@ class Allowed(Plain):
     def operation(self, entry: dict[str, Any]) -> dict[str, Any]:
         """An operation outside any layer: one that masks are made with, or that has a replay."""
         package, name = self.resolved(entry, shown(entry.get("name")))
+        asked = name in unreplayed.OPERATIONS and unreplayed.is_asked_for(self.opaque, entry.get("name"), name)
         home = next((one for one in OPERATIONS if package.endswith(one.removeprefix("keras.src"))), OPERATIONS[0])
         if not in_package(package, "keras.src.ops", "keras.ops") or not (
-            name in MASKING or PREFIX + name in self.known
+            name in MASKING or PREFIX + name in self.known or asked
         ):
+            step = unreplayed.as_given(shown(entry.get("name")), name, unreplayed.OPERATIONS)
             self.unsupported(
-                f"{shown(entry.get('name'))!r} is a Keras operation ({shown(name)}) outside any layer, which has no replay;"
+                f"{shown(entry.get('name'))!r} is a Keras operation ({shown(name)}) outside any layer, which has no replay{step};"
                 " end the model before it, or use a layer that does the same"
             )
         inner = entry.get("config")

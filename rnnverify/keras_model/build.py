@@ -15,6 +15,7 @@ from rnnverify.keras_model.refusals import refusal
 from rnnverify.observation import Ref
 from rnnverify.spec.arguments import LayerArguments, NestedLayer, snake_case
 from rnnverify.spec.model import Input, Spec
+from rnnverify.spec.opaque import chosen
 
 SPREADING = ("MultiHeadAttention",)  # take their inputs as arguments of their own
 PARTS = ("cell", "layer", "forward_layer", "backward_layer")  # of a layer, with settings of their own
@@ -30,14 +31,16 @@ def built_of_spec(keras: Any, spec: Spec, trace: Trace | None = None) -> Built:
         SpecError: Keras refuses a layer, or the model.
     """
     layers = []
+    opaque = chosen(spec.path, spec.opaque, {layer.name: layer.class_name for layer in spec.layers})
     for layer in spec.layers:
         try:
             made = keras_layer(keras, layer.class_name, layer.arguments, layer.name, spec.dtype)
         except Exception as error:  # Keras raises all kinds; each means that this layer cannot be built
             raise SpecError(refusal(spec.path, layer.name, error)) from None
         seed_initializers(made, Random(f"{spec.seed} {layer.name}"))
-        spread = layer.class_name in SPREADING
-        layers.append((InboundNode(layer.name, layer.name, layer.inputs, layer.initial_state, spread=spread), made))
+        spread, as_given = layer.class_name in SPREADING, layer.name in opaque
+        node = InboundNode(layer.name, layer.name, layer.inputs, layer.initial_state, spread=spread, opaque=as_given)
+        layers.append((node, made))
     tied = any(layer.layer.tied_to_time for layer in spec.layers)
     inputs = spec.inputs if tied else with_open_time(spec)
     floats = "float64" if spec.dtype == "float64" else "float32"

@@ -18,6 +18,7 @@ from rnnverify.keras_model.config_graph import InboundNode
 from rnnverify.keras_model.fed import as_fed, check_finite
 from rnnverify.keras_model.inside import named_apart
 from rnnverify.keras_model.long_walks import LONG, long_walks_of, width_of
+from rnnverify.keras_model.opaque import check_seen, masks_behind, same_start
 from rnnverify.keras_model.operations import class_name_of
 from rnnverify.keras_model.predicting import Trace, arguments, predict
 from rnnverify.keras_model.probe import Watcher
@@ -76,19 +77,22 @@ class Built:
         self.check_weights()
         log.info("predicting")
         started = time.perf_counter()
-        try:
-            if self.model is None:
+        with same_start(self.layers[node.layer] for node in self.nodes if node.opaque) as start:
+            try:
+                if self.model is None:
+                    seen = watcher.look(x)
+                    predictions = seen.outputs
+                else:
+                    fed = arguments(x) if self.feed is None else {key: x[name] for key, name in self.feed.items()}
+                    predicted = predict(self.keras, self.model, fed, len(next(iter(x.values()))), self.trace)
+                    predictions = [np.asarray(array) for array in self.keras.tree.flatten(predicted)]
+            except Exception as error:  # whatever it is, this model cannot be run on these inputs
+                raise RequestError(f"Keras cannot predict: {first_line(error)}") from None
+            elapsed = time.perf_counter() - started
+            if self.model is not None:
+                start()
                 seen = watcher.look(x)
-                predictions = seen.outputs
-            else:
-                fed = arguments(x) if self.feed is None else {key: x[name] for key, name in self.feed.items()}
-                predicted = predict(self.keras, self.model, fed, len(next(iter(x.values()))), self.trace)
-                predictions = [np.asarray(array) for array in self.keras.tree.flatten(predicted)]
-        except Exception as error:  # whatever it is, this model cannot be run on these inputs
-            raise RequestError(f"Keras cannot predict: {first_line(error)}") from None
-        elapsed = time.perf_counter() - started
-        if self.model is not None:
-            seen = watcher.look(x)
+        check_seen(self.opaque, seen.tensors, seen.masks, len(next(iter(x.values()))))
         return Observation(
             asked=asked,
             inputs=x,
@@ -100,6 +104,7 @@ class Built:
             tf32=tf32,
             environment=environment,
             seconds={**seconds, "predict": elapsed},
+            masks=seen.masks,
         )
 
     def fed(self, x: Mapping[str, Array], model: Any) -> dict[str, Array]:
@@ -142,7 +147,8 @@ class Built:
     @cached_property
     def widths(self) -> Mapping[str, int]:
         """How many numbers each node's walks hold at each step, of those that can be taken in stretches."""
-        found = {node.name: width_of(self.keras, self.layers[node.layer], *self.fed_to(node)) for node in self.nodes}
+        nodes = [node for node in self.nodes if not node.opaque]
+        found = {node.name: width_of(self.keras, self.layers[node.layer], *self.fed_to(node)) for node in nodes}
         return {name: width for name, width in found.items() if width}
 
     @cached_property
@@ -166,6 +172,8 @@ class Built:
         tensors = {ref: tensor for ref, tensor in self.tensors.items() if ref.node not in fed}
         walks, stretched, taken = {}, {}, {ref.node for ref in self.tensors}
         for node in self.nodes:
+            if node.opaque:
+                continue
             layer, (x, states) = self.layers[node.layer], self.fed_to(node)
             if node.name in long:
                 refs = node.inputs[0], node.initial_state
@@ -175,8 +183,14 @@ class Built:
             directions = directions_of(self.keras, layer, x, states, node.name)
             walks[node.name] = [walk_of(self.keras, one, mask, taken) for one in directions]
         outputs = [self.tensors[ref] for ref in self.outputs] if self.model is None else []
+        masks = masks_behind(self.nodes, self.tensors)
         with named_apart(self.layers):
-            return Watcher(self.keras, inputs, outputs, tensors, walks, stretched, self.trace)
+            return Watcher(self.keras, inputs, outputs, tensors, walks, stretched, self.trace, masks)
+
+    @property
+    def opaque(self) -> frozenset[str]:
+        """The nodes that are taken as given."""
+        return frozenset(node.name for node in self.nodes if node.opaque)
 
     @cached_property
     def configs(self) -> Mapping[str, Mapping[str, Any]]:
@@ -195,6 +209,7 @@ class Built:
                 inputs=node.inputs,
                 initial_state=node.initial_state,
                 masked=node.masked,
+                opaque=node.opaque,
             )
             for node in self.nodes
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -30,10 +30,11 @@ class InboundNode:
     arguments: Any = None  # of an operation: what it is called on, see `observation.arguments`
     options: Mapping[str, Any] = field(default_factory=dict)  # of the call
     spread: bool = False  # whether its inputs are arguments of their own, and not a list
+    opaque: bool = False  # whether what it puts out is taken as given; `arguments` are then those of the layer
     masked: bool = False  # whether Keras hands it a mask, which is known once it is called; see `connection`
 
 
-def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
+def inbound_nodes(config: Mapping[str, Any], opaque: Collection[str] = ()) -> list[InboundNode]:
     """Every call of every layer in topological order.
 
     Keras writes the masks that it passes on by itself into the graph, as nodes that are no layers. They are left out
@@ -41,6 +42,7 @@ def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
 
     Args:
         config: without models inside it, see `nested`.
+        opaque: the layers that are taken as given, by name.
 
     Raises:
         UnsupportedError: an argument that is not implemented.
@@ -48,13 +50,18 @@ def inbound_nodes(config: Mapping[str, Any]) -> list[InboundNode]:
     nodes: dict[str, InboundNode] = {}
     entries: dict[str, tuple[bool, frozenset[str]]] = {}
     masks: set[str] = set()
+    of_operations = {entry["name"] for entry in config["layers"] if ".ops." in (entry.get("module") or "")}
     for entry in config["layers"]:
         name, class_name = entry["name"], entry["class_name"]
         if class_name == "InputLayer":
             continue
-        is_operation = ".ops." in (entry.get("module") or "")
+        is_operation, layer = ".ops." in (entry.get("module") or ""), entry.get("layer", name)
         for index, inbound in enumerate(entry["inbound_nodes"]):
-            node = read_node(node_name(name, index), entry.get("layer", name), inbound, is_operation, masks)
+            node = (
+                as_given(node_name(name, index), layer, inbound, of_operations)
+                if layer in opaque
+                else read_node(node_name(name, index), layer, inbound, is_operation, masks)
+            )
             nodes[node.name] = node
             entries[node.name] = is_operation, frozenset(ref.node for ref in (*node.inputs, *node.initial_state))
     operations = {name for name, (is_operation, _) in entries.items() if is_operation}
@@ -96,6 +103,26 @@ def read_node(name: str, layer: str, inbound: Mapping[str, Any], is_operation: b
             )
     spread = not is_operation and len(inputs) > 1 and len(alone) + len(inbound["kwargs"].keys() & set(SPREAD)) > 1
     return InboundNode(name, layer, inputs, states, arguments, options, spread)
+
+
+def as_given(name: str, layer: str, inbound: Mapping[str, Any], of_operations: Collection[str]) -> InboundNode:
+    """The same of a layer that is taken as given: whatever it is called on, but for the masks that Keras itself hands to it."""
+    kwargs = {key: value for key, value in inbound["kwargs"].items() if not handed_on(key, value, of_operations)}
+    count = [0]
+    arguments = {"args": numbered(inbound["args"], count), "kwargs": numbered(kwargs, count)}
+    inputs = (*tensors(inbound["args"]), *tensors(kwargs))
+    return InboundNode(name, layer, inputs, arguments=arguments, opaque=True)
+
+
+def handed_on(key: str, value: Any, of_operations: Collection[str]) -> bool:
+    """Whether an argument is a mask that goes with another one: Keras makes it by operations, and does so again."""
+    sources = {ref.node for ref in tensors(value)}
+    return is_mask(key) and bool(sources) and sources <= set(of_operations)
+
+
+def is_mask(key: str) -> bool:
+    """Whether an argument is the mask of another one: `mask`, `query_mask`."""
+    return key == "mask" or (key.endswith("_mask") and key != "attention_mask")
 
 
 def tensors(value: Any) -> Iterator[Ref]:
@@ -155,8 +182,9 @@ def calls_of(path: str, model: Mapping[str, Any]) -> list[Call]:
 
 def called_on(inbound: Any) -> Iterator[Ref]:
     """What one call is given to read."""
+    skipped = ("initial_state", "training")
     yield from tensors(inbound["args"])
-    yield from tensors({key: inbound["kwargs"].get(key) for key in INPUTS})
+    yield from tensors({key: v for key, v in inbound["kwargs"].items() if key not in skipped and not is_mask(key)})
 
 
 def shapes_of_inputs(model: Mapping[str, Any], timesteps: int) -> dict[str, tuple[int, ...]]:

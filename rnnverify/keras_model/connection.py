@@ -10,6 +10,7 @@ from typing import Any
 from rnnverify.errors import SpecError
 from rnnverify.keras_model.config_graph import InboundNode
 from rnnverify.keras_model.inside import check_fed, named_apart
+from rnnverify.keras_model.opaque import masks_behind
 from rnnverify.keras_model.refusals import first_line, refusal
 from rnnverify.observation import Ref
 
@@ -44,7 +45,7 @@ def connect(
         tensors, nodes = called_in_turn(keras, given, calls, origin, fed)
         try:
             with named_apart(layers):
-                keras.Model(list(given.values()), list(tensors.values()))
+                keras.Model(list(given.values()), [*tensors.values(), *masks_behind(nodes, tensors).values()])
         except ValueError as error:
             if "names should be unique" in str(error) and attempt <= len(calls):
                 continue
@@ -75,7 +76,8 @@ def called_in_turn(
         outputs = keras.tree.flatten(made)
         for index, tensor in enumerate(outputs):
             tensors[Ref(node.name, index)] = tensor
-        nodes.append(replace(node, masked=handed_a_mask(outputs[0], [*inputs, *states])))
+        masked = not node.opaque and handed_a_mask(outputs[0], [*inputs, *states])
+        nodes.append(replace(node, masked=masked))
     return tensors, tuple(nodes)
 
 

@@ -1,99 +1,43 @@
-"""Models that are there already, loaded, returned by a function of the user's, or made of one layer; and taken apart."""
+"""Models that are there already, or made of one layer; and taken apart."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import re
-import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
 
 from rnnverify.errors import DataError, RequestError, SpecError
 from rnnverify.keras_model.built import Built
-from rnnverify.keras_model.config_graph import inbound_nodes, output_refs
+from rnnverify.keras_model.config_graph import InboundNode, inbound_nodes, output_refs
 from rnnverify.keras_model.connection import connect
-from rnnverify.keras_model.copied import Copy, OfKeras2
 from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model
 from rnnverify.keras_model.inside import layer_at
 from rnnverify.keras_model.masks import check_masks
 from rnnverify.keras_model.nested import flattened, has_models
+from rnnverify.keras_model.opaque import Opaque, members, of_masks, opaque_layers, sealed, unread, without
 from rnnverify.keras_model.operations import Operation, class_name_of
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.token_ids import vocabularies_of
-from rnnverify.keras_model.weights import put_weights
 from rnnverify.observation import Ref
-from rnnverify.observation.arrays_file import DamagedError
 from rnnverify.spec.architecture import Call, check_architecture
 from rnnverify.spec.model import Input, Spec
+from rnnverify.spec.opaque import check_named
 from rnnverify.spec.paths import is_function
 from rnnverify.text import shape_text, shapes_text
 
 Array = npt.NDArray[Any]
 
 
-def load_model(keras: Any, spec: Spec, copy: Copy | None) -> Any:
-    """The model that a spec names: a file, or what a function of the user's returns.
+def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Sequence[str] = ()) -> Built:
+    """Take a built model apart and connect its layers once more, so that every tensor between them can be seen.
 
     Args:
-        copy: of the file, what is loaded in its place.
-
-    Raises:
-        RequestError: there is none, or it is not a Keras model.
-    """
-    name = spec.model or ""
-    try:
-        if copy is not None:
-            return (
-                of_keras_2(keras, copy.path, copy.old)
-                if copy.old
-                else keras.models.load_model(copy.path, compile=False)
-            )
-        module, _, function = name.rpartition(":")
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
-        model = getattr(importlib.import_module(module), function)()
-    except KeyboardInterrupt:
-        raise
-    except DamagedError as error:
-        raise RequestError(f"{name}: {error}; save the model anew") from None
-    except BaseException as error:  # a damaged file, or whatever the user's function raises: sys.exit() too
-        reason = first_line(error).replace(copy.path if copy is not None else name, name)
-        raise RequestError(f"{spec.path}: model: {name} cannot be loaded: {reason}") from None
-    if not isinstance(model, keras.Model):
-        raise RequestError(f"{spec.path}: model: expected {name} to return a keras.Model, got {type(model).__name__}")
-    return model
-
-
-def of_keras_2(keras: Any, config: str, old: OfKeras2) -> Any:
-    """The model with this config, and the weights that Keras 2 saved.
-
-    Raises:
-        DamagedError: they are not its weights.
-    """
-    import h5py
-
-    for _ in range(names_taken(old.places)):
-        keras.layers.Concatenate()  # masks come together in operations, which Keras names in turn: these names are taken
-    model = keras.models.model_from_json(Path(config).read_text(encoding="utf-8"))
-    with h5py.File(old.weights, "r") as file:
-        for layer in model.layers if model.built else ():
-            put_weights(layer, file, old.places.get(layer.name, ()))
-    return model
-
-
-def names_taken(layers: Iterable[str]) -> int:
-    """How many names that begin with `concatenate` come before the last of those that layers have."""
-    numbers = [int(found[1] or 0) for name in layers if (found := re.fullmatch(r"concatenate(?:_(\d{1,3}))?", name))]
-    return max(numbers, default=-1) + 1
-
-
-def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
-    """Take a built model apart and connect its layers once more, so that every tensor between them can be seen.
+        keras: the module.
+        model: the model.
+        spec: that names it, if one does.
+        opaque: the layers that are taken as given, by name or class; or all.
 
     Raises:
         RequestError: it has no fixed graph, or one that cannot be replayed.
@@ -101,29 +45,38 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
     if not model.built or not getattr(model, "inputs", None):
         raise RequestError(f"{spec.path}: model: {graphless(keras, model)}" if spec else graphless(keras, model))
     functional = functional_of(keras, model) if isinstance(model, keras.Sequential) else model
-    config = functional.get_config()
+    origin = spec.path if spec else f"the model {model.name!r}"
+    within = dict(members(functional)) if opaque else {}
+    given = given_in(keras, within, origin, opaque)
+    with unread([within[name] for name in given]):
+        config = functional.get_config()
+    config = sealed(config, given)
     if has_models(whole := {"class_name": "Functional", "config": config}):
         config = flattened(whole)
-    nodes = inbound_nodes(config)
-    there = {node.layer: layer_at(functional, node.layer) for node in nodes}
-    layers = {
-        node.layer: there[node.layer] if node.arguments is None else Operation(there[node.layer], node.arguments)
-        for node in nodes
-    }
+    nodes = inbound_nodes(config, given)
+    layers = {node.layer: called(keras, layer_at(functional, node.layer), node) for node in nodes}
+    check_named(origin, opaque, {name: class_name_of(layer) for name, layer in layers.items()})
     feed = config["input_layers"]
     names = [ref.node for ref in output_refs(feed)]
     ids = vocabularies_of(names, nodes, layers)
     inputs = tuple(described_input(functional.get_layer(name), name in ids, spec) for name in names)
+    calls = [
+        Call(n.name, class_name_of(layers[n.layer]), layers[n.layer].get_config(), n.inputs, opaque=n.opaque)
+        for n in nodes
+    ]
     if spec is not None and is_function(spec.model or ""):  # what is in a file was judged before it was loaded
-        calls = [Call(n.name, class_name_of(layers[n.layer]), layers[n.layer].get_config(), n.inputs) for n in nodes]
         check_architecture(spec.path, {one.name: one.shape for one in inputs}, calls, spec.N or 1)
-    given = {
+    symbols = {
         Ref(one.name): keras.Input(one.shape, name=one.name, dtype=functional.get_layer(one.name).dtype)
         for one in inputs
     }
     calls_of_layers = [(node, layers[node.layer]) for node in nodes]
-    tensors, connected = connect(keras, given, calls_of_layers, model.name, config.get("fed", ()))
-    check_masks(config, tensors)
+    tensors, connected = connect(keras, symbols, calls_of_layers, model.name, config.get("fed", ()))
+    check_masks(without(config, given), tensors)
+    if spec is not None and given:  # how large what comes behind them is, is known now
+        shapes = {ref: tensor.shape[1:] for ref, tensor in tensors.items()}
+        found = {ref: tuple((spec.T or 1) if size is None else size for size in shape) for ref, shape in shapes.items()}
+        check_architecture(spec.path, {one.name: one.shape for one in inputs}, calls, spec.N or 1, found)
     return Built(
         keras=keras,
         inputs=inputs,
@@ -134,6 +87,25 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None) -> Built:
         model=model,
         feed={key: output_refs(value)[0].node for key, value in feed.items()} if isinstance(feed, dict) else None,
     )
+
+
+def given_in(keras: Any, there: Mapping[str, Any], origin: str, opaque: Sequence[str]) -> frozenset[str]:
+    """The names of the layers that are taken as given."""
+    operations = {
+        name: one
+        for name, one in there.items()
+        if not isinstance(one, keras.layers.InputLayer) and (isinstance(one, keras.Layer) or not of_masks(one))
+    }
+    return (
+        opaque_layers(origin, opaque, operations, lambda one: isinstance(one, keras.Layer)) if opaque else frozenset()
+    )
+
+
+def called(keras: Any, layer: Any, node: InboundNode) -> Any:
+    """A layer or an operation, to be called as in the model."""
+    if node.opaque:
+        return Opaque(layer, node.arguments, isinstance(layer, keras.Layer))
+    return layer if node.arguments is None else Operation(layer, node.arguments)
 
 
 def graphless(keras: Any, model: Any) -> str:
@@ -174,7 +146,9 @@ def described_input(layer: Any, ids: bool, spec: Spec | None) -> Input:
     return Input(layer.name, tuple(shape), "ids" if ids else "features", whole)
 
 
-def taken_apart(keras: Any, model: Any, x: Any, states: Sequence[Array]) -> tuple[Built, dict[str, Array]]:
+def taken_apart(
+    keras: Any, model: Any, x: Any, states: Sequence[Array], opaque: Sequence[str] = ()
+) -> tuple[Built, dict[str, Array]]:
     """A model, or a layer made into one, taken apart; and what it is fed, by the names of its inputs, if that fits it.
 
     Args:
@@ -182,6 +156,7 @@ def taken_apart(keras: Any, model: Any, x: Any, states: Sequence[Array]) -> tupl
         model: the model, or the layer.
         x: its inputs, see `given`.
         states: those that a layer starts from, which are inputs, too.
+        opaque: layers of a model that are taken as given, by name or class; or all.
 
     Raises:
         RequestError: it is neither, or not built; or the inputs do not fit.
@@ -191,14 +166,14 @@ def taken_apart(keras: Any, model: Any, x: Any, states: Sequence[Array]) -> tupl
     if isinstance(model, keras.Model):
         if states:
             raise RequestError("expected a single recurrent layer beside initial_state, got a model")
-        built = built_of_model(keras, model)
+        built = built_of_model(keras, model, None, opaque)
         arrays = arrays_of_model(x, f"the model {model.name!r}", built.inputs, built.feed)
     else:
         if not model.built:
             raise RequestError(f"the layer {model.name!r} has no weights yet: call it once, or build it")
         axes = [spec.ndim for spec in keras.tree.flatten(model.input_spec) if getattr(spec, "ndim", None)]
         arrays = arrays_of_layer(x, f"the layer {model.name!r}", axes[0] if axes else None)
-        built = built_of_model(keras, model_of_layer(keras, model, arrays, states))
+        built = built_of_model(keras, model_of_layer(keras, model, arrays, states), None, opaque)
         arrays = arrays_of_model([*arrays, *states], f"the layer {model.name!r}", built.inputs, None)
     if not built.nodes:
         raise DataError(

@@ -6,6 +6,7 @@ Works on Keras's objects without importing Keras.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ class Seen(NamedTuple):
     outputs: list[Array]  # the model's, where they were asked for
     tensors: dict[Ref, Array]  # between the layers
     walks: dict[str, tuple[Walked, ...]]
+    masks: dict[Ref, Array]  # that are handed on with what is taken as given
 
 
 class Watcher:
@@ -39,6 +41,7 @@ class Watcher:
         walks: Mapping[str, list[Watched]],
         long: Mapping[str, list[LongWalk]],
         trace: Trace | None,
+        masks: Mapping[Ref, Any] = MappingProxyType({}),
     ) -> None:
         self.keras = keras
         self.trace = trace
@@ -47,7 +50,8 @@ class Watcher:
         self.refs = list(tensors)
         self.widths = {name: [walk.widths for walk in of_one] for name, of_one in walks.items() if of_one}
         walked = [walk.states for of_one in walks.values() for walk in of_one]
-        self.model = keras.Model(inputs, [*outputs, *tensors.values(), *walked])
+        self.masks = list(masks)
+        self.model = keras.Model(inputs, [*outputs, *tensors.values(), *walked, *masks.values()])
 
     def look(self, x: Mapping[str, Array]) -> Seen:
         """Predict once, and see it all; but for long walks, which are taken by themselves."""
@@ -57,7 +61,8 @@ class Watcher:
         outputs = [next(arrays) for _ in range(self.outputs)]
         tensors = {ref: next(arrays) for ref in self.refs}
         walks = {name: tuple(walked(next(arrays), widths) for widths in of_one) for name, of_one in self.widths.items()}
+        masks = {ref: next(arrays) for ref in self.masks}
         fed = {**{Ref(name): array for name, array in x.items()}, **tensors}
         for name, of_one in self.long.items():
             walks[name] = tuple(walk.taken(fed, self.trace) for walk in of_one)
-        return Seen(outputs, tensors, walks)
+        return Seen(outputs, tensors, walks, masks)

@@ -22,10 +22,11 @@ from rnnverify.keras_model.config_graph import calls_of, shapes_of_inputs
 from rnnverify.keras_model.copied import CONFIG, Copy, copy_of_keras_2, translated, translation
 from rnnverify.keras_model.hdf5_copy import BYTES_A_SECOND
 from rnnverify.keras_model.hdf5_copy import CONFIG as ATTRIBUTE
+from rnnverify.keras_model.unreplayed import check_asked
 from rnnverify.memory import MOST_TIMES, SMALL, NoRoomError, check_unpacked
 from rnnverify.observation.arrays_file import ENCRYPTED, KNOWN_METHODS, DamagedError, one_line
 from rnnverify.observation.recognised import ARCHIVE, HDF5
-from rnnverify.spec.architecture import check_architecture
+from rnnverify.spec.architecture import check_architecture, with_opaque
 from rnnverify.spec.loading import SAVED_MODELS
 from rnnverify.spec.model import Spec
 from rnnverify.text import cleaned
@@ -64,14 +65,16 @@ def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[Copy]:
     path = spec.model or ""
 
     def made(config: Any) -> dict[str, Any]:
-        allowed = Allowed(path, known).model(config)
+        check_asked(path, spec.opaque, config)
+        allowed = Allowed(path, known, opaque=spec.opaque).model(config)
         shapes = shapes_of_inputs(allowed, spec.T or 1)
         if not shapes and allowed["class_name"] == "Sequential":
             raise RequestError(
                 f"{path}: expected a model that is built, got a Sequential that was saved before it was, without weights; call it"
                 " once on data, or give it a keras.Input as its first layer, and save it anew"
             )
-        check_architecture(path, shapes, calls_of(path, allowed), spec.N or 1)
+        calls = with_opaque(path, spec.opaque, calls_of(path, allowed))
+        check_architecture(path, shapes, calls, spec.N or 1)
         return allowed
 
     with TemporaryDirectory(prefix="rnnverify-") as folder:

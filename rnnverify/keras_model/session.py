@@ -24,7 +24,8 @@ from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.copied import Copy
 from rnnverify.keras_model.given import as_array
 from rnnverify.keras_model.inputs import draw_inputs
-from rnnverify.keras_model.models import built_of_model, load_model, taken_apart
+from rnnverify.keras_model.loading import load_model
+from rnnverify.keras_model.models import built_of_model, taken_apart
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.saved import checked_copy
 from rnnverify.keras_model.settings import precision, quiet
@@ -85,7 +86,7 @@ class Session:
     def model_for(self, keras: Any, spec: Spec) -> Built:
         """The model that is at hand, or a new one in its place."""
         inputs = with_open_time(spec)
-        wanted = repr((spec.layers, inputs, spec.outputs, spec.dtype))
+        wanted = repr((spec.layers, inputs, spec.outputs, spec.dtype, spec.opaque))
         if self.built is None or wanted != self.architecture or not fits(self.built, spec):
             before, self.built = self.built, None
             self.architecture = self.seed = self.initial = self.drawn = None
@@ -127,23 +128,24 @@ def loaded(keras: Any, spec: Spec, copy: Copy | None) -> Built:
     """The model that a spec names, from the copy of its file if it has one, with the weights that it asks for."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(spec.seed % 2**32)  # a function of the user's may draw weights
-    built = built_of_model(keras, load_model(keras, spec, copy), spec)
+    built = built_of_model(keras, load_model(keras, spec, copy), spec, spec.opaque)
     set_weights({layer.name: layer for layer in built.model.layers if layer.name in built.layers}, spec)
     return built
 
 
-def observe_model(model: Any, x: Any) -> Observation:
+def observe_model(model: Any, x: Any, opaque: Sequence[str] = ()) -> Observation:
     """Feed a built keras.Model, or one built layer, and write down everything it did.
 
     Args:
         x: its inputs, see `given`.
+        opaque: the layers that are taken as given, by name or class; or all.
 
     Raises:
         RequestError: the model is not built, or the inputs do not fit it.
     """
     with quiet():
         keras = load_keras()
-        built, fed = taken_apart(keras, model, x, [])
+        built, fed = taken_apart(keras, model, x, [], opaque)
         asked = Asked(str(model.name), None, str(model.dtype_policy.name), Tolerance())
         return watched(keras, built, asked, fed, 0.0)
 

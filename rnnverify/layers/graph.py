@@ -11,27 +11,33 @@ import numpy as np
 
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.layer import Call, Layer, Masked, Shape
+from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
+from rnnverify.layers.opaque import Opaque, given_by
 from rnnverify.layers.registry import layer_of
-from rnnverify.observation import Node, Ref, Walked
+from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import HOLDS, LARGEST, dtypes_in, rounded
 
 
 class Graph:
     """A model's nodes with their replays.
 
+    Args:
+        nodes: in topological order.
+        given: what those of them put out that are taken as given.
+
     Raises:
         UnsupportedError: a layer, one of its options or its precision is not implemented.
     """
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], given: Mapping[Ref, Masked] = MappingProxyType({})) -> None:
         self.nodes = tuple(nodes)
+        self.given = given
         self.declared: dict[str, Layer] = {}  # by the nodes' configs
         self.precisions: dict[str, str] = {}  # what each computes in
         self.largest: dict[str, float] = {}  # the largest number that each can put out
         self.casts: dict[str, tuple[str, ...]] = {}  # what each rounds its inputs to, one after the other
         for node in nodes:
-            layer = layer_of(node.class_name, node.config)
+            layer = Opaque.of_node(node, given) if node.opaque else layer_of(node.class_name, node.config)
             if layer.weight_count != len(node.weights):
                 raise UnsupportedError(
                     f"layer {node.layer!r}: a {node.class_name} with this config has {layer.weight_count} weight"
@@ -39,11 +45,20 @@ class Graph:
                 )
             self.declared[node.name] = layer
             inside = dtypes_in(node.config)
-            self.precisions[node.name] = inside[-1]
+            self.precisions[node.name] = "float64" if node.opaque else inside[-1]  # what is given may be anything
             self.largest[node.name] = min(LARGEST[dtype] for dtype in inside)
             self.casts[node.name] = inside if layer.autocast else ()
         self.layers = dict(self.declared)  # what is run, see `with_layers`
         self.rounded: dict[tuple[str, str, type], Array] = {}  # the nodes' own weights, as they are computed with
+
+    @classmethod
+    def of(cls, observed: Observation) -> Graph:
+        """The nodes of what Keras was observed to do, with what is taken as given of it.
+
+        Raises:
+            UnsupportedError: as above.
+        """
+        return cls(observed.nodes, given_by(observed))
 
     def with_layers(self, layers: Mapping[str, Layer]) -> Graph:
         """The same nodes with these layers to be run, such as one with a mistake in it."""
@@ -61,7 +76,7 @@ class Graph:
         done = {Ref(name): Masked(cast(x, "float64", dtype), masks.get(name)) for name, x in inputs.items()}
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
             for node in self.nodes:
-                for index, output in enumerate(self.layers[node.name](self.call(node, done, dtype))):
+                for index, output in enumerate(self.made(node, done, dtype)):
                     done[Ref(node.name, index)] = output
         return done
 
@@ -80,9 +95,16 @@ class Graph:
                     done.update({ref: output for ref, output in before.items() if ref.node == node.name})
                     continue
                 stale.add(node.name)
-                made = self.layers[node.name](self.call(node, done, np.float64))
+                made = self.made(node, done, np.float64)
                 done.update({Ref(node.name, index): output for index, output in enumerate(made)})
         return done
+
+    def made(self, node: Node, done: Mapping[Ref, Masked], dtype: type[np.floating[Any]]) -> Outputs:
+        """What a node makes of what those before it gave, or what is given of it."""
+        layer = self.layers[node.name]
+        if isinstance(layer, Opaque):
+            return tuple(one._replace(values=cast(one.values, "float64", dtype)) for one in layer.given)
+        return layer(self.call(node, done, dtype))
 
     def free_walks(self, node: Node, values: Mapping[Ref, Masked]) -> list[Walked]:
         """A node's walks through time, free-running, with every state at every step."""

@@ -90,7 +90,8 @@ def layer_of(class_name: str, config: Config) -> Layer:
     if class_name not in LAYERS:
         name: Any = config.get("name", "")
         raise UnsupportedError(
-            f"layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(sorted(LAYERS))}"
+            f"layer {name!r}: the class {class_name} has no replay (opaque, or --opaque {name}, takes what it puts out as given);"
+            f" those that have: {', '.join(sorted(LAYERS))}"
         )
     return LAYERS[class_name].from_config(config)
 

@@ -64,6 +64,7 @@ class Node(Part):
     inputs: list[Reference]
     initial_state: list[Reference]
     masked: bool
+    opaque: bool = False
 
 
 class Walk(Part):
@@ -82,6 +83,7 @@ class Content(Part):
     predictions: list[ArrayName]
     emitted: list[tuple[Text, Index, ArrayName]]
     walks: dict[Text, list[Walk]]
+    masks: list[tuple[Text, Index, ArrayName]] = []
     tf32: bool
     environment: dict[Text, Text]
     seconds: dict[Text, Demand]

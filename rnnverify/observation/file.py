@@ -80,6 +80,7 @@ def save_observation(observed: Observation, path: str) -> None:
             ]
             for name, of_one in observed.walks.items()
         },
+        "masks": [[*ref, keep(array, "masks", *ref)] for ref, array in observed.masks.items()],
         "tf32": observed.tf32,
         "environment": dict(observed.environment),
         "seconds": dict(observed.seconds),
@@ -200,6 +201,7 @@ def made_of(content: Content, arrays: Mapping[str, Array]) -> Observation:
             name: tuple(Walked(array(one.sequence), (), tuple(map(array, one.others))) for one in of_one)
             for name, of_one in content.walks.items()
         },
+        masks={Ref(node, output): array(stored) for node, output, stored in content.masks},
         tf32=content.tf32,
         environment=content.environment,
         seconds=content.seconds,

@@ -6,7 +6,7 @@ The only thing that passes from Keras to the replay.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # specs use Ref, and are read without NumPy
@@ -37,6 +37,7 @@ class Node:
     inputs: tuple[Ref, ...]
     initial_state: tuple[Ref, ...] = ()
     masked: bool = True  # whether Keras hands the call its input's mask; it does not where initial_state is given
+    opaque: bool = False  # whether what it put out is taken as given, and not checked
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,14 @@ class Observation:
     tf32: bool  # whether the device may have rounded the operands of float32 products to TF32
     environment: Mapping[str, str]  # versions and device
     seconds: Mapping[str, float]  # wall-clock time of `build` and `predict`
+    masks: Mapping[Ref, Array] = field(
+        default_factory=dict
+    )  # what Keras hands on with outputs that are taken as given, (N, T)
+
+    @property
+    def opaque(self) -> tuple[Node, ...]:
+        """The nodes whose outputs are taken as given."""
+        return tuple(node for node in self.nodes if node.opaque)
 
     @property
     def states_fed(self) -> frozenset[str]:

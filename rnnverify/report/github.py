@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rnnverify.report.lines import gist, summary_line
 from rnnverify.report.places import places_of
+from rnnverify.report.reasons import checked_text
 from rnnverify.results import Outcome
 from rnnverify.text import cleaned
 
@@ -13,7 +14,9 @@ SIGNS = {"match": "✅", "mismatch": "❌", "untested": "⚠️", "error": "❗"
 
 
 def github_commands(outcomes: Sequence[Outcome]) -> str:
-    """An `::error` for every spec that does not match, and for every problem of one that cannot be run; then the summary."""
+    """An `::error` for every spec that does not match, and for every problem of one that cannot be run; a `::notice` for one that
+    matches, but for layers that are taken as given; then the summary.
+    """
     commands = []
     for outcome in outcomes:
         file, title = f"file={escaped(cleaned(outcome.spec), ',:')}", f"title=rnnverify {outcome.verdict}"
@@ -23,6 +26,8 @@ def github_commands(outcomes: Sequence[Outcome]) -> str:
             commands.append(f"::error {where},{title}::{escaped(cleaned(told))}")
         if outcome.error is None and not outcome.passed:
             commands.append(f"::error {file},{title}::{escaped(gist(outcome))}")
+        if outcome.result is not None and outcome.passed and outcome.result.given:
+            commands.append(f"::notice {file},{title}::{escaped(cleaned(checked_text(outcome.result)))}")
     return "\n".join([*commands, summary_line(outcomes).plain])
 
 

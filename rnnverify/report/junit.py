@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from rnnverify.report.lines import gist, told
+from rnnverify.report.reasons import checked_text
 from rnnverify.results import Outcome
 from rnnverify.text import cleaned
 
@@ -28,5 +29,7 @@ def junit_xml(outcomes: Sequence[Outcome]) -> str:
             apart = {"type": "untested"} if outcome.verdict == "untested" else {}
             problem = ElementTree.SubElement(case, kind, {"message": cleaned(gist(outcome)), **apart})
             problem.text = told(outcome)
+        elif outcome.result is not None and outcome.result.given:
+            ElementTree.SubElement(case, "system-out").text = cleaned(checked_text(outcome.result))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode")

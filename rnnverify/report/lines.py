@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rnnverify.report.parts import Line
-from rnnverify.report.reasons import reason_of, worst_first
+from rnnverify.report.reasons import checked_text, reason_of, worst_first
 from rnnverify.report.table import STYLES
 from rnnverify.report.tables import Column, Table, row
 from rnnverify.results import Outcome
@@ -51,6 +51,8 @@ def gist(outcome: Outcome) -> str:
         return reason_of(outcome.result)
     worst = worst_first(outcome.result.outputs)[0]
     text = f"max |error| {worst.max_abs_error:.2g}, expected {worst.expected_error:.2g}"
+    if checked := checked_text(outcome.result):
+        text = f"{text}; {checked}"
     blind = outcome.result.blind
     return f"{text}; blind to {len(blind.spots)} of {blind.known} known mistakes" if blind and blind.spots else text
 

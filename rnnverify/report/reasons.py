@@ -8,20 +8,36 @@ from math import inf
 
 from rnnverify.results import Comparison, Divergence, LayerResult, OutputResult, Suspect, Verification
 
+MOST_NAMED = 5  # layers in a sentence
+
 
 def reason_of(result: Verification) -> str:
     """What the verdict rests on: Keras's, or if Keras is right what is wrong with the candidate beside it."""
     if result.candidate is not None and not result.candidate.passed and result.keras_verdict == "match":
         return f"candidate {result.candidate.candidate}: {reason_for_candidate(result.candidate)}"
+    matches, checked = result.keras_verdict == "match", checked_text(result)
     reasons = {"match": reason_for_match, "mismatch": reason_for_mismatch, "untested": reason_for_untested}
-    return reasons[result.keras_verdict](result)
+    return reasons[result.keras_verdict](result) + (f"; {checked}" if checked and not matches else "")
 
 
 def reason_for_match(result: Verification) -> str:
     worst = max((layer.worst_ratio for layer in result.layers), default=0.0)
     demand = tolerance_text(result)
     further = f"; within {demand} too" if demand else ""
-    return f"every step is right within rounding, the worst at {worst:.2g} of its limit{further}"
+    checked = f"{checked_text(result)}; " if result.given else ""
+    return f"{checked}every step is right within rounding, the worst at {worst:.2g} of its limit{further}"
+
+
+def checked_text(result: Verification) -> str:
+    """How many layers were checked, and which were not: `5 of 6 layers checked; attention_1 (Lambda) taken as given`."""
+    if not result.given:
+        return ""
+    named = [f"{layer.layer} ({layer.class_})" for layer in result.given]
+    names = ", ".join(
+        named if len(named) <= MOST_NAMED else [*named[: MOST_NAMED - 1], f"{len(named) - MOST_NAMED + 1} more"]
+    )
+    checked = len(result.layers)
+    return f"{checked} of {checked + len(named)} layers checked; {names} taken as given"
 
 
 def worst_first(outputs: Sequence[OutputResult]) -> list[OutputResult]:

@@ -87,6 +87,7 @@ def record(result: Verification) -> dict[str, Any]:
         "outputs": [output_record(output) for output in result.outputs],
         "layers": [layer_record(layer) for layer in result.layers],
         "first_divergence": divergence_record(result.first_divergence),
+        "unchecked": list(result.unchecked),
         "untested": list(result.untested),
         "amplification": result.amplification,
         "candidate": None if result.candidate is None else comparison_record(result.candidate),

@@ -7,9 +7,9 @@ from math import inf
 
 from rnnverify.report.parameters import derivation, gates
 from rnnverify.report.parts import Line
-from rnnverify.report.reasons import parting_text, reason_of, resolution, suspicion, worst_first
+from rnnverify.report.reasons import checked_text, parting_text, reason_of, resolution, suspicion, worst_first
 from rnnverify.report.tables import Column, Row, Table, row
-from rnnverify.results import Comparison, LayerResult, OutputResult, Verification
+from rnnverify.results import Comparison, GivenLayer, LayerResult, OutputResult, Verification
 from rnnverify.text import shape_text
 
 STYLES = {"match": "bold green", "mismatch": "bold red", "untested": "bold dark_orange3", "error": "bold magenta"}
@@ -75,9 +75,11 @@ def layer_table(result: Verification, verbose: bool) -> Table:
         Column("output shape", right=True),
         *([Column("max residual", right=True), Column("of allowed", right=True)] if verbose else []),
     ]
-    rows = tuple(layer_row(layer, verbose) for layer in result.layers)
+    rows = [layer_row(layer, verbose) for layer in result.layers]
+    for layer in result.given:  # in order of their places
+        rows.insert(layer.place, given_row(layer, verbose))
     narrower = {"class": "layer"}, {"of allowed": "max residual"}, {"output shape": "layer"}, "parameters"
-    return Table(tuple(columns), rows, narrower)
+    return Table(tuple(columns), tuple(rows), narrower)
 
 
 def layer_row(layer: LayerResult, verbose: bool) -> Row:
@@ -94,6 +96,12 @@ def layer_row(layer: LayerResult, verbose: bool) -> Row:
         *residual,
         style="" if layer.passed else "red",
     )
+
+
+def given_row(layer: GivenLayer, verbose: bool) -> Row:
+    """A layer that was not checked."""
+    parameters, shape = str(layer.parameters), shape_text(layer.output_shape)
+    return row(layer.layer, layer.class_, "taken as given", parameters, shape, *[""] * 2 * verbose, style="dim")
 
 
 def ratio_text(ratio: float) -> str:
@@ -159,4 +167,5 @@ def hint(result: Verification) -> Line:
 
 def quiet_line(result: Verification) -> Line:
     """The verdict, and where it is not match what is wrong."""
-    return Line(f"{result.verdict}  {result.spec}" + ("" if result.passed else f"  {reason_of(result)}"))
+    told = checked_text(result) if result.passed else reason_of(result)
+    return Line(f"{result.verdict}  {result.spec}" + (f"  {told}" if told else ""))

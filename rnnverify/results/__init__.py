@@ -9,6 +9,7 @@ from rnnverify.results.traced import Trace
 from rnnverify.results.vectors import Expected, Kill, LayerWeights, Vectors
 from rnnverify.results.verification import (
     Divergence,
+    GivenLayer,
     LayerResult,
     OutputResult,
     Parting,
@@ -27,6 +28,7 @@ __all__ = [
     "Diagnosis",
     "Divergence",
     "Expected",
+    "GivenLayer",
     "Kill",
     "LayerResult",
     "LayerWeights",

@@ -85,6 +85,17 @@ class LayerResult:
 
 
 @dataclass(frozen=True)
+class GivenLayer:
+    """One call of a layer that was not checked, because the user asked for that: what it put out is taken as given."""
+
+    layer: str
+    class_: str
+    parameters: int
+    output_shape: tuple[int, ...]  # of its first output, the samples included
+    place: int  # among all calls of layers, from 0
+
+
+@dataclass(frozen=True)
 class Parting:
     """Where the free-running replay and Keras have nothing in common any more, though every step is right."""
 
@@ -112,6 +123,12 @@ class Verification(Shown):
     candidate: Comparison | None = None  # what was found of somebody else's implementation that the spec names
     blind: BlindSpots | None = None  # None where they were not looked for
     min_kill: float | None = None  # the share of the known mistakes that must show
+    given: tuple[GivenLayer, ...] = ()  # the layers that are taken as given
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """The names of the layers that are taken as given."""
+        return tuple(layer.layer for layer in self.given)
 
     @property
     def blind_spots(self) -> tuple[str, ...] | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from rnnverify.errors import SpecError, UnsupportedError
-from rnnverify.layers.layer import MisfitError, Shape
+from rnnverify.layers.layer import Layer, MisfitError, Shape
 from rnnverify.layers.registry import layer_of_file
 from rnnverify.observation import Ref
 from rnnverify.spec.memory import Placed, TooLargeError, check_sizes
+from rnnverify.spec.opaque import chosen
 from rnnverify.spec.types import LARGEST_SIZE
 
 
@@ -21,9 +24,38 @@ class Call(NamedTuple):
     config: Mapping[str, Any]
     inputs: tuple[Ref, ...]
     operation: bool = False
+    opaque: bool = False  # what it puts out is taken as given
 
 
-def check_architecture(origin: str, inputs: Mapping[str, Shape], calls: Sequence[Call], samples: int) -> None:
+def with_opaque(origin: str, asked: Sequence[str], calls: Sequence[Call]) -> list[Call]:
+    """The calls, with those marked that are taken as given.
+
+    Args:
+        origin: the file or spec, for messages.
+        asked: names or classes of layers, or all that have no replay.
+        calls: of layers, and of operations that masks are made with.
+
+    Raises:
+        SpecError: something was asked for that is not there.
+    """
+    computed = {layer_named(call): call for call in calls if not call.operation}
+    classes = {name: call.class_name for name, call in computed.items()}
+    opaque = chosen(origin, asked, classes, {name: call.config for name, call in computed.items()})
+    return [call._replace(opaque=not call.operation and layer_named(call) in opaque) for call in calls]
+
+
+def layer_named(call: Call) -> str:
+    """The layer of a call, of which the second is called `lstm:2`, or `encoder:2/lstm`."""
+    return re.sub(r"(?<=[^/]):\d+(?=/|$)", "", call.name)
+
+
+def check_architecture(
+    origin: str,
+    inputs: Mapping[str, Shape],
+    calls: Sequence[Call],
+    samples: int,
+    seen: Mapping[Ref, Shape] = MappingProxyType({}),
+) -> None:
     """Refuse a model that does not fit together, that has no replay, or that is larger than it may be.
 
     Args:
@@ -31,6 +63,7 @@ def check_architecture(origin: str, inputs: Mapping[str, Shape], calls: Sequence
         inputs: the shape of each input, without the samples.
         calls: in topological order.
         samples: how many it is fed.
+        seen: the shapes of what is taken as given, where they are known; of what depends on others the sizes are not looked at.
 
     Raises:
         SpecError: it is too large, or its layers do not fit each other.
@@ -38,7 +71,18 @@ def check_architecture(origin: str, inputs: Mapping[str, Shape], calls: Sequence
     """
     shapes: dict[Ref, Shape] = {Ref(name): shape for name, shape in inputs.items()}
     layers: list[Placed] = []
+    unknown: set[str] = set()  # nodes of which no shape is known
     for call in calls:
+        if call.opaque:
+            own = {ref: shape for ref, shape in seen.items() if ref.node == call.name}
+            shapes |= own
+            unknown |= set() if own else {call.name}
+            continue
+        if unknown.intersection(ref.node for ref in call.inputs):
+            unknown.add(call.name)
+            if not call.operation:
+                checked_layer(origin, call)
+            continue
         if missing := [ref for ref in call.inputs if ref not in shapes]:
             raise SpecError(f"{origin}: layer {call.name!r} reads {missing[0].node!r}, which gives no such output")
         given = [shapes[ref] for ref in call.inputs]
@@ -46,7 +90,7 @@ def check_architecture(origin: str, inputs: Mapping[str, Shape], calls: Sequence
             if call.operation:
                 outputs = [shape_of_operation(call.class_name, call.config, given)]
             else:
-                layer = layer_of_file(call.class_name, {"name": call.name, **call.config})
+                layer = checked_layer(origin, call)
                 layers.append(Placed(call.name, layer, call.inputs))
                 if not given:
                     raise MisfitError("an input")
@@ -56,13 +100,32 @@ def check_architecture(origin: str, inputs: Mapping[str, Shape], calls: Sequence
         except MisfitError as error:
             raise SpecError(f"{origin}: layer {call.name!r}: {error}") from None
         except UnsupportedError as error:
-            title = "" if repr(call.name) in str(error) else f"layer {call.name!r}: "
-            raise UnsupportedError(f"{origin}: {title}{error}") from None
+            raise titled(origin, call, error) from None
         shapes |= {Ref(call.name, index): shape for index, shape in enumerate(outputs)}
     try:
         check_sizes(layers, shapes, list(inputs.values()), samples)
     except TooLargeError as error:
         raise SpecError(f"{origin}: {error}") from None
+
+
+def checked_layer(origin: str, call: Call) -> Layer:
+    """The layer of a call, without a look at its inputs.
+
+    Raises:
+        UnsupportedError: it has no replay.
+    """
+    try:
+        return layer_of_file(call.class_name, {"name": call.name, **call.config})
+    except UnsupportedError as error:
+        raise titled(origin, call, error) from None
+
+
+def titled(origin: str, call: Call, error: UnsupportedError) -> UnsupportedError:
+    """The same with what it is about."""
+    if str(error).startswith(f"{origin}: "):
+        return error
+    title = "" if repr(call.name) in str(error) else f"layer {call.name!r}: "
+    return UnsupportedError(f"{origin}: {title}{error}")
 
 
 def shape_of_operation(name: str, config: Mapping[str, Any], given: Sequence[Shape]) -> Shape:

@@ -7,6 +7,7 @@ import os
 from rnnverify.spec.data import File, Text
 from rnnverify.spec.keys import SpecKeys
 from rnnverify.spec.model import Spec
+from rnnverify.spec.opaque import unmatched
 from rnnverify.spec.paths import COMMAND, is_function
 from rnnverify.spec.problems import Problems
 from rnnverify.spec.source import Source
@@ -43,6 +44,16 @@ def check_use(problems: Problems, spec: Spec, used: set[str]) -> None:
         problems.add(
             ("initial_state",), "expected zeros: no recurrent layer here is without an initial_state of its own"
         )
+
+
+def check_opaque(problems: Problems, spec: Spec) -> None:
+    """What is taken as given must be there, and not all there is."""
+    layers = {layer.name: layer.class_name for layer in spec.layers}
+    for name in spec.opaque:
+        if problem := unmatched(name, layers):
+            problems.add(("opaque",), problem)
+    if all(any(name in one for name in spec.opaque) for one in layers.items()):
+        problems.add(("opaque",), "expected a layer that is left to check; all of them are taken as given")
 
 
 def check_inputs(problems: Problems, spec: Spec) -> None:

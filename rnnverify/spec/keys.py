@@ -18,6 +18,7 @@ from rnnverify.spec.types import (
     MaybeCandidate,
     MaybeFilePath,
     MaybeNonNegative,
+    Opaque,
     Positive,
     Seed,
     one_of,
@@ -44,6 +45,7 @@ class SpecKeys(Arguments):
     seed: Seed = 0
     tolerance: Any = None
     candidate: MaybeCandidate = None
+    opaque: Opaque = ()
 
 
 class WeightKeys(Arguments):

@@ -10,7 +10,7 @@ from typing import Any
 
 from rnnverify.errors import SpecError
 from rnnverify.observation import Tolerance
-from rnnverify.spec.checks import check_files, check_inputs, check_model_keys, check_use
+from rnnverify.spec.checks import check_files, check_inputs, check_model_keys, check_opaque, check_use
 from rnnverify.spec.data import File
 from rnnverify.spec.graph import Assembly
 from rnnverify.spec.keys import (
@@ -135,6 +135,7 @@ def validated(source: Source) -> Spec:
         seed=keys.seed,
         tolerance=Tolerance(tolerance.atol, tolerance.rtol),
         candidate=keys.candidate and candidate_located(source.file, keys.candidate),
+        opaque=keys.opaque,
         assumed=tuple(assumed),
     )
     if isinstance(data, File):
@@ -180,6 +181,7 @@ def with_graph(spec: Spec, problems: Problems, keys: SpecKeys, letters: dict[str
     )
     spec = replace(spec, inputs=inputs, layers=tuple(graph.layers), outputs=graph.outputs())
     check_use(problems, spec, graph.used)
+    check_opaque(problems, spec)
     check_inputs(problems, spec)
     problems.refuse()
     check_memory(problems, spec, graph.shapes)

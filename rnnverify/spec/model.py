@@ -62,4 +62,5 @@ class Spec:
     seed: int
     tolerance: Tolerance
     candidate: str | None = None  # somebody else's implementation, judged beside Keras
+    opaque: tuple[str, ...] = ()  # layers that are taken as given, by name or class; or all that have no replay
     assumed: tuple[str, ...] = ()  # letters that nobody set, for a saved model

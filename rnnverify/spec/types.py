@@ -157,6 +157,13 @@ def check_references(value: Any, letters: dict[str, int]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def check_opaque(value: Any, letters: dict[str, int]) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise refuse("the name or the class of a layer, `all`, or a list of such")
+    return tuple(names)
+
+
 SIZE = integer(1, f"a whole number from 1 to {LARGEST_SIZE}")
 LETTER = integer(1, f"a whole number from 1 to {LARGEST_SIZE}", or_letter=False)
 SHAPE = integers(SIZE, 6, "a list of 1 to 6 sizes without the samples, such as [T, D]")
@@ -185,6 +192,7 @@ REFERENCES = Check(
     check_references,
     {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
 )
+OPAQUE = Check(check_opaque, {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 
 Size = Annotated[int, SIZE]
 MaybeSize = Annotated[int | None, SIZE]
@@ -203,4 +211,5 @@ MaybeName = Annotated[str | None, NAME]
 FilePath = Annotated[str, FILE]
 MaybeFilePath = Annotated[str | None, FILE]
 MaybeCandidate = Annotated[str | None, CANDIDATE]
+Opaque = Annotated[tuple[str, ...], OPAQUE]
 References = Annotated[tuple[str, ...] | None, REFERENCES]

@@ -22,6 +22,7 @@ SPEC: Mapping[str, str] = MappingProxyType(
         "seed": "of weights and data",
         "tolerance": "a further demand on every output: |Keras - replay| <= atol + rtol |Keras|",
         "candidate": "your own arithmetic, judged beside Keras: port.py:forward, outputs.npz or cmd:./port {inputs} {outputs}",
+        "opaque": "layers of which what they put out is taken as given, by name or class, or all that have no replay",
     }
 )
 WEIGHTS: Mapping[str, str] = MappingProxyType(

@@ -43,7 +43,8 @@ def problems(observed: Observation) -> Iterator[str]:
         yield "expected layers, each with a name of its own"
     for name, x in observed.inputs.items():
         yield from not_finite(f"the input {name}", x)
-    graph = Graph(observed.nodes)
+    yield from given_misfits(observed)
+    graph = Graph.of(observed)
     (count,) = samples
     known: dict[Ref, Shape] = {Ref(name): x.shape[1:] for name, x in observed.inputs.items()}
     for node in observed.nodes:
@@ -86,6 +87,23 @@ def problems_of(node: Node, layer: Layer, known: dict[Ref, Shape], observed: Obs
         known[ref] = shape
         yield from misfit(f"the output of {node.name}", observed.emitted.get(ref), (count, *shape))
     yield from walks_misfit(node.name, walking(layer), observed.walks.get(node.name, ()), (count, *given[0][:1]))
+
+
+def given_misfits(observed: Observation) -> Iterator[str]:
+    """What does not fit of the layers that are taken as given: of what they put out nothing else is known."""
+    given = {node.name for node in observed.opaque}
+    outputs = {ref: array for ref, array in observed.emitted.items() if ref.node in given}
+    for name in sorted(given):
+        if {ref.output for ref in outputs if ref.node == name} != set(range(sum(ref.node == name for ref in outputs))):
+            yield f"expected every output of {name}"
+        if Ref(name) not in outputs:
+            yield f"expected what {name} put out, which is taken as given"
+    samples = {len(x) for x in observed.inputs.values()}
+    if any(not array.ndim or len(array) not in samples for array in outputs.values()):
+        yield "expected as many samples of what is taken as given as were fed in"
+    for ref, mask in observed.masks.items():
+        if ref not in outputs or mask.dtype != np.bool_ or mask.shape != outputs[ref].shape[:2] or mask.ndim != 2:
+            yield f"expected the mask behind {ref.node} to say of every step that was put out whether it counts"
 
 
 def walking(layer: Layer) -> Sequence[Recurrent]:

@@ -67,9 +67,9 @@ def merging(layer: Layer, change: Callable[[Masked, Masked, Array | None], Maske
 
 def heeding_masks(graph: Graph) -> Graph | None:
     """A call that is given states to start from heeds its input's mask, too."""
-    if all(node.masked for node in graph.nodes):
+    if all(node.masked or node.opaque for node in graph.nodes):
         return None
-    return Graph([replace(node, masked=True) for node in graph.nodes]).with_layers(graph.layers)
+    return Graph([replace(node, masked=True) for node in graph.nodes], graph.given).with_layers(graph.layers)
 
 
 CHANGES = (

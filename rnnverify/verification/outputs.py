@@ -8,7 +8,6 @@ model that was compiled otherwise makes other roundings), or where some step is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from rnnverify.observation.precision import UNIT_ROUNDOFF
 from rnnverify.results import OutputResult, Place
 from rnnverify.rounding import Rounded
 from rnnverify.verification.end_to_end import expected_end_to_end
+from rnnverify.verification.given import part_of
 from rnnverify.verification.precision import unit_roundoff
 from rnnverify.verification.second_look import worst_rows
 from rnnverify.verification.tally import Rows, Tally
@@ -48,7 +48,7 @@ def compare_outputs(
     apart = [ref for ref, prediction in returned if not same_as_observed(observed, ref, prediction)]
     rounded = expected_end_to_end(observed, graph).tensors if apart or not steps_right else {}
     single = {} if rounded else graph.run(observed.inputs, np.float32)
-    roundoff = max((unit_roundoff(node.config) for node in observed.nodes), default=0.0)
+    roundoff = max((unit_roundoff(node.config) for node in observed.nodes if not node.opaque), default=0.0)
     compared = Compared([], {})
     for ref, prediction in returned:
         keras = prediction.astype(np.float64)
@@ -83,8 +83,7 @@ def end_again(observed: Observation, graph: Graph, ref: Ref, over: Array) -> tup
     """Samples of an output that are off, looked at again: roundings that have a direction may explain it."""
     rows = worst_rows(over, 1, [weight for node in observed.nodes for weight in node.weights.values()])
     (samples,) = rows
-    inputs = {name: x[samples] for name, x in observed.inputs.items()}
-    made: Any = expected_end_to_end(replace(observed, inputs=inputs), graph, regular=True).tensors[ref].values
+    made: Any = expected_end_to_end(part_of(observed, samples), graph, regular=True).tensors[ref].values
     return rows, made
 
 

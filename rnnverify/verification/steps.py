@@ -40,11 +40,13 @@ class Checked(NamedTuple):
 
 
 def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
-    """Check every node of what was observed, in order."""
+    """Check every node of what was observed, in order, but for those that are taken as given."""
     given = {**{Ref(name): x for name, x in observed.inputs.items()}, **observed.emitted}
-    masks: dict[Ref, Array | None] = {}
+    masks: dict[Ref, Array | None] = dict(observed.masks)
     found: dict[str, Checked] = {}
     for node in observed.nodes:
+        if node.opaque:
+            continue
         walked = observed.walks.get(node.name, ())
         check = NodeCheck(node, graph, given, masks, walked, precision_of(node.config, observed.tf32))
         tally = Tally(node.name, graph.largest[node.name])

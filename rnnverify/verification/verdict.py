@@ -20,7 +20,8 @@ from rnnverify.layers.gate_map import ends, gate_columns
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Layer, Masked
 from rnnverify.observation import Node, Observation, Ref
-from rnnverify.results import LayerResult, OutputResult, Parting, Verification
+from rnnverify.results import GivenLayer, LayerResult, OutputResult, Parting, Verification
+from rnnverify.verification.given import allowed_for
 from rnnverify.verification.known_faults import known_fault
 from rnnverify.verification.of_keras_2 import another_function
 from rnnverify.verification.outputs import absolute_error, compare_outputs, label
@@ -53,7 +54,10 @@ def judge(observed: Observation) -> Judged:
         raise DataError(
             f"{asked.spec}: nothing to compare: the model's outputs have no elements; feed it at least one sample"
         )
-    graph = Graph(observed.nodes)
+    if all(node.opaque for node in observed.nodes):
+        names = ", ".join(node.name for node in observed.nodes)
+        raise DataError(f"{asked.spec}: nothing left to check: {names} taken as given, and there is no other layer")
+    graph = Graph.of(observed)
     nodes = check_nodes(observed, graph)
     tallies = {name: checked.tally for name, checked in nodes.items()}
     steps_right = all(tally.first is None for tally in tallies.values())
@@ -70,6 +74,7 @@ def judge(observed: Observation) -> Judged:
         layers=tuple(
             summarise(node, graph.layers[node.name], tallies[node.name], observed.emitted[Ref(node.name)].shape)
             for node in observed.nodes
+            if not node.opaque
         ),
         first_divergence=first,
         amplification=amplification,
@@ -80,11 +85,12 @@ def judge(observed: Observation) -> Judged:
         notes=(
             *another_function(observed, graph, exact),
             *unheeded_masks(observed.nodes, graph, exact),
-            *another_run(judged_alone),
+            *another_run(judged_alone, observed),
             *to_one_side(tallies),
             *known_fault(first, graph.layers.get(first.layer) if first is not None else None),
         ),
         untested=tuple(dict.fromkeys(untested(graph, tallies, judged_alone))),
+        given=tuple(given_layers(observed)),
         environment=observed.environment,
         seconds={**observed.seconds, "replay": time.perf_counter() - started},
     )
@@ -105,6 +111,15 @@ def summarise(node: Node, layer: Layer, tally: Tally, shape: tuple[int, ...]) ->
         gates=gate_columns(layer),
         ends=ends(layer),
     )
+
+
+def given_layers(observed: Observation) -> Iterator[GivenLayer]:
+    """The layers that are taken as given, each with its place among all of them."""
+    for place, node in enumerate(observed.nodes):
+        if node.opaque:
+            parameters = sum(weight.size for weight in node.weights.values())
+            shape = observed.emitted[Ref(node.name)].shape
+            yield GivenLayer(node.name, node.class_name, parameters, shape, place)
 
 
 def amplified(outputs: Sequence[OutputResult], tallies: Mapping[str, Tally]) -> float | None:
@@ -137,12 +152,13 @@ def to_one_side(tallies: Mapping[str, Tally]) -> Iterator[str]:
             )
 
 
-def another_run(judged_alone: Mapping[str, Tally]) -> Iterator[str]:
+def another_run(judged_alone: Mapping[str, Tally], observed: Observation) -> Iterator[str]:
     """A sentence for outputs that are not those of the run that was observed step by step."""
     if judged_alone:
         yield (
             f"{', '.join(judged_alone)}: the model returned other bits than the run that was observed step by step, as it does"
             " when compiled otherwise; so these were judged end to end, by how far rounding alone can take them"
+            f"{allowed_for(observed.opaque)}"
         )
 
 

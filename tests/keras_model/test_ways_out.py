@@ -120,7 +120,7 @@ def test_a_function_that_returns_a_model_of_one_s_own_as_a_functional_one(nets: 
         (lambda k, n: n.Net(name="inner"), f"layer 'inner': own_nets.Net {OWN_LAYER}"),
         (
             lambda k, n: k.layers.Lambda(lambda x: 2 * x, name="f"),
-            "layer 'f': the class Lambda has no replay: it is code of your own; end the model before it, or put layers of",
+            "layer 'f': the class Lambda has no replay: it is code, which is never loaded; verify the model from memory",
         ),
         (
             lambda k, n: k.layers.Dense(2, name="d", activation=lambda x: x),

@@ -23,6 +23,9 @@ def test_the_replay_is_made_from_the_config(keras: Any) -> None:
 
 @pytest.mark.parametrize(("class_name", "name"), [("Lambda", "own"), ("lstm", "small")])
 def test_a_class_without_replay_is_refused_by_name(class_name: str, name: str) -> None:
-    message = f"layer {name!r}: the class {class_name} has no replay; those that have: {', '.join(sorted(LAYERS))}"
+    step = f"(opaque, or --opaque {name}, takes what it puts out as given)"
+    message = (
+        f"layer {name!r}: the class {class_name} has no replay {step}; those that have: {', '.join(sorted(LAYERS))}"
+    )
     with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
         layer_of(class_name, {"name": name})

@@ -80,6 +80,7 @@ RECORD = {
         "allowed": 1e-7,
         "certain": True,
     },
+    "unchecked": [],
     "untested": [],
     "amplification": 2.0,
     "candidate": None,
