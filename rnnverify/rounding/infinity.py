@@ -24,7 +24,7 @@ def unknown_beyond(made: Rounded, ufunc: np.ufunc, inputs: Sequence[Any]) -> Rou
     if not any(where.any() for where in lost):
         return made
     if ufunc is np.matmul:
-        lost = [lost[0].any(axis=-1, keepdims=True), lost[1].any(axis=0, keepdims=True)]
+        lost = [lost[0].any(axis=-1, keepdims=True), lost[1].any(axis=-2, keepdims=True)]
     unknown = np.abs(made.value) <= largest
     if ufunc in (np.add, np.subtract):
         x, y = values

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rnnverify.rounding import Rounded
+from rnnverify.rounding.history import History
 from tests.rounding.coarse import INF, SHORT, bound_of, short
 
 
@@ -142,3 +143,15 @@ def test_a_sum_over_an_axis_is_unknown_only_if_a_part_of_it_may_be_beyond() -> N
     for last, infinite in ((-40.0, False), (-40.5, True)):
         made = np.sum(Rounded.exact(np.array([[60.0, last]]), SHORT), axis=-1)
         assert np.isinf(made.bound).tolist() == [infinite]
+
+
+def test_of_inner_products_of_two_only_those_with_a_lost_factor_are_unknown() -> None:
+    x = np.array([[[110.0, 1.0, 2.0], [1.0, 2.0, 3.0]]])  # (1, 2, 3): the first row has lost a number
+    y = np.full((1, 3, 2), 0.1)
+    nothing, history = np.zeros_like, History(beyond=True)
+    with np.errstate(all="ignore"):
+        found = Rounded(x, nothing(x), nothing(x), SHORT, history) @ Rounded(y, nothing(y), nothing(y), SHORT, history)
+        y[0, 1, 1] = 110.0  # and now the second column, too
+        both = Rounded(x, nothing(x), nothing(x), SHORT, history) @ Rounded(y, nothing(y), nothing(y), SHORT, history)
+    assert np.isinf(found.bound).tolist() == [[[True, True], [False, False]]]
+    assert np.isfinite(both.bound[0, 1, 0])
