@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from rnnverify.keras_model import unreplayed
 from rnnverify.keras_model.inert import INERT
 from rnnverify.keras_model.origin import in_package, is_foreign, own_name
-from rnnverify.keras_model.plain import DEEPEST, Plain, is_dtype, shown
+from rnnverify.keras_model.plain import DEEPEST, NOT_CONNECTED, Plain, is_dtype, shown
 from rnnverify.observation.arguments import PREFIX
 from rnnverify.spec.graph import MOST_LAYERS
 
@@ -91,7 +91,7 @@ class Allowed(Plain):
     def entry(self, entry: Any, depth: int) -> dict[str, Any]:
         """A layer or an operation in a graph, with its calls."""
         if not isinstance(entry, dict) or not isinstance(entry.get("inbound_nodes"), list):
-            self.damaged("its layers are not connected")
+            self.damaged(NOT_CONNECTED)
         self.calls += len(entry["inbound_nodes"])
         if self.calls > MOST_ENTRIES:
             self.refuse(f"expected at most {MOST_ENTRIES} calls of layers")

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from rnnverify.keras_model.plain import DEEPEST
-from rnnverify.keras_model.words_of_keras_2 import MODELS, at_home
+from rnnverify.keras_model.plain import DEEPEST, NOT_CONNECTED
+from rnnverify.keras_model.words_of_keras_2 import at_home
 from rnnverify.observation.arrays_file import DamagedError
 from rnnverify.spec.graph import MOST_LAYERS
+from rnnverify.spec.opaque import MODELS
 
 MOST_CALLS = 10 * MOST_LAYERS
-NOT_CONNECTED = "its layers are not connected"
 Leaf = list[Any]  # [layer, call, output], perhaps with options
 
 

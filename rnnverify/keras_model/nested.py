@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnverify.errors import UnsupportedError
+from rnnverify.keras_model.plain import NOT_CONNECTED
 from rnnverify.observation import Ref
 from rnnverify.observation.arguments import TENSOR
 from rnnverify.observation.arrays_file import DamagedError
 from rnnverify.spec.graph import MOST_LAYERS
+from rnnverify.spec.opaque import MODELS
 
-MODELS = ("Functional", "Sequential", "Model")
 MOST_CALLS = 5 * MOST_LAYERS  # operations that masks are made with among them
-NOT_CONNECTED = "its layers are not connected"
 GIVEN = ""  # what comes into a Sequential, in its graph; no layer has this name
 
 Config = Mapping[str, Any]

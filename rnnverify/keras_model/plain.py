@@ -12,6 +12,7 @@ from rnnverify.text import cleaned
 
 DTYPES = {"bool", "bfloat16", "float16", "float32", "float64"}
 DTYPES |= {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
+NOT_CONNECTED = "its layers are not connected"
 LONGEST_TEXT, LONGEST_LIST, DEEPEST = 300, 2000, 20
 
 
@@ -24,7 +25,7 @@ class Plain:
     def call(self, call: Any) -> Any:
         """What a layer is called on."""
         if not isinstance(call, dict):
-            self.damaged("its layers are not connected")
+            self.damaged(NOT_CONNECTED)
         return {key: self.tensors(call.get(key), empty) for key, empty in (("args", list), ("kwargs", dict))}
 
     def tensors(self, value: Any, kind: type, depth: int = 0) -> Any:
@@ -74,7 +75,7 @@ class Plain:
         """One output of one call of a layer."""
         name, call, output = value if isinstance(value, list) and len(value) == 3 else (None, None, None)
         if not all(type(index) is int and 0 <= index < LONGEST_LIST for index in (call, output)):
-            self.damaged("its layers are not connected")
+            self.damaged(NOT_CONNECTED)
         return [self.name(name), call, output]
 
     def shape(self, value: Any) -> list[int | None]:

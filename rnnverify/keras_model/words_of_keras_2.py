@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-MODELS = {"Sequential", "Functional", "Model"}
 # Where Keras 2 has its layers and models, under each of the names that it had.
 HOME = re.compile(
     r"(tf_keras|tensorflow\.keras|tensorflow\.python\.keras|keras)(\.src)?(\.legacy)?(\.(layers|engine|models)\b.*)?"

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.activations import ACTIVATIONS
-from rnnverify.layers.arrays import in_float32
+from rnnverify.layers.layer_normalization import mean_over
+from rnnverify.layers.moving import padded
+from rnnverify.layers.softmax import softmax_along
 
 ACROSS = "it works across the samples"
-
-
 MOST_PARTS = 100
 
 
@@ -64,8 +64,9 @@ def squeezed(x: Any, axes: Sequence[int]) -> Any:
 
 
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    total = reduced(np.sum)(x, axis, keepdims)
-    return total / prod(x.shape[place] for place in axes_of(x, axis))
+    axes = axes_of(x, axis)
+    made = mean_over(x, axes)
+    return made if keepdims else squeezed(made, axes)
 
 
 def variance(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -150,8 +151,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: None = 
     if mode != "constant" or tuple(pad_width[0]) != (0, 0):
         raise ValueError("mode" if mode != "constant" else ACROSS)
     for place, (start, end) in enumerate(pad_width):
-        before, after = (np.zeros((*x.shape[:place], count, *x.shape[place + 1 :])) for count in (start, end))
-        x = np.concatenate([before, x, after], axis=place) if start or end else x
+        x = padded(x, start, end, place) if start or end else x
     return x
 
 
@@ -189,16 +189,7 @@ def matmul(x: Any, y: Any) -> Any:
 
 
 def softmax(x: Any, axis: Any = -1) -> Any:
-    place = along(x, axis)
-    return np.swapaxes(ACTIVATIONS["softmax"](np.swapaxes(x, place, -1)), place, -1)
-
-
-def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
-    return np.where(x > 0, x, float(in_float32(negative_slope)) * x)
-
-
-def elu(x: Any, alpha: float = 1.0) -> Any:
-    return np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1))
+    return softmax_along(x, along(x, axis))
 
 
 def clip(x: Any, x_min: float, x_max: float) -> Any:

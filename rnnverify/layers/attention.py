@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from math import prod
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from rnnverify.layers.activations import softmax
 from rnnverify.layers.arguments import Inert, OneOf, Rate, Seed
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
+
+Role = TypeVar("Role")
 
 FAR = 1e9  # what is taken from the score of a masked step: its exponential is zero beside any other
 
@@ -35,7 +37,7 @@ class Attending(Layer):
             raise MisfitError(
                 f"inputs: [query, value] or [query, value, key], sequences (timesteps, features), for {name}"
             )
-        query, value, key = *inputs[:2], inputs[-1]
+        query, value, key = roles(inputs)
         if query[1] != key[1] or value[0] != key[0]:
             shapes = " and ".join(map(str, inputs))
             raise MisfitError(
@@ -44,7 +46,7 @@ class Attending(Layer):
         return [(query[0], value[1])]
 
     def held(self, inputs: Sequence[Shape]) -> int:
-        query, value, key = *inputs[:2], inputs[-1]
+        query, value, key = roles(inputs)
         return query[0] * value[0] + prod(key)
 
     def scores(self, query: Array, key: Array, weights: Sequence[Array]) -> Array:
@@ -52,7 +54,7 @@ class Attending(Layer):
         raise NotImplementedError
 
     def __call__(self, call: Call) -> Outputs:
-        query, value, key = *call.inputs[:2], call.inputs[-1]
+        query, value, key = roles(call.inputs)
         scores = self.scores(query.values, key.values, call.weights)
         seen = seen_by(Masked(query.values), value, Masked(key.values), scores.shape[-2:], self.use_causal_mask)
         if seen is not None:
@@ -129,3 +131,9 @@ def seen_by(query: Masked, value: Masked, key: Masked, shape: Sequence[int], cau
     masks += [query.mask[..., np.newaxis]] if query.mask is not None else []
     masks += [np.tril(np.ones((1, steps, others), dtype=bool))] if causal else []
     return reduce(np.logical_and, masks) if masks else None
+
+
+def roles(inputs: Sequence[Role]) -> tuple[Role, Role, Role]:
+    """Query, value and key: the value is its own key where no other is given."""
+    query, value, *keys = inputs
+    return query, value, keys[0] if keys else value

@@ -6,21 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
-
 from rnnverify.layers.arguments import Axis, Inert, Initializer, Real
-from rnnverify.layers.arrays import Array
-from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.layer import Call, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.normalizing import Normalizing
 
 
 @dataclass(frozen=True)
-class BatchNormalization(Layer):
+class BatchNormalization(Normalizing):
     axis: Axis = -1
-    epsilon: Real = 1e-3
-    center: bool = True
-    scale: bool = True
 
-    weights = MappingProxyType({"gamma": "ones", "beta": "zeros"})
     inert = MappingProxyType(
         {
             "moving_mean_initializer": Inert(Initializer, "zeros"),
@@ -35,8 +29,7 @@ class BatchNormalization(Layer):
 
     @property
     def weight_names(self) -> tuple[str, ...]:
-        trained = [name for name, there in (("gamma", self.scale), ("beta", self.center)) if there]
-        return (*trained, "moving_mean", "moving_variance")
+        return (*super().weight_names, "moving_mean", "moving_variance")
 
     @property
     def tied_to_time(self) -> bool:
@@ -57,10 +50,4 @@ class BatchNormalization(Layer):
         across = [1] * x.ndim
         across[self.axis] = x.shape[self.axis]
         given = {name: array.reshape(across) for name, array in zip(self.weight_names, call.weights, strict=True)}
-        factor = given.get("gamma", 1.0) / np.sqrt(given["moving_variance"] + self.epsilon)
-        return (Masked(scaled(x, factor, given["moving_mean"], given.get("beta", 0.0)), mask),)
-
-
-def scaled(x: Array, factor: Array, mean: Array, beta: Array | float) -> Array:
-    """(x - mean) factor + beta, taken apart as libraries do it: where the mean is large, that rounds by more."""
-    return x * factor + (beta - mean * factor)
+        return (Masked(self.normalized(x, given["moving_mean"], given["moving_variance"], given), mask),)

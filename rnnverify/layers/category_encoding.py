@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnverify.layers.arguments import Inert, MaybeSizes, OneOf
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.ranks import TOKEN_IDS
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class CategoryEncoding(Layer):
     output_mode: Annotated[str, OneOf(("multi_hot", "one_hot", "count"))] = "multi_hot"
 
     inert = MappingProxyType({"sparse": Inert()})
-    rank = (1, "token ids (timesteps,)")
+    rank = TOKEN_IDS
     autocast = False  # ids are no numbers to round
     distributes = False
 

@@ -14,6 +14,7 @@ from rnnverify.layers.activations import MIXING, ActivationFunction, linear
 from rnnverify.layers.arguments import Inert, OneOf, Regularizer, Size, Sizes, for_each
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.ranks import IMAGE, SEQUENCE
 from rnnverify.layers.windows import Windows, per_axis
 
 InTime = Annotated[str, OneOf(("valid", "same", "causal"))]
@@ -52,7 +53,7 @@ class Convolving(Layer):
 
     def held(self, inputs: Sequence[Shape]) -> int:
         shown = prod(one.size for one in self.windows()) * inputs[0][-1]
-        return prod(self.shapes(inputs)[0][:-1]) * shown * int(getattr(self, "depth_multiplier", 1))
+        return prod(self.shapes(inputs)[0][:-1]) * shown
 
     def channels_out(self, channels: int) -> int:
         """How many channels come out where so many come in; may raise MisfitError."""
@@ -85,7 +86,7 @@ class Conv1D(Convolving):
     groups: Size = 1
 
     weights = MappingProxyType({"kernel": "glorot_uniform", "bias": "zeros"})
-    rank = (2, "a sequence (timesteps, features)")
+    rank = SEQUENCE
 
     def channels_out(self, channels: int) -> int:
         if channels % self.groups or self.filters % self.groups:
@@ -122,17 +123,33 @@ class Conv2D(Conv1D):
     dilation_rate: Sizes = (1, 1)
 
     dimensions = 2
-    rank = (3, "an image (rows, columns, channels)")
+    rank = IMAGE
 
 
 @dataclass(frozen=True, kw_only=True)
-class DepthwiseConv1D(Convolving):
-    """DepthwiseConv1D: each feature convolved by itself, by depth_multiplier kernels."""
-
+class Depthwise(Convolving):
     depth_multiplier: Size = 1
 
+    rank = SEQUENCE
+
+    def held(self, inputs: Sequence[Shape]) -> int:
+        return super().held(inputs) * self.depth_multiplier
+
+    def kernel_shape(self, channels: int) -> Shape:
+        """Of the kernels of each channel."""
+        return (*for_each(self.kernel_size, 1), channels, self.depth_multiplier)
+
+    def depthwise(self, x: Array, kernel: Array) -> Array:
+        """Each channel's own inner products: (N, T, D) to (N, count, D * depth_multiplier), the multiplier fastest."""
+        made = np.sum(self.seen(x)[..., np.newaxis] * kernel, axis=2)
+        return made.reshape(*made.shape[:2], made.shape[2] * made.shape[3])
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthwiseConv1D(Depthwise):
+    """DepthwiseConv1D: each feature convolved by itself, by depth_multiplier kernels."""
+
     weights = MappingProxyType({"depthwise_kernel": "glorot_uniform", "bias": "zeros"})
-    rank = (2, "a sequence (timesteps, features)")
 
     @property
     def weight_names(self) -> tuple[str, ...]:
@@ -145,26 +162,26 @@ class DepthwiseConv1D(Convolving):
 
     def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
         channels = inputs[0][-1]
-        kernel = (*for_each(self.kernel_size, 1), channels, self.depth_multiplier)
-        shapes: dict[str, Shape] = {"kernel": kernel, "bias": (channels * self.depth_multiplier,)}
+        shapes: dict[str, Shape] = {
+            "kernel": self.kernel_shape(channels),
+            "bias": (channels * self.depth_multiplier,),
+        }
         return {name: shapes[name] for name in self.weight_names}
 
     def __call__(self, call: Call) -> Outputs:
         kernel, *bias = call.weights
-        return self.finished(depthwise(self.seen(call.x.values), kernel), bias)
+        return self.finished(self.depthwise(call.x.values, kernel), bias)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeparableConv1D(Convolving):
+class SeparableConv1D(Depthwise):
     """SeparableConv1D: each feature convolved by itself, and then a Dense over all of them."""
 
     filters: Size
-    depth_multiplier: Size = 1
 
     weights = MappingProxyType(
         {"depthwise_kernel": "glorot_uniform", "pointwise_kernel": "glorot_uniform", "bias": "zeros"}
     )
-    rank = (2, "a sequence (timesteps, features)")
 
     def channels_out(self, channels: int) -> int:
         return self.filters
@@ -172,7 +189,7 @@ class SeparableConv1D(Convolving):
     def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
         channels = inputs[0][-1]
         shapes: dict[str, Shape] = {
-            "depthwise_kernel": (*for_each(self.kernel_size, 1), channels, self.depth_multiplier),
+            "depthwise_kernel": self.kernel_shape(channels),
             "pointwise_kernel": (1, channels * self.depth_multiplier, self.filters),
             "bias": (self.filters,),
         }
@@ -180,18 +197,4 @@ class SeparableConv1D(Convolving):
 
     def __call__(self, call: Call) -> Outputs:
         kernel, pointwise, *bias = call.weights
-        return self.finished(depthwise(self.seen(call.x.values), kernel) @ pointwise[0], bias)
-
-
-def depthwise(seen: Array, kernel: Array) -> Array:
-    """Each channel's own inner products.
-
-    Args:
-        seen: what stands in each window, (N, count, places, D).
-        kernel: (places, D, multiplier).
-
-    Returns:
-        (N, count, D * multiplier), the multiplier fastest.
-    """
-    made = np.sum(seen[..., np.newaxis] * kernel, axis=2)
-    return made.reshape(*made.shape[:2], made.shape[2] * made.shape[3])
+        return self.finished(self.depthwise(call.x.values, kernel) @ pointwise[0], bias)

@@ -42,12 +42,7 @@ class Dot(Layer):
         return True  # what is summed, or left, may be the timesteps
 
     def __call__(self, call: Call) -> Outputs:
-        x, y = (
-            np.swapaxes(given.values, axis if axis > 0 else axis + given.values.ndim, -1)
-            for given, axis in zip(call.inputs, for_each(self.axes, 2), strict=True)
-        )
-        # Swapped, the axes that are left stand in another order where there are more than two.
-        x, y = (in_order(one, axis) for one, axis in zip((x, y), for_each(self.axes, 2), strict=True))
+        x, y = (last(given.values, axis) for given, axis in zip(call.inputs, for_each(self.axes, 2), strict=True))
         if self.normalize:
             x, y = of_unit_length(x), of_unit_length(y)
         left = (*x.shape[1:-1], *y.shape[1:-1]) or (1,)
@@ -55,12 +50,10 @@ class Dot(Layer):
         return (Masked(made.reshape(len(x), *left)),)
 
 
-def in_order(x: Array, axis: int) -> Array:
-    """The axes between the one that was swapped with the last, and the last, in the order in which they were."""
-    place = axis if axis > 0 else axis + x.ndim
-    for moved in range(place, x.ndim - 2):
-        x = np.swapaxes(x, moved, moved + 1)
-    return x
+def last(x: Array, axis: int) -> Array:
+    """With an axis behind all others."""
+    place = axis % x.ndim
+    return np.transpose(x, (*(other for other in range(x.ndim) if other != place), place))
 
 
 def folded(x: Array) -> Array:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from rnnverify.layers.arguments import REQUIRED, Inert, Rate, Real, Seed
 from rnnverify.layers.layer import Call, Layer, Outputs
+from rnnverify.layers.ranks import SEQUENCE
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class SpatialDropout1D(Identity):
     """SpatialDropout1D: nothing at inference."""
 
     inert = MappingProxyType({"rate": Inert(Rate, REQUIRED), "seed": Inert(Seed)})
-    rank = (2, "a sequence (timesteps, features)")
+    rank = SEQUENCE
 
 
 @dataclass(frozen=True)

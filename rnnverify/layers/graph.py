@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from types import MappingProxyType
 from typing import Any
@@ -78,25 +78,6 @@ class Graph:
             for node in self.nodes:
                 for index, output in enumerate(self.made(node, done, dtype)):
                     done[Ref(node.name, index)] = output
-        return done
-
-    def rerun(self, before: Mapping[Ref, Masked], changed: Collection[str]) -> dict[Ref, Masked]:
-        """The same after some nodes have changed: what depends on none of them is taken from a run before that.
-
-        Args:
-            before: that run.
-            changed: the nodes.
-        """
-        stale = set(changed)
-        done = {ref: before[ref] for ref in before if ref.node not in self.layers}
-        with np.errstate(all="ignore"):
-            for node in self.nodes:
-                if node.name not in stale and not any(ref.node in stale for ref in (*node.inputs, *node.initial_state)):
-                    done.update({ref: output for ref, output in before.items() if ref.node == node.name})
-                    continue
-                stale.add(node.name)
-                made = self.made(node, done, np.float64)
-                done.update({Ref(node.name, index): output for index, output in enumerate(made)})
         return done
 
     def made(self, node: Node, done: Mapping[Ref, Masked], dtype: type[np.floating[Any]]) -> Outputs:

@@ -9,30 +9,22 @@ from types import MappingProxyType
 
 import numpy as np
 
-from rnnverify.layers.arguments import Axes, Real
+from rnnverify.layers.arguments import Axes
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.batch_normalization import scaled
-from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.layer import Call, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.normalizing import Normalizing
 
 
 @dataclass(frozen=True)
-class LayerNormalization(Layer):
+class LayerNormalization(Normalizing):
     axis: Axes = -1
-    epsilon: Real = 1e-3
-    center: bool = True
-    scale: bool = True
 
-    weights = MappingProxyType({"gamma": "ones", "beta": "zeros"})
     fixed = MappingProxyType({"rms_scaling": False})
 
     def axes(self, rank: int) -> tuple[int, ...]:
         """Its axes in order, the samples' counted, of a tensor of so many."""
         given = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         return tuple(sorted(axis % rank for axis in given))
-
-    @property
-    def weight_names(self) -> tuple[str, ...]:
-        return tuple(name for name, there in (("gamma", self.scale), ("beta", self.center)) if there)
 
     @property
     def tied_to_time(self) -> bool:
@@ -58,8 +50,7 @@ class LayerNormalization(Layer):
         given = {name: array.reshape(across) for name, array in zip(self.weight_names, call.weights, strict=True)}
         mean = mean_over(x, axes)
         away = x - mean
-        factor = given.get("gamma", 1.0) / np.sqrt(mean_over(away * away, axes) + self.epsilon)
-        return (Masked(scaled(x, factor, mean, given.get("beta", 0.0)), mask),)
+        return (Masked(self.normalized(x, mean, mean_over(away * away, axes), given), mask),)
 
 
 def mean_over(x: Array, axes: Sequence[int]) -> Array:

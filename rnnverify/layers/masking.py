@@ -8,6 +8,7 @@ import numpy as np
 
 from rnnverify.layers.arguments import Real
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs
+from rnnverify.layers.ranks import SEQUENCE
 from rnnverify.observation.precision import rounded
 
 
@@ -15,7 +16,7 @@ from rnnverify.observation.precision import rounded
 class Masking(Layer):
     mask_value: Real = 0.0
 
-    rank = (2, "a sequence (timesteps, features)")
+    rank = SEQUENCE
     pointwise = True
     distributes = False
 

@@ -12,8 +12,7 @@ import numpy as np
 from rnnverify.layers.arguments import Ends, Order, Size, Target, for_each
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
-
-SEQUENCE = (2, "a sequence (timesteps, features)")
+from rnnverify.layers.ranks import SEQUENCE
 
 
 @dataclass(frozen=True)

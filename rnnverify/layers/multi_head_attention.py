@@ -13,7 +13,7 @@ from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import softmax
 from rnnverify.layers.arguments import Inert, MaybeAxes, MaybeSizes, Rate, Regularizer, Seed, Size, for_each
 from rnnverify.layers.arrays import Array, in_float32
-from rnnverify.layers.attention import FAR, seen_by
+from rnnverify.layers.attention import FAR, roles, seen_by
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
 
 PROJECTIONS = ("query", "key", "value", "attention_output")
@@ -50,7 +50,7 @@ class MultiHeadAttention(Layer):
     def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
         if len(inputs) not in (2, 3) or any(len(shape) != 2 for shape in inputs):
             raise MisfitError("inputs: [query, value] or [query, value, key], sequences (timesteps, features)")
-        query, value, key = *inputs[:2], inputs[-1]
+        query, value, key = roles(inputs)
         if value[0] != key[0]:
             raise MisfitError(f"keys with as many steps as the value; what comes in is {key} and {value}")
         return [(query[0], self.width(query))]
@@ -77,7 +77,7 @@ class MultiHeadAttention(Layer):
             raise UnsupportedError(
                 "MultiHeadAttention: other axes than time and features are not implemented by the replay"
             )
-        query, value, key = *inputs[:2], inputs[-1]
+        query, value, key = roles(inputs)
         heads, out = self.num_heads, self.width(query)
         shapes: dict[str, Shape] = {
             "query_kernel": (query[-1], heads, self.key_dim),
@@ -92,12 +92,12 @@ class MultiHeadAttention(Layer):
         return {name: shapes[name] for name in self.weight_names}
 
     def held(self, inputs: Sequence[Shape]) -> int:
-        query, value, key = *inputs[:2], inputs[-1]
+        query, value, key = roles(inputs)
         rows = query[0] * value[0] + (query[0] + key[0]) * self.key_dim + value[0] * self.value_width
         return self.num_heads * rows
 
     def __call__(self, call: Call) -> Outputs:
-        query, value, key = *call.inputs[:2], call.inputs[-1]
+        query, value, key = roles(call.inputs)
         given = dict(zip(self.weight_names, call.weights, strict=True))
         scale = float(in_float32(1 / sqrt(self.key_dim)))
         q = self.heads(query.values, given["query_kernel"], given.get("query_bias")) * scale

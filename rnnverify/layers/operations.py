@@ -19,12 +19,10 @@ from rnnverify.layers.array_functions import (
     ACROSS,
     clip,
     concatenate,
-    elu,
     expand_dims,
     flip,
     get_item,
     largest,
-    leaky_relu,
     matmul,
     mean,
     moveaxis,
@@ -48,6 +46,7 @@ from rnnverify.layers.array_functions import (
 )
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import COMMON, Call, Config, Layer, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.rectifiers import elu, leaky_relu
 from rnnverify.observation.arguments import PREFIX, filled
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {

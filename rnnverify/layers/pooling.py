@@ -13,10 +13,8 @@ from rnnverify.layers.arguments import MaybeSizes, Sizes
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.convolution import InSpace
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.ranks import IMAGE, SEQUENCE
 from rnnverify.layers.windows import Windows, per_axis, taken
-
-SEQUENCE = (2, "a sequence (timesteps, features)")
-IMAGE = (3, "an image (rows, columns, channels)")
 
 
 @dataclass(frozen=True)
@@ -41,15 +39,12 @@ class Pooling(Layer):
             raise MisfitError(f"windows that fit into {inputs[0]}", "pool_size")
         return [(*counts, channels)]
 
-    def pooled(self, x: Array, windows: Windows, axis: int) -> Array:
-        """One axis with a number for each window."""
+    def pooled(self, x: Array) -> Array:
+        """A number for each window."""
         raise NotImplementedError
 
     def __call__(self, call: Call) -> Outputs:
-        x = call.x.values
-        for axis, windows in enumerate(self.windows(), start=1):
-            x = self.pooled(x, windows, axis)
-        return (Masked(x),)  # a mask ends here
+        return (Masked(self.pooled(call.x.values)),)  # a mask ends here
 
 
 @dataclass(frozen=True)
@@ -60,11 +55,13 @@ class MaxPooling1D(Pooling):
 
     rank = SEQUENCE
 
-    def pooled(self, x: Array, windows: Windows, axis: int) -> Array:
-        length = x.shape[axis]
-        # A place outside shows what stands at the end, which is in the same window.
-        places = np.clip(windows.places(length), 0, length - 1)
-        return np.max(taken(x, places, axis), axis=axis + 1)
+    def pooled(self, x: Array) -> Array:
+        for axis, windows in enumerate(self.windows(), start=1):
+            length = x.shape[axis]
+            # A place outside shows what stands at the end, which is in the same window.
+            places = np.clip(windows.places(length), 0, length - 1)
+            x = np.max(taken(x, places, axis), axis=axis + 1)
+        return x
 
 
 @dataclass(frozen=True)
@@ -83,13 +80,13 @@ class AveragePooling1D(Pooling):
 
     rank = SEQUENCE
 
-    def __call__(self, call: Call) -> Outputs:
-        x, counts = call.x.values, np.ones(())
+    def pooled(self, x: Array) -> Array:
+        counts: Array = np.ones(())
         around = x.shape[1:-1]
         for axis, (windows, length) in enumerate(zip(self.windows(), around, strict=True), start=1):
             x = np.sum(windows.over(x, axis), axis=axis + 1)
             counts = counts[..., np.newaxis] * windows.inside(length).sum(axis=1)
-        return (Masked(x / counts[..., np.newaxis]),)
+        return x / counts[..., np.newaxis]
 
 
 @dataclass(frozen=True)

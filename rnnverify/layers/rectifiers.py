@@ -9,12 +9,23 @@ from types import MappingProxyType
 import numpy as np
 
 from rnnverify.layers.arguments import MaybeAxes, MaybeReal, Real
-from rnnverify.layers.arrays import in_float32
+from rnnverify.layers.arrays import Array, in_float32
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
 
 
 @dataclass(frozen=True)
-class ReLU(Layer):
+class Rectifying(Layer):
+    def rectified(self, x: Array, weights: Sequence[Array]) -> Array:
+        """Each number by itself."""
+        raise NotImplementedError
+
+    def __call__(self, call: Call) -> Outputs:
+        x, mask = call.x
+        return (Masked(self.rectified(x, call.weights), mask),)
+
+
+@dataclass(frozen=True)
+class ReLU(Rectifying):
     """ReLU: x above a threshold, and at most max_value; from there down negative_slope times what it is below it."""
 
     max_value: MaybeReal = None
@@ -23,45 +34,42 @@ class ReLU(Layer):
 
     pointwise = True
 
-    def __call__(self, call: Call) -> Outputs:
-        x, mask = call.x
+    def rectified(self, x: Array, weights: Sequence[Array]) -> Array:
         above = x if self.max_value is None else np.minimum(x, self.max_value)
         plain = self.max_value is None and not self.threshold
         slope = float(in_float32(self.negative_slope)) if plain else self.negative_slope
         # NaN is NaN still, but where there is a threshold: as measured.
         nothing = 0.0 if self.threshold else np.minimum(np.maximum(x, 0), 0)
         below = slope * (x - self.threshold) if slope else nothing
-        return (Masked(np.where(x > self.threshold, above, below), mask),)
+        return np.where(x > self.threshold, above, below)
 
 
 @dataclass(frozen=True)
-class LeakyReLU(Layer):
+class LeakyReLU(Rectifying):
     """LeakyReLU: x above zero, negative_slope times x below."""
 
     negative_slope: Real = 0.3
 
     pointwise = True
 
-    def __call__(self, call: Call) -> Outputs:
-        x, mask = call.x
-        return (Masked(np.where(x > 0, x, float(in_float32(self.negative_slope)) * x), mask),)
+    def rectified(self, x: Array, weights: Sequence[Array]) -> Array:
+        return leaky_relu(x, self.negative_slope)
 
 
 @dataclass(frozen=True)
-class ELU(Layer):
+class ELU(Rectifying):
     """ELU: x above zero, alpha (e^x - 1) below."""
 
     alpha: Real = 1.0
 
     pointwise = True
 
-    def __call__(self, call: Call) -> Outputs:
-        x, mask = call.x
-        return (Masked(np.where(x > 0, x, self.alpha * (np.exp(np.minimum(x, 0)) - 1)), mask),)
+    def rectified(self, x: Array, weights: Sequence[Array]) -> Array:
+        return elu(x, self.alpha)
 
 
 @dataclass(frozen=True)
-class PReLU(Layer):
+class PReLU(Rectifying):
     """PReLU: x above zero, alpha x below, with an alpha for each place but along shared_axes."""
 
     shared_axes: MaybeAxes = None
@@ -81,7 +89,16 @@ class PReLU(Layer):
     def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
         return {"alpha": tuple(1 if axis in self.shared else size for axis, size in enumerate(inputs[0], start=1))}
 
-    def __call__(self, call: Call) -> Outputs:
-        x, mask = call.x
-        (alpha,) = call.weights
-        return (Masked(np.where(x > 0, x, alpha * x), mask),)
+    def rectified(self, x: Array, weights: Sequence[Array]) -> Array:
+        (alpha,) = weights
+        return np.where(x > 0, x, alpha * x)
+
+
+def leaky_relu(x: Array, negative_slope: float) -> Array:
+    """x above zero, and so many times x below."""
+    return np.where(x > 0, x, float(in_float32(negative_slope)) * x)
+
+
+def elu(x: Array, alpha: float) -> Array:
+    """x above zero, alpha (e^x - 1) below."""
+    return np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1))

@@ -16,6 +16,7 @@ from rnnverify.layers.arguments import Inert, OneOf, Rate, Regularizer, Seed, Si
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.cell import Cell
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
+from rnnverify.layers.ranks import SEQUENCE
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
 
@@ -43,7 +44,7 @@ class Recurrent(Layer, ABC):
         }
     )
     fixed = MappingProxyType({"stateful": False})
-    rank = (2, "a sequence (timesteps, features)")
+    rank = SEQUENCE
     takes_initial_state = True
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     gate_names: ClassVar[tuple[str, ...]] = ()  # in Keras's order

@@ -9,13 +9,14 @@ import numpy as np
 
 from rnnverify.layers.arguments import Size
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
+from rnnverify.layers.ranks import VECTOR
 
 
 @dataclass(frozen=True)
 class RepeatVector(Layer):
     n: Size
 
-    rank = (1, "a vector (features,)")
+    rank = VECTOR
 
     def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
         return [(self.n, *inputs[0])]

@@ -9,6 +9,7 @@ import numpy as np
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import softmax
 from rnnverify.layers.arguments import Axis
+from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs
 
 
@@ -24,4 +25,9 @@ class Softmax(Layer):
             raise UnsupportedError(
                 "Softmax: a mask, which Keras adds to what comes in, is not implemented by the replay"
             )
-        return (Masked(np.swapaxes(softmax(np.swapaxes(x, self.axis, -1)), self.axis, -1), mask),)
+        return (Masked(softmax_along(x, self.axis), mask),)
+
+
+def softmax_along(x: Array, axis: int) -> Array:
+    """Exponentials along an axis, over their sum."""
+    return np.swapaxes(softmax(np.swapaxes(x, axis, -1)), axis, -1)

@@ -5,30 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rnnverify.results import Comparison, Verification
 
 __all__ = ["assert_candidate_matches", "assert_matches"]
 
 
-def assert_matches(
-    target: Any,
-    x: Any = None,
-    *,
-    atol: float | None = None,
-    rtol: float | None = None,
-    allow_code: bool = False,
-    opaque: Sequence[str] = (),
-) -> Verification:
+def assert_matches(target: Any, x: Any = None, **options: Any) -> Verification:
     """Assert that plain arithmetic computes what a Keras model computes.
 
     Args:
         target: what `rnnverify.verify` takes: a built keras.Model or layer, a Spec, an Observation.
         x: the inputs of a model or layer, as `verify` takes them.
-        atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|.
-        allow_code: whether what a spec names may be run, where it is code.
-        opaque: layers that are taken as given, as `verify` takes them.
+        options: those of `rnnverify.verify`: atol, rtol, allow_code, opaque.
 
     Returns:
         What was found.
@@ -40,7 +28,7 @@ def assert_matches(
     import rnnverify
 
     __tracebackhide__ = True  # the test that called is what pytest shows
-    result = rnnverify.verify(target, x, atol=atol, rtol=rtol, allow_code=allow_code, opaque=opaque)
+    result = rnnverify.verify(target, x, **options)
     if not result.passed:
         raise AssertionError(f"{result.verdict}\n{result!r}")
     return result

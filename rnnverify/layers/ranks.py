@@ -1,0 +1,8 @@
+"""What a layer takes, without the samples: how many axes, and in words."""
+
+from __future__ import annotations
+
+TOKEN_IDS = (1, "token ids (timesteps,)")
+VECTOR = (1, "a vector (features,)")
+SEQUENCE = (2, "a sequence (timesteps, features)")
+IMAGE = (3, "an image (rows, columns, channels)")
