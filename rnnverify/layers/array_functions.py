@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.activations import ACTIVATIONS
-from rnnverify.layers.layer_normalization import mean_over
+from rnnverify.layers.arrays import sum_over
+from rnnverify.layers.layer_normalization import mean_over, moments
 from rnnverify.layers.moving import padded
 from rnnverify.layers.softmax import softmax_along
 
@@ -44,18 +45,6 @@ def get_item(x: Any, key: Any) -> Any:
     return x[keys]
 
 
-def reduced(one: Callable[..., Any]) -> Callable[..., Any]:
-    """A function over several axes from one over a single axis."""
-
-    def over(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        axes = axes_of(x, axis)
-        for place in axes:
-            x = one(x, axis=place, keepdims=True)
-        return x if keepdims else squeezed(x, axes)
-
-    return over
-
-
 def squeezed(x: Any, axes: Sequence[int]) -> Any:
     """Without these axes, of which each has one place."""
     if any(x.shape[place] != 1 for place in axes):
@@ -69,17 +58,27 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return made if keepdims else squeezed(made, axes)
 
 
+def total(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    axes = axes_of(x, axis)
+    made = sum_over(x, axes)
+    return made if keepdims else squeezed(made, axes)
+
+
 def variance(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    away = x - mean(x, axis, keepdims=True)
-    return mean(away * away, axis, keepdims)
+    axes = axes_of(x, axis)
+    _, made = moments(x, axes)
+    return made if keepdims else squeezed(made, axes)
 
 
 def largest(x: Any, axis: Any = None, keepdims: bool = False, initial: None = None) -> Any:
-    return reduced(np.max)(x, axis, keepdims)
+    axes = axes_of(x, axis)
+    for place in axes:
+        x = np.max(x, axis=place, keepdims=True)
+    return x if keepdims else squeezed(x, axes)
 
 
 def smallest(x: Any, axis: Any = None, keepdims: bool = False, initial: None = None) -> Any:
-    return -reduced(np.max)(-x, axis, keepdims)
+    return -largest(-x, axis, keepdims)
 
 
 def flip(x: Any, axis: Any = None) -> Any:

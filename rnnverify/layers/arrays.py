@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,3 +28,10 @@ def equal_parts(length: int, count: int) -> list[slice]:
 def in_float32(numbers: Any) -> Array:
     """Numbers out of a config, as Keras holds those of some layers in models of any precision. As measured."""
     return np.asarray(numbers, dtype=np.float32).astype(np.float64)
+
+
+def sum_over(x: Array, axes: Sequence[int]) -> Array:
+    """The sum over some axes, each of which is kept, with one number: of all their terms at once, as they come in any order."""
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    terms = np.transpose(x, (*kept, *axes)).reshape(*(x.shape[axis] for axis in kept), prod(x.shape[a] for a in axes))
+    return np.sum(terms, axis=-1).reshape(*(1 if axis in axes else size for axis, size in enumerate(x.shape)))

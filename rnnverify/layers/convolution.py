@@ -15,7 +15,7 @@ from rnnverify.layers.arguments import Inert, OneOf, Regularizer, Size, Sizes, f
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
 from rnnverify.layers.ranks import IMAGE, SEQUENCE
-from rnnverify.layers.windows import Windows, per_axis
+from rnnverify.layers.windows import Windows, per_axis, shown
 
 InTime = Annotated[str, OneOf(("valid", "same", "causal"))]
 InSpace = Annotated[str, OneOf(("valid", "same"))]
@@ -52,8 +52,8 @@ class Convolving(Layer):
         return [(*counts, self.channels_out(channels))]
 
     def held(self, inputs: Sequence[Shape]) -> int:
-        shown = prod(one.size for one in self.windows()) * inputs[0][-1]
-        return prod(self.shapes(inputs)[0][:-1]) * shown
+        each = prod(one.size for one in self.windows()) * inputs[0][-1]
+        return prod(self.shapes(inputs)[0][:-1]) * each
 
     def channels_out(self, channels: int) -> int:
         """How many channels come out where so many come in; may raise MisfitError."""
@@ -62,15 +62,6 @@ class Convolving(Layer):
     @property
     def columnwise(self) -> bool:
         return self.activation not in MIXING
-
-    def seen(self, x: Array) -> Array:
-        """What stands in each window: (N, counts..., places, channels)."""
-        for axis, windows in enumerate(self.windows()):
-            x = windows.over(x, 1 + 2 * axis)
-        if self.dimensions == 2:  # (N, rows, in the window, columns, in the window, channels)
-            x = np.swapaxes(x, 2, 3)
-        shape = x.shape
-        return x.reshape(*shape[: 1 + self.dimensions], prod(shape[1 + self.dimensions : -1]), shape[-1])
 
     def finished(self, y: Array, bias: Sequence[Array]) -> Outputs:
         """The outputs, from the inner products."""
@@ -103,7 +94,7 @@ class Conv1D(Convolving):
 
     def __call__(self, call: Call) -> Outputs:
         kernel, *bias = call.weights
-        seen = self.seen(call.x.values)
+        seen = shown(call.x.values, self.windows())
         *around, places, channels = seen.shape
         matrix = kernel.reshape(prod(kernel.shape[:-1]), self.filters)  # every number of a window is a term
         made = []
@@ -141,7 +132,7 @@ class Depthwise(Convolving):
 
     def depthwise(self, x: Array, kernel: Array) -> Array:
         """Each channel's own inner products: (N, T, D) to (N, count, D * depth_multiplier), the multiplier fastest."""
-        made = np.sum(self.seen(x)[..., np.newaxis] * kernel, axis=2)
+        made = np.sum(shown(x, self.windows())[..., np.newaxis] * kernel, axis=2)
         return made.reshape(*made.shape[:2], made.shape[2] * made.shape[3])
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from rnnverify.layers.arguments import Axes
-from rnnverify.layers.arrays import Array
+from rnnverify.layers.arrays import Array, sum_over
 from rnnverify.layers.layer import Call, Masked, MisfitError, Outputs, Shape
 from rnnverify.layers.normalizing import Normalizing
 
@@ -48,14 +48,17 @@ class LayerNormalization(Normalizing):
         axes = self.axes(x.ndim)
         across = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
         given = {name: array.reshape(across) for name, array in zip(self.weight_names, call.weights, strict=True)}
-        mean = mean_over(x, axes)
-        away = x - mean
-        return (Masked(self.normalized(x, mean, mean_over(away * away, axes), given), mask),)
+        return (Masked(self.normalized(x, *moments(x, axes), given), mask),)
+
+
+def moments(x: Array, axes: Sequence[int]) -> tuple[Array, Array]:
+    """The mean and the variance over some axes."""
+    mean = mean_over(x, axes)
+    away = x - mean
+    slip = mean - np.asarray(mean)  # zero, but for the mean's own error: it is the same in every term
+    return mean, mean_over(away * away, axes) + slip * slip
 
 
 def mean_over(x: Array, axes: Sequence[int]) -> Array:
     """The mean over some axes, each of which is kept, with one number."""
-    count = prod(x.shape[axis] for axis in axes)
-    for axis in axes:
-        x = np.sum(x, axis=axis, keepdims=True)
-    return x / count
+    return sum_over(x, axes) / prod(x.shape[axis] for axis in axes)

@@ -14,7 +14,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.convolution import InSpace
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
 from rnnverify.layers.ranks import IMAGE, SEQUENCE
-from rnnverify.layers.windows import Windows, per_axis, taken
+from rnnverify.layers.windows import Windows, per_axis, shown, taken
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,10 @@ class AveragePooling1D(Pooling):
     rank = SEQUENCE
 
     def pooled(self, x: Array) -> Array:
-        counts: Array = np.ones(())
-        around = x.shape[1:-1]
-        for axis, (windows, length) in enumerate(zip(self.windows(), around, strict=True), start=1):
-            x = np.sum(windows.over(x, axis), axis=axis + 1)
-            counts = counts[..., np.newaxis] * windows.inside(length).sum(axis=1)
-        return x / counts[..., np.newaxis]
+        windows, counts = self.windows(), np.ones(())
+        for one, length in zip(windows, x.shape[1:-1], strict=True):
+            counts = counts[..., np.newaxis] * one.inside(length).sum(axis=1)
+        return np.sum(shown(x, windows), axis=-2) / counts[..., np.newaxis]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,6 +58,16 @@ class Windows(NamedTuple):
         places = self.places(length)
         found: Array = (places >= 0) & (places < length)
         return found
+
+
+def shown(x: Array, windows: Sequence[Windows]) -> Array:
+    """What each window shows, along one axis or two: (N, counts..., places, channels); zeros outside."""
+    for axis, along in enumerate(windows):
+        x = along.over(x, 1 + 2 * axis)
+    if len(windows) == 2:  # (N, rows, in the window, columns, in the window, channels)
+        x = np.swapaxes(x, 2, 3)
+    counts = x.shape[: 1 + len(windows)]
+    return x.reshape(*counts, prod(x.shape[len(counts) : -1]), x.shape[-1])
 
 
 def taken(x: Array, places: Array, axis: int) -> Array:

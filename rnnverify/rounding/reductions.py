@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from rnnverify.rounding.numbers import Rounded
+from rnnverify.rounding.orders import in_any_order
 from rnnverify.rounding.precision import growth
 from rnnverify.rounding.storage import known
 
 
 def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
-    """A sum of n terms in any order: an inner product with ones."""
+    """A sum of n terms in any order: an inner product with ones. Where they may be in an order of their own, see `orders`."""
     p, n = x.precision, x.shape[axis]
     value = np.sum(x.value, axis=axis, keepdims=keepdims)
     size = np.sum(np.abs(x.value), axis=axis, keepdims=keepdims)
@@ -19,8 +20,13 @@ def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     worst = growth(n, p.unit)
     bound = (np.sum(x.bound, axis=axis, keepdims=keepdims) + n * p.smallest) * (1 + worst) + worst * size
     variance = np.sum(x.variance, axis=axis, keepdims=keepdims) + n * p.smallest**2
-    inside = n * p.wider**2 if p.totals_too else n
-    variance = variance + (p.unit**2 / 3) * ((inside / 3 + 1) * (value * value) + (inside / 6 + 1) * squares)
+    each = p.wider**2 if p.totals_too else 1.0
+    if p.ordered:  # see `orders`
+        partial = in_any_order(np.moveaxis(x.value, axis, 0).reshape(n, -1)).reshape(value.shape)
+        rounded = each * partial + value * value + squares
+    else:
+        rounded = (each * n / 3 + 1) * (value * value) + (each * n / 6 + 1) * squares
+    variance = variance + (p.unit**2 / 3) * rounded
     return known(value, bound, variance, p, (x,))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from rnnverify.layers.arrays import sum_over
 from rnnverify.rounding import Precision, Rounded
-from tests.rounding.coarse import LOST, SQUARE, is_about, rounded
+from tests.rounding.coarse import COARSE, LOST, SQUARE, is_about, rounded
 
 
 def test_a_sum_is_an_inner_product_with_ones() -> None:
@@ -47,3 +50,22 @@ def test_a_sum_over_an_axis_is_added_up_in_the_wider_precision_where_the_other_s
     kept = np.sum(Rounded.exact(np.array([[3.0, -4.0], [1.0, 1.0]]), precision), axis=0, keepdims=True)
     assert kept.value.tolist() == [[4, -3]]
     assert kept.bound.shape == kept.variance.shape == (1, 2)
+
+
+def test_a_sum_whose_terms_have_an_order_of_their_own_varies_as_its_partial_sums_do() -> None:
+    u = 1 / 8
+    ordered = replace(COARSE, ordered=True)
+    nothing = np.zeros((1, 4))
+    made = np.sum(Rounded(np.array([[1.0, 1.0, -1.0, 3.0]]), nothing, nothing, ordered), axis=-1)
+    # In this order 1, 2, 1, 4, whose squares are 22, and 16 of the total; in two lanes (1, 1), (0, 4), of which 18, and 0 + 16.
+    assert made.variance[0] == pytest.approx(u**2 / 3 * (22 + 16 + 16 + 12) + 4 * COARSE.smallest**2)
+
+
+def test_a_sum_over_two_axes_is_of_all_terms_in_any_order() -> None:
+    x = rounded(np.ones((2, 3, 2)))
+    both = sum_over(x, [1, 2])
+    assert both.shape == (2, 1, 1)
+    assert both.value.tolist() == [[[6]], [[6]]]
+    # Six terms of 1, which may underflow each: g(6) = (6 / 8) / (1 - 6 / 8) = 3.
+    np.testing.assert_allclose(both.bound, 6 / 64 * 4 + 3 * 6)
+    np.testing.assert_allclose(sum_over(np.arange(12.0).reshape(2, 3, 2), [0, 2]), [[[14], [22], [30]]])
