@@ -24,6 +24,8 @@ EXACT = {
     "sqrt": np.sqrt,
     "erf": erf,
     "softplus": ACTIVATIONS["softplus"],
+    "sin": np.sin,
+    "cos": np.cos,
 }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         verify,
     )
     from rnnverify.errors import RequestError
+    from rnnverify.layers.registered import register
     from rnnverify.observation import Observation
     from rnnverify.observation.file import save_observation
     from rnnverify.results import Verification
@@ -38,6 +39,7 @@ __all__ = [
     "load_observation",
     "load_spec",
     "observe",
+    "register",
     "replay",
     "save_observation",
     "sweep",
@@ -58,6 +60,7 @@ HOMES = {
     "load_observation": "rnnverify.api",
     "load_spec": "rnnverify.spec",
     "observe": "rnnverify.api",
+    "register": "rnnverify.layers.registered",
     "replay": "rnnverify.api",
     "save_observation": "rnnverify.observation.file",
     "sweep": "rnnverify.api",

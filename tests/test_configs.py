@@ -59,6 +59,7 @@ PARAMETERS = {
     "attention": [0, 200, 165, 1, 5, 143, 0, 0, 0, 33],
     "categories": [0, 20],
     "trained_digits": [0, 2016, 48, 0, 2016, 170],
+    "stacked_cells": [20 * (4 + 5 + 1) + 18 * (5 + 6 + 1) + 2 * (6 + 2 + 1)],
 }
 
 DERIVATIONS = {

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 from rnnverify.cli import main
 from rnnverify.layers.lstm import LSTMCell
+from rnnverify.layers.registered import REGISTERED
 from tests.notebooks import executed
 from tests.test_docs import README, ROOT, blocks, skeleton
 
@@ -31,6 +32,7 @@ RUN_BY = {
     "match: every step is right": "test_snippets.py::test_a_chaotic_model_is_told_so",
     "mismatch  configs/": "test_snippets.py::test_swapped_gates_are_told_so",
     "import keras, numpy": "test_snippets.py::test_the_exercise_gives_in_a_notebook_what_it_says",
+    "import keras\nimport numpy": "test_snippets.py::test_a_cell_of_ones_own_is_verified_as_the_readme_says",
     "import numpy as np\n\n\ndef forward": "test_docs.py::test_the_exercise_of_the_readme_is_told_what_the_readme_says",
     "port.py:forward against": "test_docs.py::test_the_exercise_of_the_readme_is_told_what_the_readme_says",
     "configs/simple_rnn.yaml\n\n would": "test_docs.py::test_the_blind_spots_are_those_that_are_printed",
@@ -144,6 +146,16 @@ def test_the_library_runs_in_a_notebook(tmp_path: Path, monkeypatch: pytest.Monk
     assert kinds == [[], ["execute_result"], [], ["execute_result"]]
     assert shown[1][0].data["text/plain"].startswith("(True,\n 'match',")
     assert shown[3][0].data["text/plain"].startswith("Summary(points=4, matches=4,")
+
+
+def test_a_cell_of_ones_own_is_verified_as_the_readme_says() -> None:
+    *lines, last = block("import keras\nimport numpy").splitlines()
+    names: dict[str, Any] = {}
+    exec("\n".join(lines), names)
+    try:
+        assert eval(last.partition("#")[0], names).verdict == "match"
+    finally:
+        del REGISTERED["Peephole"]
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here")

@@ -13,7 +13,7 @@ from rnnverify.errors import RequestError
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.recurrent import Recurrent
+from rnnverify.layers.walking import Walking
 from rnnverify.observation import Node, Observation
 
 
@@ -39,9 +39,10 @@ def steps_of(observed: Observation, graph: Graph) -> Steps:
     for node in observed.nodes:
         layer = graph.layers[node.name]
         refuse_unless_by_step(node, layer, observed)
-        if isinstance(layer, Recurrent):
+        if isinstance(layer, Walking):
             walk = observed.walks[node.name][0]
-            shapes = [one.shape[:1] + one.shape[2:] for one in (walk.sequence, *walk.others)]
+            states = walk.others if layer.puts_out else (walk.sequence, *walk.others)
+            shapes = [one.shape[:1] + one.shape[2:] for one in states]
             arrays = [observed.inputs[ref.node] for ref in node.initial_state]
             arrays = arrays or [np.zeros(shape, dtype=np.float32) for shape in shapes]
             starts.update({f"{node.name}.{name}": array for name, array in zip(layer.state_names, arrays, strict=True)})
@@ -64,7 +65,7 @@ def refuse_unless_by_step(node: Node, layer: Layer, observed: Observation) -> No
         "makes a mask": getattr(layer, "mask_zero", False) or node.class_name == "Masking",
         "walks backwards": getattr(layer, "go_backwards", False),
         "starts from another layer's states": any(ref.node not in observed.inputs for ref in node.initial_state),
-        "looks at more than one step": not (layer.pointwise or isinstance(layer, Recurrent)),
+        "looks at more than one step": not (layer.pointwise or isinstance(layer, Walking)),
     }
     for reason, holds in reasons.items():
         if holds:

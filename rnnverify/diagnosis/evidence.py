@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.cell import States
+from rnnverify.layers.cell import CellInParts, States
 from rnnverify.layers.layer import Call, Layer, Masked
 from rnnverify.layers.steps import folded, gates_of_steps
 from rnnverify.layers.walk import Walk
@@ -47,7 +47,7 @@ def of_walk(walk: Walk, before: States, keras: Array, unit: int) -> Evidence | N
         before: the states before each of these steps, (N, T, M) each, as Keras emitted them.
         keras: the outputs that Keras emitted, (N, T, M).
     """
-    if not walk.layer.columnwise or keras.ndim != 3:
+    if not walk.layer.columnwise or keras.ndim != 3 or not isinstance(walk.cell, CellInParts):
         return None
     samples, timesteps, _ = keras.shape
     awake = np.ones(samples * timesteps, bool) if walk.mask is None else walk.mask.reshape(-1)
@@ -55,7 +55,7 @@ def of_walk(walk: Walk, before: States, keras: Array, unit: int) -> Evidence | N
 
     def outputs(columns: Sequence[Any]) -> Any:
         copies = columns[0].shape[-1] // len(gates)
-        cell = walk.layer.cell(columns)
+        cell: Any = walk.layer.cell_with(columns)
         made = gates_of_steps(cell, walk.x, before[0])
         h, *others = (np.broadcast_to(folded(state)[:, [unit]], (samples * timesteps, copies)) for state in before)
         return cell.output(made, (h, *cell.carry(made, tuple(others))))[awake]

@@ -104,5 +104,5 @@ def sizes_of(observed: Observation) -> Mapping[str, int]:
     states = observed.states_fed
     x = next(x for name, x in observed.inputs.items() if name not in states)
     sizes = {"N": len(x), **dict(zip("TD", x.shape[1:], strict=False))}
-    units = [size for layer in Graph(observed.nodes).layers.values() for size in smaller.units_of(layer).values()]
+    units = [size for node in observed.nodes for size in smaller.units_of(node).values()]
     return {**sizes, "M": max(units)} if units else sizes

@@ -70,9 +70,8 @@ def of_units(observed: Observation, units: int) -> Observation:
     changes: list[Change] = []
 
     def config(node: Node) -> Mapping[str, Any]:
-        layer = layer_of(node.class_name, node.config)
         made = dict(node.config)
-        for key, own in units_of(layer).items():
+        for key, own in units_of(node).items():
             if own > units:
                 changes.append((own, units))
                 if key is None:
@@ -88,11 +87,17 @@ def of_units(observed: Observation, units: int) -> Observation:
     return resized(observed, inputs, changes, lambda node: configs[node.name])
 
 
-def units_of(layer: Layer) -> dict[str | None, int]:
-    """The units of a recurrent layer, or of the layers inside a Bidirectional, by the key of the config."""
+def units_of(node: Node) -> dict[str | None, int]:
+    """The units of a recurrent layer, or of the layers inside a Bidirectional, by the key of the config that has them."""
+    layer = layer_of(node.class_name, node.config)
+    inside: dict[str | None, Layer] = {None: layer}
     if isinstance(layer, Bidirectional):
-        return {"layer": layer.layer.units, "backward_layer": layer.backward_layer.units}
-    return {None: layer.units} if isinstance(layer, Recurrent) else {}
+        inside = {"layer": layer.layer, "backward_layer": layer.backward_layer}
+        if "units" not in node.config["layer"]["config"]:
+            return {}
+    elif "units" not in node.config:  # those of a cell, say
+        return {}
+    return {key: one.units for key, one in inside.items() if isinstance(one, Recurrent)}
 
 
 def resized(

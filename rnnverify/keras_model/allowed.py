@@ -142,10 +142,13 @@ class Allowed(Plain):
                 if isinstance(value, dict):
                     self.check_part(f"{title}: {key}", value, package, names)
                 return instead
-        if key in ("layer", "backward_layer", *(("cell",) if given else ())) and value is not None:
+        if (
+            key in ("layer", "backward_layer", *(("cell",) if given or class_name == "RNN" else ()))
+            and value is not None
+        ):
             return self.layer(value, depth=depth + 1, given=given)
-        if key == "cells" and given:
-            return [self.layer(one, False, depth + 1, True) for one in self.items(value)]
+        if key == "cells" and (given or class_name == "StackedRNNCells"):
+            return [self.layer(one, False, depth + 1, given) for one in self.items(value)]
         if key.endswith("activation") and isinstance(value, dict):
             return self.function(value, title, depth)
         if key == "batch_shape":

@@ -13,7 +13,7 @@ from rnnverify.keras_model.connection import connect
 from rnnverify.keras_model.predicting import Trace
 from rnnverify.keras_model.refusals import refusal
 from rnnverify.observation import Ref
-from rnnverify.spec.arguments import LayerArguments, NestedLayer, snake_case
+from rnnverify.spec.arguments import Called, LayerArguments, NestedLayer, snake_case
 from rnnverify.spec.model import Input, Spec
 from rnnverify.spec.opaque import chosen
 
@@ -78,14 +78,22 @@ def keras_layer(keras: Any, class_name: str, given: LayerArguments, name: str, d
     made: dict[str, Any] = {}
     for key, value in given.keras_arguments().items():
         if isinstance(value, NestedLayer):
-            inner = value.arguments.name or snake_case(value.class_name)
-            value = keras_layer(keras, value.class_name, value.arguments, inner, dtype)
+            value = part(keras, value, dtype)
+        elif isinstance(value, tuple) and value and isinstance(value[0], NestedLayer):
+            own = given.dtype if isinstance(given, Called) and given.dtype is not None else dtype
+            value = keras.layers.StackedRNNCells([part(keras, one, own) for one in value], dtype=own)
         made[key] = value
     if "recurrent_initializer" in type(given).model_fields and "bfloat16" in (made.get("dtype", dtype), dtype):
         made.setdefault(
             "recurrent_initializer", "glorot_uniform"
         )  # TensorFlow has no QR, so no orthogonal, in bfloat16
     return getattr(keras.layers, class_name)(**{"dtype": dtype, **made, "name": name})
+
+
+def part(keras: Any, given: NestedLayer, dtype: str) -> Any:
+    """A layer inside another, or a cell."""
+    name = given.arguments.name or snake_case(given.class_name)
+    return keras_layer(keras, given.class_name, given.arguments, name, dtype)
 
 
 def draw_anew(keras: Any, layer: Any, random: Random) -> None:
@@ -113,3 +121,5 @@ def seed_initializers(layer: Any, random: Random) -> None:
     for name in PARTS:
         if name in vars(layer):
             seed_initializers(vars(layer)[name], random)
+    for cell in vars(layer).get("cells", ()):
+        seed_initializers(cell, random)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.config_graph import InboundNode
 from rnnverify.keras_model.fed import as_fed, check_finite
+from rnnverify.keras_model.foreign import config_of
 from rnnverify.keras_model.inside import named_apart
 from rnnverify.keras_model.long_walks import LONG, long_walks_of, width_of
 from rnnverify.keras_model.opaque import check_seen, masks_behind, same_start
@@ -195,7 +196,7 @@ class Built:
     @cached_property
     def configs(self) -> Mapping[str, Mapping[str, Any]]:
         """What Keras says of each layer: it does not change, and takes a while to ask. In a model inside it has a longer name."""
-        return {name: {**layer.get_config(), "name": name} for name, layer in self.layers.items()}
+        return {name: {**config_of(layer), "name": name} for name, layer in self.layers.items()}
 
     def described_nodes(self) -> tuple[Node, ...]:
         """The graph with its configs and weights, without Keras's objects."""

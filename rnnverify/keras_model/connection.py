@@ -9,6 +9,7 @@ from typing import Any
 
 from rnnverify.errors import SpecError
 from rnnverify.keras_model.config_graph import InboundNode
+from rnnverify.keras_model.foreign import packed
 from rnnverify.keras_model.inside import check_fed, named_apart
 from rnnverify.keras_model.opaque import masks_behind
 from rnnverify.keras_model.refusals import first_line, refusal
@@ -68,7 +69,9 @@ def called_in_turn(
         states = [tensors[ref] for ref in node.initial_state]
         try:
             given_to = inputs if node.spread else [inputs if len(inputs) > 1 else inputs[0]]
-            made = layer(*given_to, **node.options, **({"initial_state": states} if states else {}))
+            made = layer(
+                *given_to, **node.options, **({"initial_state": packed(keras, layer, states)} if states else {})
+            )
         except (
             Exception
         ) as error:  # Keras raises all kinds; each means that this layer cannot be called on these inputs

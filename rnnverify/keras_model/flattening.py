@@ -23,6 +23,7 @@ class Member(NamedTuple):
     class_name: str
     name: str  # in one graph: `model/layer`
     inside: tuple[Member, ...] = ()
+    cells: tuple[str, ...] = ()  # the classes of those in a stack
 
 
 @dataclass
@@ -57,9 +58,19 @@ def members(config: Mapping[str, Any], prefix: str = "") -> tuple[Member, ...]:
     """The layers of a model in the file's order."""
     found = ((one, f"{prefix}{name_of(one)}") for one in layers_of(config))
     return tuple(
-        Member(str(one.get("class_name")), name, members(one, f"{name}/") if is_model(one) else ())
+        Member(str(one.get("class_name")), name, members(one, f"{name}/") if is_model(one) else (), cells_in(one))
         for one, name in found
     )
+
+
+def cells_in(part: Any) -> tuple[str, ...]:
+    """The classes of the cells in a stack, in a layer or one inside it."""
+    inner = part.get("config") if isinstance(part, Mapping) else None
+    if not isinstance(inner, Mapping):
+        return ()
+    if isinstance(cells := inner.get("cells"), list):
+        return tuple(str(one.get("class_name")) for one in cells if isinstance(one, Mapping))
+    return cells_in(inner.get("cell")) or cells_in(inner.get("layer"))
 
 
 def flat_of(config: Mapping[str, Any], depth: int = 0) -> Flat:

@@ -136,8 +136,10 @@ class Translation(Plain):
 
     def value(self, key: str, value: Any, class_name: str) -> Any:
         """The value of an option of a layer."""
-        if key in ("layer", "backward_layer"):
+        if key in ("layer", "backward_layer", "cell"):
             return self.layer(value)
+        if key == "cells" and isinstance(value, list):
+            return [self.layer(one) for one in value]
         if key == "name":
             return self.renamed(value)
         if key.endswith("activation") and isinstance(value, str):

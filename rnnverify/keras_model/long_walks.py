@@ -8,14 +8,14 @@ before it left, which are the same steps of the same cell.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rnnverify.keras_model.foreign import widths_of
 from rnnverify.keras_model.predicting import BATCH, Trace, predict
-from rnnverify.keras_model.walks import directions_of, emitting_all, walked, widths_of
+from rnnverify.keras_model.walks import directions_of, emitting_all, walked
 from rnnverify.observation import Ref, Walked
 
 Array = npt.NDArray[Any]
@@ -35,6 +35,7 @@ class LongWalk(NamedTuple):
     starts: Sequence[Ref]  # where it is given states to start from
     backwards: bool
     widths: tuple[int, ...]  # of each state
+    first: Sequence[Array]  # those that it starts from by itself, of one sample
 
     def taken(self, fed: Mapping[Ref, Array], trace: Trace | None) -> Walked:
         """Take it.
@@ -46,9 +47,7 @@ class LongWalk(NamedTuple):
         x = fed[self.x][:, ::-1] if self.backwards else fed[self.x]
         samples, timesteps = x.shape[:2]
         own = [state.dtype for state in self.model.inputs[1:]]
-        states = [fed[ref] for ref in self.starts] or [
-            np.zeros((samples, *state.shape[1:])) for state in self.model.inputs[1:]
-        ]
+        states = [fed[ref] for ref in self.starts] or [np.repeat(state, samples, axis=0) for state in self.first]
         states = [np.asarray(state).astype(dtype) for state, dtype in zip(states, own, strict=True)]
         length = max(1, STRETCH // (min(samples, BATCH) * sum(self.widths)))
         emitted = None
@@ -101,9 +100,9 @@ def long_walks_of(keras: Any, layer: Any, x: Any, refs: tuple[Ref, Sequence[Ref]
     for own, fed, _, own_name in directions_of(keras, layer, stretch, [], name):
         first = first_of(own)
         starts = [keras.Input(state.shape[1:], dtype=own.compute_dtype) for state in first]
-        widths = tuple(prod(state.shape[1:]) for state in first)
+        widths = widths_of(keras, own)
         sibling = emitting_all(keras, own, widths, own_name, go_backwards=False, return_state=True)
         emitted, *left = sibling(fed, initial_state=starts)
         model = keras.Model([stretch, *starts], [emitted, *left])
-        walks.append(LongWalk(keras, model, *refs, own.go_backwards, widths))
+        walks.append(LongWalk(keras, model, *refs, own.go_backwards, widths, [np.asarray(state) for state in first]))
     return walks

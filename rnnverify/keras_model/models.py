@@ -12,11 +12,12 @@ from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.config_graph import InboundNode, inbound_nodes, output_refs
 from rnnverify.keras_model.connection import connect
 from rnnverify.keras_model.fed import is_whole
+from rnnverify.keras_model.foreign import config_of, foreign_in, unread
 from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model
 from rnnverify.keras_model.inside import layer_at
 from rnnverify.keras_model.masks import check_masks
 from rnnverify.keras_model.nested import flattened, has_models
-from rnnverify.keras_model.opaque import Opaque, members, of_masks, opaque_layers, sealed, unread, without
+from rnnverify.keras_model.opaque import Opaque, members, of_masks, opaque_layers, sealed, without
 from rnnverify.keras_model.operations import Operation, class_name_of
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.token_ids import vocabularies_of
@@ -46,9 +47,10 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
         raise RequestError(f"{spec.path}: model: {graphless(keras, model)}" if spec else graphless(keras, model))
     functional = functional_of(keras, model) if isinstance(model, keras.Sequential) else model
     origin = spec.path if spec else f"the model {model.name!r}"
-    within = dict(members(functional)) if opaque else {}
+    within = dict(members(functional))
     given = given_in(keras, within, origin, opaque)
-    with unread([within[name] for name in given]):
+    foreign = [part for name, one in within.items() if name not in given for part in foreign_in(one)]
+    with unread([*(within[name] for name in given), *foreign]):
         config = functional.get_config()
     config = sealed(config, given)
     if has_models(whole := {"class_name": "Functional", "config": config}):
@@ -61,7 +63,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
     ids = vocabularies_of(names, nodes, layers)
     inputs = tuple(described_input(functional.get_layer(name), name in ids, spec) for name in names)
     calls = [
-        Call(n.name, class_name_of(layers[n.layer]), layers[n.layer].get_config(), n.inputs, opaque=n.opaque)
+        Call(n.name, class_name_of(layers[n.layer]), config_of(layers[n.layer]), n.inputs, opaque=n.opaque)
         for n in nodes
     ]
     if spec is not None and is_function(spec.model or ""):  # what is in a file was judged before it was loaded

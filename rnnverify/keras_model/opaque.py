@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnverify.errors import UnsupportedError
+from rnnverify.keras_model.foreign import config_of
 from rnnverify.keras_model.operations import Operation
 from rnnverify.observation import Ref
 from rnnverify.observation.arguments import ARRAYS, ELLIPSIS, PREFIX, SLICE, filled
@@ -123,7 +124,7 @@ def opaque_layers(
     configs = {}
     for name, one in operations.items() if ALL in asked else ():
         try:
-            configs[name] = one.get_config() if known(one) else {**one.get_config(), "arguments": []}
+            configs[name] = config_of(one) if known(one) else {**one.get_config(), "arguments": []}
         except Exception:  # a class of the user's own, which cannot be saved, raises what it likes, and has no replay
             continue
     return chosen(origin, asked, classes, configs)
@@ -146,22 +147,6 @@ def sealed(config: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
 def without(config: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     """A flattened config without what is taken as given, of which the masks are Keras's own matter."""
     return {**config, "layers": [one for one in config["layers"] if one.get("layer", one["name"]) not in given]}
-
-
-@contextmanager
-def unread(layers: Collection[Any]) -> Iterator[None]:
-    """Have these layers say no more than their names when a model is asked for its graph: some cannot say more, some are code."""
-    before = [(layer, vars(layer).get("get_config")) for layer in layers]
-    for layer in layers:
-        vars(layer)["get_config"] = lambda name=layer.name: {"name": name}
-    try:
-        yield
-    finally:
-        for layer, own in before:
-            if own is None:
-                del vars(layer)["get_config"]
-            else:
-                vars(layer)["get_config"] = own
 
 
 def states_in(layer: Any) -> Iterator[Any]:

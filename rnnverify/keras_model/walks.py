@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rnnverify.keras_model.foreign import packed, puts_out_a_state, widths_of
 from rnnverify.observation import Walked
 
 Array = npt.NDArray[Any]
@@ -64,22 +64,19 @@ def walk_of(keras: Any, direction: Direction, mask: Any, taken: set[str]) -> Wat
         name += "_"
     taken.add(name)
     widths = widths_of(keras, original)
+    start = packed(keras, original, list(start))
     sibling = emitting_all(keras, original, widths, name)
-    return Watched(sibling(x, mask=mask, **({"initial_state": list(start)} if start else {})), widths)
-
-
-def widths_of(keras: Any, layer: Any) -> tuple[int, ...]:
-    """How many numbers each state of a recurrent layer has."""
-    return tuple(prod(state.shape[1:]) for state in keras.tree.flatten(layer.get_initial_state(1)))
+    return Watched(sibling(x, mask=mask, **({"initial_state": start} if start else {})), widths)
 
 
 class EmittingAll:
-    """A cell that puts out what another one's states are after the step, side by side."""
+    """A cell that puts out another one's states, side by side, behind what that puts out if it is none of them."""
 
-    def __init__(self, keras: Any, cell: Any, widths: Sequence[int]) -> None:
+    def __init__(self, keras: Any, cell: Any, widths: Sequence[int], puts_out: bool) -> None:
         self.keras = keras
         self.cell = cell
         self.widths = widths
+        self.puts_out = puts_out
         self.compute_dtype = cell.compute_dtype
         self.state_size = cell.state_size
         self.output_size = sum(widths)
@@ -87,8 +84,9 @@ class EmittingAll:
             self.get_initial_state = cell.get_initial_state
 
     def __call__(self, inputs: Any, states: Any, **options: Any) -> Any:
-        _, new = self.cell(inputs, states, **options)
-        pairs = zip(self.keras.tree.flatten(new), self.widths, strict=True)
+        output, new = self.cell(inputs, states, **options)
+        left = [*([output] if self.puts_out else []), *self.keras.tree.flatten(new)]
+        pairs = zip(left, self.widths, strict=True)
         flat = [self.keras.ops.reshape(state, (-1, width)) if len(state.shape) > 2 else state for state, width in pairs]
         return (self.keras.ops.concatenate(flat, axis=-1) if flat[1:] else flat[0]), new
 
@@ -98,7 +96,7 @@ class EmittingAll:
 def emitting_all(keras: Any, layer: Any, widths: Sequence[int], name: str, **changes: Any) -> Any:
     """A recurrent layer that takes the same steps, and emits every state at every one of them."""
     options = {key: getattr(layer, key) for key in ("go_backwards", "unroll", "zero_output_for_mask")} | changes
-    cell = EmittingAll(keras, layer.cell, widths)
+    cell = EmittingAll(keras, layer.cell, widths, not puts_out_a_state(layer))
     return keras.layers.RNN(cell, return_sequences=True, name=name, dtype=layer.dtype_policy, **options)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from rnnverify.errors import DataError
 from rnnverify.keras_model.data_files import reading
+from rnnverify.keras_model.foreign import cells_of, is_foreign, is_stack
 from rnnverify.keras_model.weights_alone import ENDINGS, Wanted, read_hdf5
 from rnnverify.keras_model.weights_file import arrays_at
 from rnnverify.observation.arrays_file import DamagedError, open_arrays
@@ -32,8 +33,10 @@ def weight_names(layer: Any) -> list[str]:
     if hasattr(layer, "forward_layer"):  # get_weights() gives the forward layer's first
         directions = {"forward": layer.forward_layer, "backward": layer.backward_layer}
         return [f"{direction}_{name}" for direction, inner in directions.items() for name in weight_names(inner)]
-    if hasattr(layer, "layer"):
+    if hasattr(layer, "layer") and not is_foreign(layer):
         return weight_names(layer.layer)
+    if len(cells := cells_of(layer)) > 1 or (cells and is_stack(layer.cell)):
+        return [f"cell_{index}_{name}" for index, cell in enumerate(cells) for name in weight_names(cell)]
     names = [weight.name for weight in layer.weights]
     if len(set(names)) < len(names):  # those of layers inside it, which has no other name for them: query/kernel
         return ["_".join(weight.path.split("/")[-2:]) for weight in layer.weights]
@@ -92,6 +95,10 @@ def explicit_biases(given: LayerArguments) -> set[str]:
     """The biases for which the spec names an initializer, which it then keeps."""
     nested = {"forward_": getattr(given, "layer", None), "backward_": getattr(given, "backward_layer", None)}
     found = {"bias"} if "bias_initializer" in given.model_fields_set else set()
+    cells = getattr(given, "cell", ())
+    for index, cell in enumerate(cells if isinstance(cells, tuple) else [cells]):
+        if "bias_initializer" in cell.arguments.model_fields_set:
+            found.add(f"cell_{index}_bias" if isinstance(cells, tuple) else "bias")
     for prefix, inner in nested.items():
         if inner is not None and "bias_initializer" in inner.arguments.model_fields_set:
             found |= {"bias", f"{prefix}bias"}

@@ -101,7 +101,7 @@ def places_in_order(file: Any, layers: Sequence[Member]) -> dict[str, list[str]]
             if one.inside and top is not None:
                 found |= places_in_order(top[name], one.inside)
             else:
-                found[one.name] = ordered(arrays[name])
+                found[one.name] = ordered(arrays[name], one.cells)
     return found
 
 
@@ -125,23 +125,27 @@ def arrays_of(group: Any) -> list[str]:
     return [f"{group.name}/{name}" for name in sorted(found, key=rank)]
 
 
-def ordered(places: list[str]) -> list[str]:
-    """The same, of a layer.
+def ordered(places: list[str], cells: Sequence[str] = ()) -> list[str]:
+    """The same, of a layer, perhaps with a stack of cells of these classes.
 
     Raises:
         DamagedError: it has parts of which nobody knows the order.
     """
+    kinds = [kind_of(cell) for cell in cells]
+    earlier = [kinds[:index].count(kind) for index, kind in enumerate(kinds)]
+    names = [f"{kind}_{count}" if count else kind for kind, count in zip(kinds, earlier, strict=True)]
     parts = {place.rpartition("/")[0] for place in places}
-    if len({rank(f"{part}/0") for part in parts}) < len(parts):
+    if len({rank(f"{part}/0", names) for part in parts}) < len(parts):
         raise DamagedError(f"the order of these weights is not known: {', '.join(sorted(parts))}")
-    return places
+    return sorted(places, key=lambda place: rank(place, names))
 
 
-def rank(name: str) -> tuple[int, int]:
-    """Which part of the layer an array is of, and its number there."""
+def rank(name: str, cells: Sequence[str] = ()) -> tuple[int, int, int]:
+    """Which part of the layer an array is of, in which cell of a stack, and its number there."""
     *path, last = name.split("/")
     part = next((index for index, part in enumerate(PARTS, 1) if part in path), 0)
-    return part, int(last) if last.isdecimal() and len(last) < 10 else 0
+    cell = cells.index(path[-2]) + 1 if len(path) > 1 and path[-2] in cells else 0  # .../cells/lstm_cell_1/vars/0
+    return part, cell, int(last) if last.isdecimal() and len(last) < 10 else 0
 
 
 def texts(group: Any, name: str) -> list[str]:

@@ -12,8 +12,9 @@ import numpy as np
 from rnnverify.layers.arguments import OneOf
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
-from rnnverify.layers.recurrent import Recurrent
+from rnnverify.layers.ranks import SEQUENCE
 from rnnverify.layers.walk import Walk
+from rnnverify.layers.walking import Walking
 from rnnverify.observation import Walked
 
 MERGES: dict[str, Callable[[Array, Array], Array]] = {
@@ -26,11 +27,11 @@ MERGES: dict[str, Callable[[Array, Array], Array]] = {
 
 @dataclass(frozen=True)
 class Bidirectional(Layer):
-    layer: Recurrent
-    backward_layer: Recurrent = field(default=None)  # type: ignore[assignment] # by default `layer`, backwards
+    layer: Walking
+    backward_layer: Walking = field(default=None)  # type: ignore[assignment] # by default `layer`, backwards
     merge_mode: Annotated[str | None, OneOf((*MERGES, None))] = "concat"
 
-    rank = Recurrent.rank
+    rank = SEQUENCE
     takes_initial_state = True
 
     def __post_init__(self) -> None:
@@ -38,13 +39,13 @@ class Bidirectional(Layer):
             object.__setattr__(self, "backward_layer", replace(self.layer, go_backwards=not self.layer.go_backwards))
 
     @property
-    def directions(self) -> tuple[tuple[str, Recurrent], ...]:
+    def directions(self) -> tuple[tuple[str, Walking], ...]:
         return ("forward", self.layer), ("backward", self.backward_layer)
 
     def check(self, states_set: bool) -> None:
         forward, backward = self.layer, self.backward_layer
         for key in ("return_sequences", "return_state", "units"):
-            ours, theirs = (json.dumps(getattr(layer, key)) for layer in (forward, backward))
+            ours, theirs = (json.dumps(getattr(layer, key, None)) for layer in (forward, backward))
             if ours != theirs and (key != "units" or self.merge_mode not in ("concat", None)):
                 raise MisfitError(f"{key}: {ours}, as in `layer`; got {theirs}", "backward_layer")
         if (forward.return_state or states_set) and len(forward.state_names) != len(backward.state_names):
@@ -88,6 +89,11 @@ class Bidirectional(Layer):
         return tuple(f"{direction}_{name}" for direction, layer in self.directions for name in layer.state_names)
 
     @property
+    def walked_names(self) -> tuple[str, ...]:
+        """What each step of both walks leaves, by name."""
+        return tuple(f"{direction}_{name}" for direction, layer in self.directions for name in layer.walked_names)
+
+    @property
     def output_names(self) -> tuple[str, ...]:
         merged = ("forward", "backward") if self.merge_mode is None else ("",)
         return (*merged, *self.state_names) if self.layer.return_state else merged
@@ -106,7 +112,7 @@ class Bidirectional(Layer):
     def calls_built(self, inputs: Sequence[Shape]) -> int:
         return sum(layer.calls_built(inputs) for _, layer in self.directions)
 
-    def parts(self, call: Call) -> list[tuple[Recurrent, Call]]:
+    def parts(self, call: Call) -> list[tuple[Walking, Call]]:
         """Either direction, with its share of the weights and of the initial states."""
         split, half = self.layer.weight_count, len(call.initial_state) // 2
         forward = call._replace(weights=call.weights[:split], initial_state=call.initial_state[:half])

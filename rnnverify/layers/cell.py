@@ -1,9 +1,8 @@
 """A cell: one timestep of a recurrent layer.
 
-It has four parts. `project` says what the input contributes, `gates` all else that depends on the input and on h alone,
-`carry` the other states, such as an LSTM's c, and `output` the new h. So the input's share of many timesteps is one matrix
-product; and where the h before every step is known, all but `carry` can be computed for any number of timesteps at once,
-with time folded into the samples.
+`project` says what the input contributes, and `step` what becomes of the states; so the input's share of many timesteps is one
+matrix product. Those of the textbook come in parts: `gates`, all that depends on the input and on h alone, `carry`, the other
+states, such as an LSTM's c, and `output`, the new h.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from abc import ABC, abstractmethod
 
 from rnnverify.layers.arrays import Array
 
-States = tuple[Array, ...]  # (N, ...) each; the first is h, which is also the output
+States = tuple[Array, ...]  # (N, ...) each; the first is also the output
 Gates = tuple[Array, ...]  # (N, ...) each, after their activations
 
 
@@ -23,13 +22,28 @@ class Cell(ABC):
     def project(self, x: Array) -> Array:
         """The input's share of the pre-activations: (N, D) -> (N, gates * M)."""
 
+    @abstractmethod
+    def step(self, zx: Array, states: States) -> States:
+        """One step: the input's share and the states at t-1 to the states at t."""
+
+    def step_seen(self, zx: Array, states: States, seen: States) -> States:
+        """The same where the states at t are known, too: a cell made of several looks at each of them by itself."""
+        return self.step(zx, states)
+
     def every_gate(self, zx: Array, h: Array) -> Gates:
-        """Its gates after their activations, in Keras's order, whatever `gates` makes of them; none where it has none."""
+        """Its gates after their activations, in Keras's order, whatever it makes of them; none where it has none."""
         return ()
 
-    @abstractmethod
     def gates(self, zx: Array, h: Array) -> Gates:
-        """From that share and h (N, M) at t-1, all that does not depend on other states."""
+        """From the input's share and h (N, M) at t-1, all that does not depend on other states; none where that is not known."""
+        return ()
+
+
+class CellInParts(Cell):
+    """A cell of the textbook."""
+
+    @abstractmethod
+    def gates(self, zx: Array, h: Array) -> Gates: ...
 
     def carry(self, gates: Gates, carried: States) -> States:
         """The states but h at t, from those at t-1; a cell that has h alone carries nothing."""
@@ -40,7 +54,6 @@ class Cell(ABC):
         """h (N, M) at t from the states: h at t-1, and the others at t."""
 
     def step(self, zx: Array, states: States) -> States:
-        """One step: the input's share (N, gates * M) and the states at t-1 to the states at t."""
         h, *before = states
         gates = self.gates(zx, h)
         carried = self.carry(gates, tuple(before))

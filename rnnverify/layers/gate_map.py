@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.layer import Layer
 from rnnverify.layers.recurrent import Recurrent
+from rnnverify.layers.walking import Walking
 
 Columns = Mapping[str, tuple[int, int]]  # a gate's first and last column
 
@@ -30,7 +31,7 @@ def ends(layer: Layer) -> str | None:
     """Which end of an output is which, where a walk goes backwards: None where none does."""
     if isinstance(layer, Bidirectional):
         return of_directions(layer)
-    if not isinstance(layer, Recurrent) or not layer.go_backwards:
+    if not isinstance(layer, Walking) or not layer.go_backwards:
         return None
     walks = "walks from the last timestep to the first"
     return (
@@ -40,9 +41,11 @@ def ends(layer: Layer) -> str | None:
 
 def of_directions(layer: Bidirectional) -> str:
     """Where the two directions stand in the output, and in which order."""
-    forward, backward = layer.layer.units, layer.backward_layer.units
+    forward, backward = layer.layer.width, layer.backward_layer.width
     places = {
-        "concat": f"units 0-{forward - 1} are the forward layer's, {forward}-{forward + backward - 1} the backward layer's",
+        "concat": f"units 0-{forward - 1} are the forward layer's, {forward}-{forward + backward - 1} the backward layer's"
+        if forward is not None and backward is not None
+        else "the first units are the forward layer's, the others the backward layer's",
         None: "the first output is the forward layer's, the second the backward layer's",
     }
     place = places.get(layer.merge_mode, f"the two directions are merged by {layer.merge_mode}")

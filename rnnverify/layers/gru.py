@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from rnnverify.layers.activations import ActivationFunction
 from rnnverify.layers.arrays import Array, blocks
-from rnnverify.layers.cell import Cell, Gates, States
+from rnnverify.layers.cell import CellInParts, Gates, States
 from rnnverify.layers.layer import Shape
 from rnnverify.layers.recurrent import Gated
 
 
 @dataclass(frozen=True)
-class GRUCell(Cell):
+class GRUCell(CellInParts):
     """What both kinds share."""
 
     kernel: Array  # (D, 3M)
@@ -81,7 +81,7 @@ class GRU(Gated):
     def columnwise(self) -> bool:
         return super().columnwise and self.reset_after  # reset before, a unit's candidate reads the others' reset gates
 
-    def cell(self, weights: Sequence[Array]) -> Cell:
+    def cell_with(self, weights: Sequence[Array]) -> CellInParts:
         kernel, recurrent_kernel, *bias = weights
         activations = self.activation, self.recurrent_activation
         if not self.reset_after:

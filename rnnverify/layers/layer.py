@@ -13,39 +13,18 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from math import prod
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
+from typing import Any, ClassVar, Self, get_type_hints
 
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ActivationFunction
 from rnnverify.layers.arguments import Inert, choices_of, inert_for, short, suits
 from rnnverify.layers.arrays import Array
+from rnnverify.layers.call import Call as Call
+from rnnverify.layers.call import Masked as Masked
+from rnnverify.layers.call import Outputs as Outputs
 
 Config = Mapping[str, Any]
 Shape = tuple[int, ...]  # without the samples: (T, D) is one sequence
-
-
-class Masked(NamedTuple):
-    """A tensor on its way through the graph: its values and, where a layer made one, its mask."""
-
-    values: Array  # (N, ...) or (N, T, ...)
-    mask: Array | None = None  # (N, T) of bool; False marks a step to skip
-
-
-Outputs = tuple[Masked, ...]
-
-
-class Call(NamedTuple):
-    """What a layer is given: its inputs, its weights and, for recurrent layers, the states to start from."""
-
-    inputs: Sequence[Masked]
-    weights: Sequence[Array] = ()
-    initial_state: Sequence[Array] = ()
-    masked: bool = True  # whether the input's mask is to be heeded; it is handed on in either case
-
-    @property
-    def x(self) -> Masked:
-        """The input of a layer that has one."""
-        return self.inputs[0]
 
 
 class MisfitError(ValueError):
@@ -126,7 +105,7 @@ class Layer:
     def arguments(cls) -> Mapping[str, Any]:
         """The type of each of its own fields."""
         hints = get_type_hints(cls, include_extras=True)
-        return {field.name: hints[field.name] for field in fields(cls)}
+        return {field.name: hints[field.name] for field in sorted(fields(cls), key=lambda field: field.kw_only is True)}
 
     @classmethod
     @cache
@@ -191,6 +170,11 @@ class Layer:
     @property
     def state_names(self) -> tuple[str, ...]:
         return ()
+
+    @property
+    def walked_names(self) -> tuple[str, ...]:
+        """What each step of its walks leaves, by name."""
+        return self.state_names
 
     @property
     def state_outputs(self) -> int:

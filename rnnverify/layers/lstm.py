@@ -9,12 +9,12 @@ from types import MappingProxyType
 from rnnverify.layers.activations import ActivationFunction
 from rnnverify.layers.arguments import Inert
 from rnnverify.layers.arrays import Array, blocks
-from rnnverify.layers.cell import Cell, Gates, States
+from rnnverify.layers.cell import CellInParts, Gates, States
 from rnnverify.layers.recurrent import Gated
 
 
 @dataclass(frozen=True)
-class LSTMCell(Cell):
+class LSTMCell(CellInParts):
     kernel: Array  # (D, 4M)
     recurrent_kernel: Array  # (M, 4M)
     bias: Array | float  # (4M,)
@@ -56,7 +56,7 @@ class LSTM(Gated):
     gate_names = ("input", "forget", "candidate", "output")
     gate_letters = ("i", "f", "c~", "o")
 
-    def cell(self, weights: Sequence[Array]) -> Cell:
+    def cell_with(self, weights: Sequence[Array]) -> CellInParts:
         kernel, recurrent_kernel, *bias = weights
         return LSTMCell(
             kernel,

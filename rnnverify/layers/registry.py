@@ -9,6 +9,7 @@ from typing import Any
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activation import Activation
 from rnnverify.layers.activations import ACTIVATIONS, ActivationFunction, activation
+from rnnverify.layers.arguments import short
 from rnnverify.layers.attention import AdditiveAttention, Attention
 from rnnverify.layers.batch_normalization import BatchNormalization
 from rnnverify.layers.bidirectional import Bidirectional
@@ -47,18 +48,22 @@ from rnnverify.layers.pooling import (
     MaxPooling2D,
 )
 from rnnverify.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
+from rnnverify.layers.recurrent import Recurrent
+from rnnverify.layers.registered import REGISTERED, SEEN, RegisteredLayer, RegisteredRNN
 from rnnverify.layers.repeat_vector import RepeatVector
 from rnnverify.layers.rescaling import Rescaling
+from rnnverify.layers.rnn import OF_WALKS, RNN, Stack
 from rnnverify.layers.simple_rnn import SimpleRNN
 from rnnverify.layers.softmax import Softmax
 from rnnverify.layers.time_distributed import TimeDistributed
 from rnnverify.layers.unit_normalization import UnitNormalization
+from rnnverify.layers.walking import Walking
 from rnnverify.observation.arguments import PREFIX
 
 LAYERS: dict[str, type[Layer]] = {
     layer.__name__: layer
     for layer in (
-        *(SimpleRNN, LSTM, GRU, Bidirectional, TimeDistributed),
+        *(SimpleRNN, LSTM, GRU, RNN, Bidirectional, TimeDistributed),
         *(Dense, Embedding, Masking, RepeatVector, Flatten, Concatenate, Activation, Dropout, CategoryEncoding),
         *(Conv1D, SeparableConv1D, DepthwiseConv1D, Conv2D),
         *(MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D, MaxPooling2D, AveragePooling2D),
@@ -72,8 +77,12 @@ LAYERS: dict[str, type[Layer]] = {
 }
 
 
-# What a saved model may hold: these layers, and operations between them.
-REPLAYED = (*LAYERS, *(PREFIX + name for name in OPERATIONS))
+# The cells of an RNN, with the layer that each of them makes of it.
+CELLS: dict[str, type[Recurrent]] = {"SimpleRNNCell": SimpleRNN, "LSTMCell": LSTM, "GRUCell": GRU}
+STACKED = "StackedRNNCells"
+
+# What a saved model may hold: these layers with their cells, and operations between them.
+REPLAYED = (*LAYERS, *CELLS, STACKED, *(PREFIX + name for name in OPERATIONS))
 
 # Those that may be given as an activation.
 ACTIVATION_LAYERS = ("ELU", "LeakyReLU", "ReLU", "Softmax")
@@ -87,13 +96,16 @@ def layer_of(class_name: str, config: Config) -> Layer:
     """
     if class_name.startswith(PREFIX):
         return operation_of(class_name, config)
+    if class_name in REGISTERED:
+        return RegisteredLayer.of_layer(class_name, config)
     if class_name not in LAYERS:
         name: Any = config.get("name", "")
         raise UnsupportedError(
-            f"layer {name!r}: the class {class_name} has no replay (opaque, or --opaque {name}, takes what it puts out as given);"
+            f"layer {name!r}: the class {class_name} has no replay (opaque, or --opaque {name}, takes what it puts"
+            f" out as given, rnnverify.register({class_name!r}, ...) says what it computes);"
             f" those that have: {', '.join(sorted(LAYERS))}"
         )
-    return LAYERS[class_name].from_config(config)
+    return LAYERS[class_name].from_config({key: value for key, value in config.items() if key != SEEN})
 
 
 def layer_of_file(class_name: str, config: Config) -> Layer:
@@ -109,6 +121,7 @@ def layer_of_file(class_name: str, config: Config) -> Layer:
     layer = LAYERS[class_name]
     if any(config.get(name, only) != only for name, only in layer.fixed.items()):
         return layer.from_config(config)
+    config = {key: value for key, value in config.items() if key != SEEN}
     known = {*layer.arguments(), *layer.inert_arguments(), *layer.fixed, *COMMON}
     if strange := [key for key in config if key not in known]:
         raise UnsupportedError(
@@ -118,6 +131,29 @@ def layer_of_file(class_name: str, config: Config) -> Layer:
     if lacking:
         raise UnsupportedError(f"{class_name} {config.get('name', '')!r}: its config lacks {', '.join(lacking)}")
     return layer.of({name: config[name] for name in layer.arguments() if name in config})
+
+
+def cell_of(part: Any) -> Walking:
+    """The layer that an RNN over this cell is, from the cell's config as Keras serialises it: its walk has its defaults.
+
+    Raises:
+        UnsupportedError: it is of a class that has no replay, or as `layer_of`.
+    """
+    class_name, config = (part.get("class_name"), part.get("config")) if isinstance(part, Mapping) else (None, None)
+    if not isinstance(config, Mapping):
+        raise UnsupportedError(f"expected the cell of an RNN with its class and config, got {short(part)}")
+    if class_name == STACKED:
+        return Stack(tuple(cell_of(one) for one in config.get("cells", ())))
+    if class_name in REGISTERED:
+        return RegisteredRNN.of_cell(str(class_name), config)
+    if class_name not in CELLS:
+        raise UnsupportedError(
+            f"the cell {class_name} has no replay (rnnverify.register({class_name!r}, ...) says what it computes); those that"
+            f" have: {', '.join(CELLS)}"
+        )
+    if strange := [name for name in OF_WALKS if name in config]:
+        raise UnsupportedError(f"{class_name}: the option {strange[0]!r} is unknown to the replay")
+    return CELLS[class_name].from_config({**OF_WALKS, **config})
 
 
 def activation_of(value: Any) -> ActivationFunction:
@@ -153,4 +189,6 @@ def layer_inside(outer: type[Layer], config: Config) -> Layer:
 
 def inside_of(outer: type[Layer]) -> list[str]:
     """The classes of which a layer may stand inside one of this class."""
+    if outer is RNN:
+        return list(CELLS)
     return [name for name, layer in LAYERS.items() if outer.holds(layer)]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from rnnverify.layers.activations import ActivationFunction
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.cell import Cell, Gates, States
+from rnnverify.layers.cell import CellInParts, Gates, States
 from rnnverify.layers.recurrent import Recurrent
 
 
 @dataclass(frozen=True)
-class SimpleRNNCell(Cell):
+class SimpleRNNCell(CellInParts):
     kernel: Array  # (D, M)
     recurrent_kernel: Array  # (M, M)
     bias: Array | float  # (M,)
@@ -31,6 +31,6 @@ class SimpleRNNCell(Cell):
 
 @dataclass(frozen=True)
 class SimpleRNN(Recurrent):
-    def cell(self, weights: Sequence[Array]) -> Cell:
+    def cell_with(self, weights: Sequence[Array]) -> CellInParts:
         kernel, recurrent_kernel, *bias = weights
         return SimpleRNNCell(kernel, recurrent_kernel, bias[0] if bias else 0.0, self.activation)

@@ -8,15 +8,17 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.cell import Cell, Gates, States
 
 
-def steps(cell: Cell, x: Array, before: States) -> States:
+def steps(cell: Cell, x: Array, before: States, after: States) -> States:
     """The states after every step, (N, T, ...) each: what masked steps would make of them, too.
 
     Args:
         x: its input, (N, T, ...).
         before: the states known to stand before it, (N, T, ...) each.
+        after: those known to stand after it.
     """
     samples, timesteps = x.shape[:2]
-    made = cell.step(cell.project(folded(x)), tuple(map(folded, before)))
+    known = (tuple(map(folded, states)) for states in (before, after))
+    made = cell.step_seen(cell.project(folded(x)), *known)
     return tuple(unfolded(state, samples, timesteps) for state in made)
 
 

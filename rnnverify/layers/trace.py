@@ -10,9 +10,9 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.steps import folded, sources, states_before, unfolded
 from rnnverify.layers.walk import Walk
+from rnnverify.layers.walking import Walking
 from rnnverify.observation import Ref
 
 Traced = dict[str, dict[str, Array]]  # by layer, then by gate, state or output
@@ -42,7 +42,7 @@ def walks_of(layer: Layer) -> dict[str, bool]:
     """The prefixes of the names of a layer's walks, and which of them go back in time."""
     if isinstance(layer, Bidirectional):
         return {f"{direction}_": inner.go_backwards for direction, inner in layer.directions}
-    return {"": isinstance(layer, Recurrent) and layer.go_backwards}
+    return {"": isinstance(layer, Walking) and layer.go_backwards}
 
 
 def of_walk(walk: Walk) -> dict[str, Array]:
@@ -59,5 +59,5 @@ def of_walk(walk: Walk) -> dict[str, Array]:
         made = {name: np.where(walk.mask[..., np.newaxis], gate, np.nan) for name, gate in made.items()}
     pairs = zip((walked.sequence, *walked.others), walk.states, strict=True)
     held = [states_before(sequence, initial, source, after) for sequence, initial in pairs]
-    made.update(zip(reversed(walk.layer.state_names), reversed(held), strict=True))  # c before h, as they come about
+    made.update(zip(reversed(walk.layer.walked_names), reversed(held), strict=True))  # c before h, as they come about
     return {name: array[:, ::-1] for name, array in made.items()} if walk.layer.go_backwards else made

@@ -15,7 +15,7 @@ from rnnverify.layers.cell import Cell, States
 from rnnverify.observation import Walked
 
 if TYPE_CHECKING:
-    from rnnverify.layers.recurrent import Recurrent
+    from rnnverify.layers.walking import Walking
 
 STRETCH = 1 << 18  # numbers of the input, or of the state, whose projection is computed at once
 
@@ -24,7 +24,7 @@ STRETCH = 1 << 18  # numbers of the input, or of the state, whose projection is 
 class Walk:
     """A walk through time, about to be taken: a layer's cell, and what it starts from. All in the order of the walk."""
 
-    layer: Recurrent
+    layer: Walking
     weights: Sequence[Array]
     x: Array  # (N, T, ...): (N, T, D) but in convolutions
     mask: Array | None  # (N, T) of bool; False marks a step to skip
@@ -32,7 +32,7 @@ class Walk:
 
     @cached_property
     def cell(self) -> Cell:
-        return self.layer.cell(self.weights)
+        return self.layer.cell_with(self.weights)
 
     def run(self, every_step: bool = False) -> Walked:
         """Take it, free-running: each step from the states that the step before it left.

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.cell import Cell, Gates, States
+from rnnverify.layers.cell import Cell, CellInParts, Gates, States
 from rnnverify.layers.layer import Call, Layer, Masked
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.walk import Walk
+from rnnverify.layers.walking import Walking
 
 
 def altered(layer: Any, **methods: Any) -> Any:
@@ -38,13 +38,13 @@ def reading(layer: Layer, weights: Callable[..., Sequence[Array]]) -> Any:
     return altered(layer, weights_from=lambda self, arrays: list(weights(*own.weights_from(self, arrays))))
 
 
-def stepping(layer: Recurrent, changed: Callable[[Cell], Cell]) -> Any:
+def stepping(layer: Walking, changed: Callable[[Cell], Cell]) -> Any:
     """...around another cell."""
     own: Any = type(layer)
-    return altered(layer, cell=lambda self, weights: changed(own.cell(self, weights)))
+    return altered(layer, cell_with=lambda self, weights: changed(own.cell_with(self, weights)))
 
 
-def walking(layer: Recurrent, change: Callable[[Walk], Walk]) -> Any:
+def walking(layer: Walking, change: Callable[[Walk], Walk]) -> Any:
     """...that walks through time and samples otherwise."""
     own: Any = type(layer)
     return altered(layer, walks=lambda self, call: tuple(map(change, own.walks(self, call))))
@@ -66,7 +66,7 @@ def with_values(make: Callable[[Array], Array]) -> Callable[[Masked], Masked]:
     return lambda tensor: tensor._replace(values=make(tensor.values))
 
 
-class Changed(Cell):
+class Changed(CellInParts):
     """A cell like another, of which a subclass changes one part."""
 
     def __init__(self, cell: Any) -> None:

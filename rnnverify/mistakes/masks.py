@@ -10,14 +10,15 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.embedding import Embedding
 from rnnverify.layers.layer import Call, Layer, Masked
 from rnnverify.layers.masking import Masking
-from rnnverify.layers.recurrent import Recurrent
+from rnnverify.layers.walk import kept
+from rnnverify.layers.walking import Walking
 from rnnverify.mistakes.changes import altered, called, putting_out
 from rnnverify.mistakes.mistake import Mistake
 from rnnverify.observation.precision import rounded
 
 
 def ignored(layer: Any) -> Layer | None:
-    if not isinstance(layer, Recurrent):
+    if not isinstance(layer, Walking):
         return None
     own = type(layer)
     return altered(layer, walks=lambda self, call: own.walks(self, call._replace(masked=False)))  # type: ignore[no-any-return]
@@ -25,7 +26,7 @@ def ignored(layer: Any) -> Layer | None:
 
 def as_length(layer: Any) -> Layer | None:
     """As many steps are run as are not masked, from the first on."""
-    if not isinstance(layer, Recurrent):
+    if not isinstance(layer, Walking):
         return None
 
     def shortened(call: Call) -> Call:
@@ -39,7 +40,7 @@ def as_length(layer: Any) -> Layer | None:
 
 
 def zeroed(layer: Any) -> Layer | None:
-    if not isinstance(layer, Recurrent) or layer.zero_output_for_mask or not layer.return_sequences:
+    if not isinstance(layer, Walking) or layer.zero_output_for_mask or not layer.return_sequences:
         return None
 
     def with_zeros(self: Any, call: Call, walked: Any) -> Any:
@@ -48,7 +49,7 @@ def zeroed(layer: Any) -> Layer | None:
         if mask is None:
             return (first, *rest)
         awake = mask[:, ::-1] if self.go_backwards else mask
-        return (first._replace(values=np.where(awake[..., np.newaxis], first.values, 0)), *rest)
+        return (first._replace(values=kept(awake, first.values, np.zeros_like(first.values))), *rest)
 
     return altered(layer, outputs=with_zeros)  # type: ignore[no-any-return]
 
@@ -90,7 +91,7 @@ def rolled(ids: Array) -> Array:
 
 def not_propagated(layer: Any) -> Layer | None:
     """The layers behind it never see the mask."""
-    if not isinstance(layer, Recurrent) or not layer.return_sequences:
+    if not isinstance(layer, Walking) or not layer.return_sequences:
         return None
     return putting_out(layer, lambda first: first._replace(mask=None))  # type: ignore[no-any-return]
 

@@ -30,9 +30,13 @@ class Mistake:
 
 def made_in(layer: Layer, mistake: Mistake) -> Layer | None:
     """The layer with the mistake in it, and in the layers inside it; None where it can occur in none of them."""
-    fields = {name: value for name, value in vars(layer).items() if isinstance(value, Layer)}
-    inner = fields if mistake.inside else {}
-    inside = {name: made for name, value in inner.items() if (made := made_in(value, mistake)) is not None}
+    inside = {}
+    for name, value in vars(layer).items() if mistake.inside else ():
+        of_one = value if isinstance(value, tuple) else (value,)  # a stack has several cells
+        wrong = [made_in(one, mistake) if isinstance(one, Layer) else None for one in of_one]
+        if any(one is not None for one in wrong):
+            made_anew = tuple(new or one for new, one in zip(wrong, of_one, strict=True))
+            inside[name] = made_anew if isinstance(value, tuple) else made_anew[0]
     changed = replace(layer, **inside) if inside else layer
     made = mistake.change(changed)
     return made if made is not None else changed if inside else None

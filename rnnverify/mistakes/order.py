@@ -10,12 +10,12 @@ import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked
-from rnnverify.layers.recurrent import Recurrent
+from rnnverify.layers.walking import Walking
 from rnnverify.mistakes.changes import altered, called, putting_out, with_values
 from rnnverify.mistakes.mistake import Mistake
 
 
-def on_call(make: Callable[[Call], Call], kind: type[Layer] = Recurrent) -> Any:
+def on_call(make: Callable[[Call], Call], kind: type[Layer] = Walking) -> Any:
     """A change of layers of a class from what they are given."""
 
     def change(layer: Any) -> Layer | None:
@@ -44,7 +44,7 @@ def time_major(x: Array) -> Array:
 
 def over_samples(layer: Any) -> Layer | None:
     """Axis 0 of x is walked as time, and axis 1 taken for the samples; what comes out stays in that order."""
-    if not isinstance(layer, Recurrent):
+    if not isinstance(layer, Walking):
         return None
     own = type(layer)
 
@@ -84,24 +84,24 @@ def first_sample_alone(call: Call) -> Call:
 
 
 def reversed_walk(layer: Any) -> Layer | None:
-    return replace(layer, go_backwards=not layer.go_backwards) if isinstance(layer, Recurrent) else None
+    return replace(layer, go_backwards=not layer.go_backwards) if isinstance(layer, Walking) else None
 
 
 def forwards(layer: Any) -> Layer | None:
     """A layer that walks backwards goes forwards."""
-    return replace(layer, go_backwards=False) if isinstance(layer, Recurrent) and layer.go_backwards else None
+    return replace(layer, go_backwards=False) if isinstance(layer, Walking) and layer.go_backwards else None
 
 
 def in_order_of_time(layer: Any) -> Layer | None:
     """What a layer that walks backwards puts out is put back in order."""
-    if not isinstance(layer, Recurrent) or not layer.go_backwards or not layer.return_sequences:
+    if not isinstance(layer, Walking) or not layer.go_backwards or not layer.return_sequences:
         return None
     return putting_out(layer, with_values(lambda y: y[:, ::-1]))  # type: ignore[no-any-return]
 
 
 def reversed_in_order(layer: Any) -> Layer | None:
     """A walk backwards, put back in order, where the layer walks forwards."""
-    if not isinstance(layer, Recurrent) or layer.go_backwards or not layer.return_sequences:
+    if not isinstance(layer, Walking) or layer.go_backwards or not layer.return_sequences:
         return None
     return putting_out(replace(layer, go_backwards=True), with_values(lambda y: y[:, ::-1]))  # type: ignore[no-any-return]
 

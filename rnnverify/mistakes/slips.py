@@ -14,8 +14,8 @@ from rnnverify.layers.cell import Gates, States
 from rnnverify.layers.dense import Dense
 from rnnverify.layers.layer import Layer
 from rnnverify.layers.lstm import LSTM
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.walk import Walk
+from rnnverify.layers.walking import Walking
 from rnnverify.mistakes.changes import Changed, putting_out, stepping, walking, with_values
 from rnnverify.mistakes.mistake import Mistake
 
@@ -74,7 +74,7 @@ def pooled(over: Callable[[Array], Array]) -> Callable[[Any], Layer | None]:
     """All steps in place of the last one."""
 
     def change(layer: Any) -> Layer | None:
-        if not isinstance(layer, Recurrent) or layer.return_sequences:
+        if not isinstance(layer, Walking) or layer.return_sequences:
             return None
         return putting_out(replace(layer, return_sequences=True), with_values(over))  # type: ignore[no-any-return]
 
@@ -87,7 +87,7 @@ def delayed(layer: Any) -> Layer | None:
     def change(walk: Walk) -> Walk:
         return replace(walk, x=np.concatenate([0 * walk.x[:, :1], walk.x[:, :-1]], axis=1))
 
-    return walking(layer, change) if isinstance(layer, Recurrent) else None
+    return walking(layer, change) if isinstance(layer, Walking) else None
 
 
 def activated(name: str) -> Callable[[Any], Layer | None]:

@@ -9,15 +9,15 @@ import numpy as np
 
 from rnnverify.layers.dense import Dense
 from rnnverify.layers.layer import Call, Layer, Masked
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.repeat_vector import RepeatVector
+from rnnverify.layers.walking import Walking
 from rnnverify.mistakes.changes import altered
 from rnnverify.mistakes.mistake import Mistake
 
 
 def whole_or_last(layer: Any) -> Layer | None:
     """return_sequences the other way."""
-    return replace(layer, return_sequences=not layer.return_sequences) if isinstance(layer, Recurrent) else None
+    return replace(layer, return_sequences=not layer.return_sequences) if isinstance(layer, Walking) else None
 
 
 def last_step_alone(layer: Any) -> Layer | None:
@@ -30,7 +30,7 @@ def every_step(layer: Any) -> Layer | None:
 
 def dropped(layer: Any) -> Layer | None:
     """The layer is skipped: what comes in goes on."""
-    if isinstance(layer, Recurrent) and layer.return_sequences and not layer.return_state:
+    if isinstance(layer, Walking) and layer.return_sequences and not layer.return_state:
         return altered(layer, outputs=lambda self, call, walked: (call.x,))  # type: ignore[no-any-return]
     return altered(layer, __call__=lambda self, call: (call.x,)) if isinstance(layer, Dense) else None
 

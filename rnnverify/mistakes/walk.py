@@ -8,15 +8,15 @@ from typing import Any
 
 from rnnverify.layers.layer import Layer
 from rnnverify.layers.lstm import LSTM
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.walk import Walk
+from rnnverify.layers.walking import Walking
 from rnnverify.mistakes.changes import walking
 from rnnverify.mistakes.mistake import Mistake
 from rnnverify.mistakes.walks import Run, Taken, padded, rewalking, sample_by_sample
 from rnnverify.observation import Walked
 
 
-def on_walk(run: Run, kind: type[Recurrent] = Recurrent, only: Callable[[Any], bool] = lambda layer: True) -> Any:
+def on_walk(run: Run, kind: type[Walking] = Walking, only: Callable[[Any], bool] = lambda layer: True) -> Any:
     """A change of layers of a class from the way in which they take their walks."""
 
     def change(layer: Any) -> Layer | None:
@@ -46,7 +46,7 @@ def over(part: slice, before: int = 0, after: int = 0) -> Run:
     return run
 
 
-def begun(change: Callable[[Walk], Walk], kind: type[Recurrent] = Recurrent) -> Any:
+def begun(change: Callable[[Walk], Walk], kind: type[Walking] = Walking) -> Any:
     """A change of layers of a class from what their walks begin with: x, or the states."""
     return lambda layer: walking(layer, change) if isinstance(layer, kind) else None
 
@@ -56,10 +56,13 @@ def first_held(walk: Walk) -> Walk:
     return replace(walk, x=walk.x[:, [0] * walk.x.shape[1]])
 
 
-def from_zero(places: Sequence[int]) -> Callable[[Walk], Walk]:
-    """These of the initial states are taken as zero."""
+def from_zero(places: Sequence[int] | None = None) -> Callable[[Walk], Walk]:
+    """These of the initial states are taken as zero; by default all are."""
     return lambda walk: replace(
-        walk, states=tuple(0 * state if index in places else state for index, state in enumerate(walk.states))
+        walk,
+        states=tuple(
+            0 * state if places is None or index in places else state for index, state in enumerate(walk.states)
+        ),
     )
 
 
@@ -102,7 +105,7 @@ WALK = (
         "the initial states are taken as zero",
         GIVEN,
         "",
-        begun(from_zero((0, 1))),
+        begun(from_zero()),
     ),
     Mistake(
         "initial-state-ignored/c-only",

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.walk import Walk
+from rnnverify.layers.walking import Walking
 from rnnverify.mistakes.changes import walking
 from rnnverify.observation import Walked
 
@@ -18,7 +18,7 @@ Taken = Callable[..., Walk]
 Run = Callable[[Walk, Taken, bool], Walked]
 
 
-def rewalking(layer: Recurrent, run: Run) -> Any:
+def rewalking(layer: Walking, run: Run) -> Any:
     """The layer, taking its walks otherwise: `run` is given each walk, and how it would be taken, perhaps with changes."""
     return walking(layer, lambda walk: retaken(walk, run))
 
@@ -37,7 +37,7 @@ def fields_of(walk: Walk) -> dict[str, Any]:
     return {name: getattr(walk, name) for name in ("layer", "weights", "x", "mask", "states")}
 
 
-def in_parts(walk: Walk, taken: Taken, parts: Sequence[tuple[Recurrent, slice]]) -> Walked:
+def in_parts(walk: Walk, taken: Taken, parts: Sequence[tuple[Walking, slice]]) -> Walked:
     """One part of the time after the other, each with a layer of its own, from the states that the one before it left."""
     states: Sequence[Any] = walk.states
     done: list[Walked] = []

@@ -76,7 +76,7 @@ def same_shapes(layer: Bidirectional) -> bool:
     one, other = layer.layer, layer.backward_layer
     return (
         type(one).__name__ == type(other).__name__
-        and one.units == other.units
+        and one.width == other.width
         and one.weight_count == other.weight_count
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rnnverify.errors import UnsupportedError
@@ -67,6 +67,13 @@ def dtypes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
                 f"{config.get('name')}: it computes in {own[0]} and its {key}, given as a layer, in another precision, which is"
                 " not implemented; give both the same dtype"
             )
+    for cell in cells_in(config.get("cell")):
+        if cell.get("dtype") is not None and compute_dtype(cell["dtype"]) != own[0]:
+            raise UnsupportedError(
+                f"{config.get('name')}: it computes in {own[0]} and its cell {cell.get('name')} in another precision, which is"
+                " not implemented; give both the same dtype: cells in a list with"
+                f" keras.layers.StackedRNNCells(cells, dtype={own[0]!r})"
+            )
     parts = [config[key] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
     inner = [part["config"] for part in parts if isinstance(part.get("config"), Mapping)]
     if not inner:
@@ -83,6 +90,15 @@ def dtypes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
             " implemented; give both the same dtype"
         )
     return own + first
+
+
+def cells_in(cell: Any) -> Iterator[Mapping[str, Any]]:
+    """The configs of a cell, and of those in it where it is a stack: which casts what it is given, too."""
+    config = cell.get("config") if isinstance(cell, Mapping) else None
+    if isinstance(config, Mapping):
+        yield config
+        for one in config.get("cells", ()):
+            yield from cells_in(one)
 
 
 # What each of them can hold without rounding.

@@ -15,9 +15,10 @@ from rnnverify.rounding.precision import LIMIT, OWN_ROUNDING, Precision
 from rnnverify.rounding.storage import not_negative, stored
 
 # How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
-# (benchmarks/library_functions.py): tanh 5.4, sigmoid 8.2, exp 2.0, log 3.6, sqrt 1.0, erf 5.9, softplus 7.6. Rounded up, and
-# exp by more, for libraries that have a fast one.
+# (benchmarks/library_functions.py): tanh 5.4, sigmoid 8.2, exp 2.0, log 3.6, sqrt 1.0, erf 5.9, softplus 7.6, sin and cos 3.0.
+# Rounded up, and exp by more, for libraries that have a fast one.
 FUNCTION_ULPS: Mapping[np.ufunc, float] = {np.tanh: 7.0, np.exp: 8.0, np.log: 8.0, np.sqrt: 2.0, ERF: 8.0}
+WAVE_ULPS = 4.0  # of sin and cos
 SOFTPLUS_ULPS = 8.0
 SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS = 11.0, 1.3  # as of 1 / (1 + exp(-x)), with the errors of exp, 1 + and 1 /
 SMALLEST = 2.0**-1022  # of float64's normal numbers
@@ -117,6 +118,17 @@ def erf(p: Precision, x: Rounded) -> Rounded:
     bound = np.minimum(slope_of_erf(nearest) * x.bound, 2)
     variance = variance_of(x, slope_of_erf(x.value), slope_of_erf, 4)
     return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[ERF], typical(p))
+
+
+def wave(function: np.ufunc, derivative: np.ufunc) -> Callable[[Precision, Rounded], Rounded]:
+    """A sine or cosine: its slope is at most 1, and changes by no more than its argument does."""
+
+    def waved(p: Precision, x: Rounded) -> Rounded:
+        steepest = np.fmin(np.abs(derivative(x.value)) + farthest(x), 1)
+        bound, variance = np.fmin(x.bound, 2), np.fmin(steepest * steepest * x.variance, 4)
+        return stored(function(x.value), bound, variance, p, (x,), WAVE_ULPS, typical(p))
+
+    return waved
 
 
 def slope_of_erf(x: Array) -> Array:

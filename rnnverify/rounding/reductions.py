@@ -30,6 +30,12 @@ def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     return known(value, bound, variance, p, (x,))
 
 
+def mean(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
+    """A sum over one axis, and what it is divided by."""
+    made: Rounded = total(x, axis, keepdims) / x.shape[axis]
+    return made
+
+
 def cumulate(x: Rounded, axis: int) -> Rounded:
     p, n = x.precision, x.shape[axis]
     value = np.cumsum(x.value, axis=axis)

@@ -34,7 +34,9 @@ from rnnverify.layers.arguments import (
 )
 from rnnverify.layers.arguments import Sizes as SizesOfAxes
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.registry import LAYERS
+from rnnverify.layers.recurrent import Recurrent
+from rnnverify.layers.registry import CELLS, LAYERS
+from rnnverify.layers.rnn import OF_WALKS
 from rnnverify.observation.precision import POLICIES
 from rnnverify.spec.types import (
     AXIS,
@@ -130,12 +132,12 @@ def entries() -> tuple[str, ...]:
 
 
 # Those that `layer` may name, as a shorthand.
-RECURRENT = [name for name, layer in LAYERS.items() if layer.takes_initial_state and not layer.layers_inside()]
+RECURRENT = [name for name, layer in LAYERS.items() if issubclass(layer, Recurrent)]
 
 
 @dataclass(frozen=True)
 class NestedLayer:
-    """The layer inside a Bidirectional or a TimeDistributed."""
+    """The layer inside a Bidirectional or a TimeDistributed, or a cell of an RNN."""
 
     class_name: str
     arguments: LayerArguments
@@ -147,18 +149,28 @@ def arguments_of(class_name: str) -> type[LayerArguments]:
     """The model that validates the arguments of one class."""
     if class_name == "InputLayer":
         return InputLayer
-    layer = LAYERS[class_name]
+    layer = declared(class_name)
+    left_out = {*layer.of_call, *(NO_CELLS if class_name in CELLS else ())}
     made: dict[str, Any] = {}
     defaults = {one.name: REQUIRED if one.default is MISSING else one.default for one in fields(layer)}
     for name, kind in layer.arguments().items():
-        if name not in layer.of_call:
+        if name not in left_out:
             made[name] = field_of(kind, defaults[name])
     for name, inert in layer.inert_arguments().items():
-        if inert.kind is not None:
+        if inert.kind is not None and name not in left_out:
             made[name] = field_of(inert.kind, inert.default)
-    if layer.takes_initial_state:
+    if layer.takes_initial_state and class_name not in CELLS:
         made["initial_state"] = (References, None)
     return cast(type[LayerArguments], create_model(class_name, __base__=Called, **made))
+
+
+# Arguments of recurrent layers that their cells do not have.
+NO_CELLS = frozenset({*OF_WALKS, "activity_regularizer", "use_cudnn"})
+
+
+def declared(class_name: str) -> type[Layer]:
+    """A layer of Keras's, or that which an RNN is over a cell."""
+    return LAYERS[class_name] if class_name in LAYERS else CELLS[class_name]
 
 
 def field_of(kind: Any, default: Any) -> tuple[Any, Any]:
@@ -182,14 +194,16 @@ def name_of(function: ActivationFunction) -> str | None:
 
 def layer_from(class_name: str, arguments: LayerArguments) -> Layer:
     """The layer that a spec's arguments describe."""
-    made = LAYERS[class_name]
+    made = declared(class_name)
     values = {}
     for name, kind in made.arguments().items():
-        if name in made.of_call:
+        if name not in type(arguments).model_fields:
             continue
         value = getattr(arguments, name)
         if isinstance(value, NestedLayer):
             value = value.layer
+        elif isinstance(value, tuple) and value and isinstance(value[0], NestedLayer):
+            value = tuple(one.layer for one in value)
         elif value is None and kind == ActivationFunction:
             value = "linear"
         values[name] = value

@@ -12,6 +12,8 @@ from rnnverify.spec.arguments import InputLayer, LayerArguments, NestedLayer, ar
 from rnnverify.spec.problems import Problems, near, shown
 from rnnverify.spec.source import Path
 
+Nested = NestedLayer | tuple[NestedLayer, ...]  # several are the cells of an RNN, from the bottom to the top
+
 
 class Entry(NamedTuple):
     """What stands in one entry."""
@@ -66,7 +68,7 @@ class Parser:
 
     def without_fixed(self, class_name: str, given: Any, at: Path) -> Any:
         """The arguments without those that may have one value alone, which is Keras's default."""
-        fixed = LAYERS[class_name].fixed if class_name in LAYERS else {}
+        fixed = LAYERS[class_name].fixed if class_name in LAYERS else {}  # cells have none
         if not isinstance(given, dict) or not fixed.keys() & given.keys():
             return given
         for name in fixed.keys() & given.keys():
@@ -78,22 +80,34 @@ class Parser:
                 )
         return {name: value for name, value in given.items() if name not in fixed}
 
-    def parse_nested(self, class_name: str, given: Any, at: Path) -> dict[str, NestedLayer] | None:
-        """The layers inside a wrapper, parsed; None where one is wrong."""
-        parsed: dict[str, NestedLayer] = {}
+    def parse_nested(self, class_name: str, given: Any, at: Path) -> dict[str, Nested] | None:
+        """The layers inside a wrapper, and the cells of an RNN, parsed; None where one is wrong."""
+        parsed: dict[str, Nested] = {}
         for key in LAYERS[class_name].layers_inside() if class_name in LAYERS else ():
             if not isinstance(given, dict) or key not in given:
                 continue
-            if given[key] is not None or arguments_of(class_name).model_fields[key].is_required():
-                inner = self.parse(given[key], (*at, key), tuple(inside_of(LAYERS[class_name])))
-                if inner is None or inner.layer is None:
+            value, allowed = given[key], tuple(inside_of(LAYERS[class_name]))
+            if key == "cell" and isinstance(value, list) and value:
+                cells = [self.parse_inside(one, (*at, key, index), at, allowed) for index, one in enumerate(value)]
+                if any(one is None for one in cells):
                     return None
-                if ours := sorted(inner.arguments.model_fields_set & inner.arguments.ours):
-                    for name in ours:
-                        self.problems.add(
-                            (*at, key, inner.class_name, name),
-                            f"expected {name} on {at[-1]}, not on the layer inside it",
-                        )
+                parsed[key] = tuple(one for one in cells if one is not None)
+            elif value is not None or arguments_of(class_name).model_fields[key].is_required():
+                inner = self.parse_inside(value, (*at, key), at, allowed)
+                if inner is None:
                     return None
-                parsed[key] = NestedLayer(inner.class_name, inner.arguments, inner.layer)
+                parsed[key] = inner
         return parsed
+
+    def parse_inside(self, entry: Any, place: Path, at: Path, allowed: tuple[str, ...]) -> NestedLayer | None:
+        """One of them."""
+        inner = self.parse(entry, place, allowed)
+        if inner is None or inner.layer is None:
+            return None
+        if ours := sorted(inner.arguments.model_fields_set & inner.arguments.ours):
+            for name in ours:
+                self.problems.add(
+                    (*place, inner.class_name, name), f"expected {name} on {at[-1]}, not on the layer inside it"
+                )
+            return None
+        return NestedLayer(inner.class_name, inner.arguments, inner.layer)

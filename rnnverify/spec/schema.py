@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rnnverify.layers.registry import LAYERS, inside_of
+from rnnverify.layers.registry import CELLS, LAYERS, inside_of
 from rnnverify.spec import words
 from rnnverify.spec.arguments import arguments_of, entries
 from rnnverify.spec.data import KINDS, SHORTHANDS
@@ -48,10 +48,14 @@ def spec_mapping() -> dict[str, Any]:
 
 def definitions() -> dict[str, Any]:
     """Every layer with its arguments."""
-    made = {f"{name} arguments": mapping_schema(arguments_of(name), words.ARGUMENTS) for name in entries()}
+    named = [*entries(), *CELLS]
+    made = {f"{name} arguments": mapping_schema(arguments_of(name), words.ARGUMENTS) for name in named}
     for name, layer in LAYERS.items():
         for key in layer.layers_inside():
-            made[f"{name} arguments"]["properties"][key] |= any_of(inside_of(layer))
+            inside = any_of(inside_of(layer))
+            if key == "cell":  # one, or several on top of each other
+                inside["anyOf"].append({"type": "array", "minItems": 1, "items": any_of(inside_of(layer))})
+            made[f"{name} arguments"]["properties"][key] |= inside
     return {**made, "layer": any_of(entries())}
 
 

@@ -88,6 +88,7 @@ ARGUMENTS: Mapping[str, str] = MappingProxyType(
         "unit_forget_bias": "whether the forget gate's bias is drawn as 1",
         "use_cudnn": "whether Keras may use cuDNN",
         "layer": "the layer inside",
+        "cell": "the cell, or a list of cells on top of each other",
         "backward_layer": "the layer that reads backwards; by default a copy of `layer`",
         "merge_mode": "how both directions are put together; null returns both",
         "input_dim": "how many token ids there are",

@@ -118,7 +118,7 @@ def tensors_of(observed: Observation, graph: Graph) -> Iterator[tuple[str, Tenso
         walks = observed.walks.get(node.name, ())
         for walk in walks:
             for sequence in (walk.sequence, *walk.others):
-                name = f"{node.name}.{layer.state_names[number]}"
+                name = f"{node.name}.{layer.walked_names[number]}"
                 yield name, Tensor(node.name, None, number, True, sequence.shape, True)
                 last = (sequence.shape[0], *sequence.shape[2:])
                 yield name, Tensor(node.name, None, number, False, last, False)

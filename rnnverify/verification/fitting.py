@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Layer, MisfitError, Shape
-from rnnverify.layers.recurrent import Recurrent
+from rnnverify.layers.walking import Walking
 from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import POLICIES
 
@@ -86,7 +87,7 @@ def problems_of(node: Node, layer: Layer, known: dict[Ref, Shape], observed: Obs
         ref = Ref(node.name, index)
         known[ref] = shape
         yield from misfit(f"the output of {node.name}", observed.emitted.get(ref), (count, *shape))
-    yield from walks_misfit(node.name, walking(layer), observed.walks.get(node.name, ()), (count, *given[0][:1]))
+    yield from walks_misfit(node.name, walking(layer), observed.walks.get(node.name, ()), (count, *given[0]))
 
 
 def given_misfits(observed: Observation) -> Iterator[str]:
@@ -106,23 +107,24 @@ def given_misfits(observed: Observation) -> Iterator[str]:
             yield f"expected the mask behind {ref.node} to say of every step that was put out whether it counts"
 
 
-def walking(layer: Layer) -> Sequence[Recurrent]:
+def walking(layer: Layer) -> Sequence[Walking]:
     """The layers whose steps were watched: itself, or those of both directions."""
     if isinstance(layer, Bidirectional):
         return layer.layer, layer.backward_layer
-    return (layer,) if isinstance(layer, Recurrent) else ()
+    return (layer,) if isinstance(layer, Walking) else ()
 
 
-def walks_misfit(name: str, layers: Sequence[Recurrent], walks: Sequence[Walked], steps: Shape) -> Iterator[str]:
-    """Walks that are not those of these layers."""
-    if len(walks) != len(layers):
+def walks_misfit(name: str, layers: Sequence[Walking], walks: Sequence[Walked], x: Shape) -> Iterator[str]:
+    """Walks that are not those of these layers on an input of that shape."""
+    if len(walks) != len(layers) and layers:
         yield f"{name}: expected {len(layers)} walks, got {len(walks)}"
     for layer, walk in zip(layers, walks, strict=False):
         states = (walk.sequence, *walk.others)
-        if len(states) != len(layer.state_names):
-            yield f"{name}: expected the states {', '.join(layer.state_names)} of each walk"
-        for state in states:
-            yield from misfit(f"a state of {name}", state, (*steps, layer.units))
+        wanted = layer.walked_shapes([x[1:]])
+        if len(states) != len(wanted):
+            yield f"{name}: expected the states {', '.join(layer.walked_names)} of each walk"
+        for state, shape in zip(states, wanted, strict=False):  # flat, as they were seen side by side
+            yield from misfit(f"a state of {name}", state, (*x[:2], prod(shape)))
 
 
 def misfit(what: str, array: Array | None, shape: Shape | None) -> Iterator[str]:

@@ -35,8 +35,9 @@ def of_steps(
     walk = taken.walk  # a product takes the precision of its first operand
     rows = worst_rows(over, 2, walk.weights)
     before: Any = [Rounded.exact(one[rows][:, np.newaxis], ordered) for one in taken.before(part)]
+    after: Any = [Rounded.exact(one[rows][:, np.newaxis], ordered) for one in taken.after(part)]
     given: Any = Rounded.exact(x[rows][:, np.newaxis], ordered)
-    made: Any = steps(walk.cell, given, before)[state]
+    made: Any = steps(walk.cell, given, before, after)[state]
     return rows, made[:, 0]
 
 

@@ -106,9 +106,8 @@ class NodeCheck:
     @cached_property
     def walks(self) -> list[Taken]:
         """Its walks through time, each with what was observed of it."""
-        if not self.walked:
-            return []
-        return [Taken(*pair) for pair in zip(self.layer.walks(self.call), self.walked, strict=True)]
+        walks = self.layer.walks(self.call) if self.walked else ()  # of a registered layer none is known
+        return [Taken(*pair) for pair in zip(walks, self.walked, strict=True)] if walks else []
 
     def inputs(self, part: slice = slice(None)) -> list[Masked]:
         """The inputs as exact numbers, as the layer sees them; `part` of the timesteps where they have time."""
@@ -230,7 +229,8 @@ class NodeCheck:
         def made(part: slice) -> tuple[slice, States]:
             x: Any = Rounded.exact(self.as_fed(walk.x[:, part]), self.precision)
             before: Any = [Rounded.exact(state, self.precision) for state in taken.before(part)]
-            return part, taken.put_out(part, steps(walk.cell, x, before))
+            after: Any = [Rounded.exact(state, self.precision) for state in taken.after(part)]
+            return part, taken.put_out(part, steps(walk.cell, x, before, after))
 
         yield from in_order(made, stretches_of(timesteps, max(1, STRETCH // (samples * width))))
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.steps import sources
+from rnnverify.layers.walking import Walking
 from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.rounding import Rounded
 from rnnverify.verification.claims import Claim
@@ -24,7 +24,7 @@ from rnnverify.verification.tally import Tally
 def in_order_put_out(graph: Graph, node: str, state: int, sequence: Any) -> Any:
     """A sequence in the order of its walk, in the one in which the layer puts its steps out; or the other way round."""
     layer = graph.declared[node]
-    flipped = hasattr(layer, "directions") and state >= len(layer.directions[0][1].state_names)
+    flipped = hasattr(layer, "directions") and state >= len(layer.directions[0][1].walked_names)
     return sequence[:, ::-1] if flipped else sequence
 
 
@@ -54,7 +54,7 @@ class StepsGiven:
             for claim in claims:
                 if claim.tensor.node == node.name and claim.tensor.output == 0 and claim.tensor.timed:
                     whole[0] = claim
-        if set(whole) != set(range(sum(len(one.state_names) for one in inside))):
+        if set(whole) != set(range(len(layer.walked_names))):
             return None
         given = {}
         for ref in (*node.inputs, *node.initial_state):
@@ -66,7 +66,7 @@ class StepsGiven:
         walked, sequences, number = [], {}, 0
         for index, direction in enumerate(inside):
             states = []
-            for state in range(len(direction.state_names)):
+            for state in range(len(direction.walked_names)):
                 claim = whole[number]
                 sequence = np.asarray(in_order_put_out(graph, node.name, number, claim.array))
                 sequences[claim.name] = index, state, sequence
@@ -134,9 +134,9 @@ def known_as_fed(
 def left_by_steps(graph: Graph, claims: Sequence[Claim], ref: Ref) -> Array | None:
     """An output of a recurrent layer of which it is known what every step put out: h, all of it or the last; or a state."""
     layer = graph.declared[ref.node]
-    if not isinstance(layer, Recurrent):
+    if not isinstance(layer, Walking):
         return None
-    state = max(0, ref.output - 1)  # the first output is h as well
+    state = ref.output if layer.puts_out else max(0, ref.output - 1)  # the first output is h as well
     for claim in claims:
         if claim.tensor.node == ref.node and claim.tensor.every_step and claim.tensor.state == state:
             return claim.array if ref.output == 0 and layer.return_sequences else claim.array[:, -1]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.steps import gates_of_steps
+from rnnverify.layers.steps import folded, gates_of_steps
 from rnnverify.verification.taken import Taken
 
 MOST = 4096  # steps that are looked at of a unit, spread over all samples and timesteps
@@ -105,7 +105,7 @@ def distinct(taken: Taken, as_fed: Callable[[Array], Array], thin: int, unit: in
     walk, whole = taken.walk, slice(0, taken.sequence.shape[1])
     plain = replace(walk, weights=[np.asarray(weight) for weight in walk.weights])
     x, h = as_fed(walk.x[:, ::thin]), taken.before(whole)[0][:, ::thin]
-    gates = gates_of_steps(plain.cell, x, h)
+    gates = gates_of_steps(plain.cell, x, h) or (folded(h),)
     kind = np.float32 if taken.sequence.dtype != np.float64 else np.float64
     fewest: int = min(np.unique(gate[..., unit].astype(kind)).size for gate in gates)
     return fewest

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.cell import States
+from rnnverify.layers.cell import Cell, States
 from rnnverify.layers.steps import one_earlier, sources, states_before
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
@@ -57,6 +57,12 @@ class Taken:
         """The states before each step of a part, in float64."""
         pairs = zip(self.sequences, self.starts, strict=True)
         return tuple(states_before(*pair, self.sources, part).astype(np.float64) for pair in pairs)
+
+    def after(self, part: slice) -> States:
+        """What was emitted at each step of a part, which stood after it unless it was masked, in float64."""
+        if type(self.walk.cell).step_seen is Cell.step_seen:
+            return ()  # nothing that it would look at
+        return tuple(one[:, part].astype(np.float64) for one in self.sequences)
 
     def put_out(self, part: slice, states: Sequence[Any]) -> tuple[Any, ...]:
         """What is put out, state by state, in a part whose steps make these of them, (N, t, ...) each."""

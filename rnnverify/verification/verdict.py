@@ -132,13 +132,13 @@ def amplified(outputs: Sequence[OutputResult], tallies: Mapping[str, Tally]) -> 
 def untested(graph: Graph, tallies: Mapping[str, Tally], judged_alone: Mapping[str, Tally]) -> Iterator[str]:
     """The outputs and states of which no element could have shown a change of 10%."""
     for name, tally in tallies.items():
-        states = graph.layers[name].state_names
+        names = graph.layers[name].walked_names
         for walk, index in tally.untested:
             if walk is None:
                 yield label(graph, Ref(name, index))
             else:
-                number = index + (walk * len(states)) // 2  # a Bidirectional has the states of both directions
-                yield f"{name}.{states[number]}" if len(states) > 1 else name
+                number = index + (walk * len(names)) // 2  # a Bidirectional has the states of both directions
+                yield f"{name}.{names[number]}" if len(names) > 1 else name
     yield from (name for name, tally in judged_alone.items() if tally.untested)
 
 

@@ -71,6 +71,15 @@ def bidirectional_of_two(tk: Any) -> Any:
 
 
 @kind
+def hard_sigmoid_cells(tk: Any) -> Any:
+    """Of one class, so that only their order tells which is which."""
+    layers = tk.layers
+    stack = [layers.LSTMCell(M, recurrent_activation="hard_sigmoid"), layers.GRUCell(M), layers.LSTMCell(M)]
+    both = layers.Bidirectional(layers.RNN([layers.GRUCell(M), layers.LSTMCell(M)], return_sequences=True))
+    return sequential(tk, both, layers.RNN(stack, return_sequences=True), layers.RNN(layers.SimpleRNNCell(M)))
+
+
+@kind
 def masked_gru(tk: Any) -> Any:
     return sequential(tk, tk.layers.Masking(-1.0), tk.layers.GRU(M, return_sequences=True), tk.layers.GRU(K))
 

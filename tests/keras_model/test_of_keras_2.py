@@ -24,7 +24,7 @@ from rnnverify.keras_model.saved import checked_copy
 from rnnverify.keras_model.session import loaded
 from rnnverify.keras_model.settings import quiet
 from rnnverify.layers.graph import Graph
-from rnnverify.layers.registry import LAYERS
+from rnnverify.layers.registry import REPLAYED
 from rnnverify.observation import Node
 from rnnverify.report.records import report_schema
 from rnnverify.verification.of_keras_2 import graph_of_keras_2
@@ -86,7 +86,7 @@ def test_an_archive_holds_what_an_hdf5_file_holds(keras: Any, of_keras_2: Path, 
 def nodes_of(keras: Any, path: Path, folder: Path) -> tuple[Node, ...]:
     """The graph of a model that is loaded and not run."""
     spec = load_spec(spec_of(path, folder))
-    with checked_copy(spec, LAYERS) as copy, quiet():
+    with checked_copy(spec, REPLAYED) as copy, quiet():
         return loaded(keras, spec, copy).described_nodes()
 
 

@@ -42,7 +42,9 @@ def test_stacked_cells_have_all_their_states(keras: Any, x: Array) -> None:
     layer = keras.layers.RNN([keras.layers.LSTMCell(4), keras.layers.GRUCell(2)])
     layer(x)
     ((walked,),) = taken_apart(keras, layer, [x], [])[0].watcher().look({"input": x}).walks.values()
-    assert [state.shape for state in (walked.sequence, *walked.others)] == [(2, 6, 4), (2, 6, 4), (2, 6, 2)]
+    assert [state.shape for state in (walked.sequence, *walked.others)] == [
+        *((2, 6, 2), (2, 6, 4), (2, 6, 4), (2, 6, 2)),  # what the top puts out is not the first of the states
+    ]
 
 
 def test_a_layer_without_steps_has_none(keras: Any, x: Array) -> None:

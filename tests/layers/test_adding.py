@@ -21,7 +21,7 @@ import rnnverify
 from rnnverify.api import observe
 from rnnverify.cli import main
 from rnnverify.layers.arrays import Array, blocks
-from rnnverify.layers.cell import Cell, Gates, States
+from rnnverify.layers.cell import Cell, CellInParts, Gates, States
 from rnnverify.layers.layer import Call, Layer, Outputs, Shape
 from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.registry import LAYERS
@@ -40,7 +40,7 @@ class Identity(Layer):
 
 
 @dataclass(frozen=True)
-class RowsCell(Cell):
+class RowsCell(CellInParts):
     """Gates for ROWS rows of units; h and s have rows, m has none."""
 
     kernel: Array  # (D, 2 * ROWS * M)
@@ -70,7 +70,7 @@ class Rows(Recurrent):
     state_names = ("h", "s", "m")
     fixed = MappingProxyType({**Recurrent.fixed, "use_bias": True, "activation": "tanh"})
 
-    def cell(self, weights: Sequence[Array]) -> Cell:
+    def cell_with(self, weights: Sequence[Array]) -> Cell:
         return RowsCell(*weights)
 
     def state_shapes(self, inputs: Sequence[Shape]) -> list[Shape]:

@@ -13,9 +13,9 @@ from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.bidirectional import MERGES, Bidirectional
 from rnnverify.layers.layer import Masked, MisfitError
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.registry import LAYERS, inside_of
 from rnnverify.layers.simple_rnn import SimpleRNN
+from rnnverify.layers.walking import Walking
 from tests.layers import against_keras
 from tests.layers.against_keras import (
     CLEAR,
@@ -53,8 +53,8 @@ recurrent_layers = st.fixed_dictionaries(
 def test_every_recurrent_layer_can_be_a_direction() -> None:
     assert (
         set(inside_of(Bidirectional))
-        == {name for name, replay in LAYERS.items() if issubclass(replay, Recurrent)}
-        == set(STATES)
+        == {name for name, replay in LAYERS.items() if issubclass(replay, Walking)}
+        == {*STATES, "RNN"}
     )
 
 
@@ -229,7 +229,7 @@ def test_the_weight_count_is_keras_own(keras: Any) -> None:
 def test_another_class_inside_is_refused_by_name(keras: Any) -> None:
     config = layers_in(keras).Bidirectional(keras.layers.LSTM(M)).get_config()
     inner = {**config["layer"], "class_name": "ConvLSTM1D"}
-    message = "Bidirectional: the replay implements it around SimpleRNN, LSTM, GRU, got ConvLSTM1D"
+    message = "Bidirectional: the replay implements it around SimpleRNN, LSTM, GRU, RNN, got ConvLSTM1D"
     with pytest.raises(UnsupportedError, match=re.escape(message)):
         Bidirectional.from_config({**config, "layer": inner})
 

@@ -14,6 +14,7 @@ from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.layer import COMMON, Call, Masked
 from rnnverify.layers.registry import LAYERS, layer_of
+from rnnverify.layers.rnn import Stack
 from tests.layers.against_keras import in_replay, with_random_weights
 
 # What the others are made with.
@@ -58,6 +59,7 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "GRU": lambda layers: layers.GRU(2, name="it"),
     "LSTM": lambda layers: layers.LSTM(2, name="it"),
     "Masking": lambda layers: layers.Masking(name="it"),
+    "RNN": lambda layers: layers.RNN([layers.LSTMCell(2), layers.GRUCell(3)], name="it"),
     "RepeatVector": lambda layers: layers.RepeatVector(2, name="it"),
     "SimpleRNN": lambda layers: layers.SimpleRNN(2, name="it"),
     "TimeDistributed": lambda layers: layers.TimeDistributed(layers.Dense(2), name="it"),
@@ -85,7 +87,7 @@ def test_every_class_has_an_example() -> None:
 def test_every_field_of_a_keras_config_is_accounted_for(keras: Any, class_name: str) -> None:
     config, replay = EXAMPLES[class_name](keras.layers).get_config(), LAYERS[class_name]
     assert config.keys() <= used_fields(class_name) | replay.inert_arguments().keys() | replay.fixed.keys() | COMMON
-    assert isinstance(layer_of(class_name, config), replay)
+    assert isinstance(layer_of(class_name, config), Stack if class_name == "RNN" else replay)
 
 
 @every_class
@@ -134,13 +136,14 @@ def test_the_fixed_fields_are_these() -> None:
         "MultiHeadAttention": {"sliding_window": None, "use_gate": False},
         "GRU": {"stateful": False},
         "LSTM": {"stateful": False},
+        "RNN": {"stateful": False},
         "SimpleRNN": {"stateful": False},
     }
 
 
-@pytest.mark.parametrize("class_name", RECURRENT)
+@pytest.mark.parametrize("class_name", [*RECURRENT, "RNN"])
 def test_stateful_is_refused_by_name(keras: Any, class_name: str) -> None:
-    config = getattr(keras.layers, class_name)(2, stateful=True, name="it").get_config()
+    config = {**EXAMPLES[class_name](keras.layers).get_config(), "stateful": True}
     message = f"{class_name} 'it': stateful=True is not implemented by the replay, only stateful=False is"
     with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
         layer_of(class_name, config)
@@ -190,7 +193,7 @@ def test_the_fields_used_hold_what_the_config_says(keras: Any) -> None:
     }
 
 
-@pytest.mark.parametrize("class_name", sorted(set(LAYERS) - {"Bidirectional", "TimeDistributed", *RECURRENT}))
+@pytest.mark.parametrize("class_name", sorted(set(LAYERS) - {"Bidirectional", "TimeDistributed", "RNN", *RECURRENT}))
 def test_a_layer_has_one_output_with_no_suffix(keras: Any, class_name: str) -> None:
     assert layer_of(class_name, EXAMPLES[class_name](keras.layers).get_config()).output_names == ("",)
 

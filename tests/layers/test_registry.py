@@ -23,7 +23,10 @@ def test_the_replay_is_made_from_the_config(keras: Any) -> None:
 
 @pytest.mark.parametrize(("class_name", "name"), [("Lambda", "own"), ("lstm", "small")])
 def test_a_class_without_replay_is_refused_by_name(class_name: str, name: str) -> None:
-    step = f"(opaque, or --opaque {name}, takes what it puts out as given)"
+    step = (
+        f"(opaque, or --opaque {name}, takes what it puts out as given, rnnverify.register({class_name!r}, ...) says what it"
+        " computes)"
+    )
     message = (
         f"layer {name!r}: the class {class_name} has no replay {step}; those that have: {', '.join(sorted(LAYERS))}"
     )

@@ -45,6 +45,7 @@ PER_STEP: dict[str, tuple[int, Builder]] = {
     "SimpleRNN": (2, lambda layers, M: layers.SimpleRNN(M)),
     "LSTM": (2, lambda layers, M: layers.LSTM(M, return_sequences=True)),
     "GRU": (2, lambda layers, M: layers.GRU(M, go_backwards=True)),
+    "RNN": (2, lambda layers, M: layers.RNN(layers.StackedRNNCells([layers.GRUCell(M), layers.LSTMCell(M + 1)]))),
     "Bidirectional": (2, lambda layers, M: layers.Bidirectional(layers.GRU(M, return_sequences=True))),
     "Conv1D": (2, lambda layers, M: layers.Conv1D(M, 2, padding="same")),
     "SeparableConv1D": (2, lambda layers, M: layers.SeparableConv1D(M, 2, padding="same")),

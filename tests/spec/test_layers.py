@@ -33,6 +33,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     **dict.fromkeys(("MaxPooling1D", "AveragePooling1D", "MaxPooling2D", "AveragePooling2D"), IMAGES),
     **dict.fromkeys(("GlobalMaxPooling1D", "GlobalAveragePooling1D"), IMAGES),
     "Bidirectional": {"weights": "weights come from `weights` in the spec"},
+    "RNN": {"stateful": "checked apart: true is refused"},
     "Dense": {
         "lora_rank": "fine-tuning adds weights that the replay does not know",
         "lora_alpha": "goes with lora_rank",

@@ -58,7 +58,7 @@ class UpdateGateInverted(Cell):
 
 
 def update_gate_inverted(layer: GRU) -> Layer:
-    return altered(layer, cell=lambda self, weights: UpdateGateInverted(layer.cell(weights)))
+    return altered(layer, cell_with=lambda self, weights: UpdateGateInverted(layer.cell_with(weights)))
 
 
 class StateCarriedAcrossSamples(Walk):
