@@ -60,11 +60,6 @@ def sequences(keras: Any, given: Any) -> Any:
     return keras.layers.LSTM(3, return_sequences=True)(given)
 
 
-def stateful(keras: Any) -> Any:
-    given = keras.Input(batch_shape=(N, T, D))
-    return keras.Model(given, keras.layers.GRU(3, stateful=True)(given))
-
-
 def own_class(keras: Any) -> Any:
     class Own(keras.Model):  # type: ignore[name-defined, misc]
         def call(self, x: Any) -> Any:
@@ -93,7 +88,6 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
         "Keras's operation Mean is not implemented as it is called here: it works across the samples",
     ),
     "no layers": (functional(lambda k, x: x), "at least one layer"),
-    "stateful": (stateful, "stateful=True is not implemented"),
     "a lambda": (
         functional(lambda k, x: k.layers.Dense(2, activation=lambda z: z)(x)),
         "the activation .* not implemented",

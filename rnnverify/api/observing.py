@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from rnnverify.errors import RequestError, UnsupportedError
-from rnnverify.keras_model.session import Session, observe_model
+from rnnverify.keras_model.from_memory import observe_model
+from rnnverify.keras_model.session import Session
 from rnnverify.layers.registry import REPLAYED
 from rnnverify.observation import Observation, file
 from rnnverify.spec import load_spec
@@ -29,16 +30,19 @@ def read(target: Any) -> Any:
     return file.load_observation(path) if path.lower().endswith(".npz") else load_spec(path)
 
 
-def observe(target: Any, x: Any = None, allow_code: bool = False, opaque: Sequence[str] = ()) -> Observation:
+def observe(
+    target: Any, x: Any = None, allow_code: bool = False, opaque: Sequence[str] = (), reset: Sequence[int] = ()
+) -> Observation:
     """Have Keras predict, and write down everything that it did. What `verify` verifies.
 
     Args:
         target: a Spec or its path, a built keras.Model (Sequential or functional), or one built Keras layer.
         x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
-            by name. A Spec draws its own.
+            by name. A Spec draws its own. For a stateful model a list of those, which are fed in turn.
         allow_code: whether a function that a spec names, to return the model, may be run.
         opaque: layers that are not to be replayed, by name or class, or `all` for all that have no replay: what they put out is
             taken as given. In place of those that a spec names.
+        reset: of a stateful model the numbers of the calls, from 1, before which its states are reset.
 
     Returns:
         Plain NumPy arrays and JSON, which `save_observation` keeps in a file.
@@ -52,13 +56,17 @@ def observe(target: Any, x: Any = None, allow_code: bool = False, opaque: Sequen
     if isinstance(target, Spec):
         if x is not None:
             raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
+        if reset:
+            raise RequestError(
+                "reset: expected none beside a spec, which says it itself (calls: {count: 3, reset: [3]})"
+            )
         check_consent(target, allow_code, candidate=False)
         return Session(REPLAYED).observe(replace(target, opaque=named(opaque) or target.opaque))
     if x is None:
         raise RequestError(
             "expected the inputs x of the model: an array (N, ...), a list of them, or a mapping by name"
         )
-    return observe_model(target, x, named(opaque))
+    return observe_model(target, x, named(opaque), tuple(reset))
 
 
 def named(opaque: Sequence[str]) -> tuple[str, ...]:
@@ -91,7 +99,9 @@ def load_observation(path: str) -> Observation:
     return observed
 
 
-def observation_of(target: Any, x: Any, allow_code: bool, opaque: Sequence[str] = ()) -> Observation:
+def observation_of(
+    target: Any, x: Any, allow_code: bool, opaque: Sequence[str] = (), reset: Sequence[int] = ()
+) -> Observation:
     """What Keras was observed to do, where the target is that already; or else what it does.
 
     Raises:
@@ -99,9 +109,9 @@ def observation_of(target: Any, x: Any, allow_code: bool, opaque: Sequence[str] 
     """
     target = read(target)
     if not isinstance(target, Observation):
-        return observe(target, x, allow_code, opaque)
+        return observe(target, x, allow_code, opaque, reset)
     if x is not None:
         raise RequestError("expected no x beside an observation, which has its inputs")
-    if opaque:
-        raise RequestError("opaque: an observation is what it is; observe the model once more")
+    if opaque or reset:
+        raise RequestError(f"{'opaque' if opaque else 'reset'}: an observation is what it is; observe the model once more")
     return target

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.errors import DataError
-from rnnverify.keras_model.session import describe_model
+from rnnverify.keras_model.from_memory import describe_model
 from rnnverify.layers.graph import Graph
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -30,6 +30,7 @@ def verify(
     rtol: float | None = None,
     allow_code: bool = False,
     opaque: Sequence[str] = (),
+    reset: Sequence[int] = (),
 ) -> Verification:
     """Verify that plain arithmetic computes what Keras computes.
 
@@ -37,11 +38,13 @@ def verify(
         target: a Spec, a built keras.Model (Sequential or functional), one built Keras layer, or what Keras was observed to
             do, for which Keras is not needed; or the path of a spec, a saved model, a saved observation.
         x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
-            by name. A Spec draws its own.
+            by name. A Spec draws its own. For a stateful model a list of those, which are fed in turn: each call starts from
+            the states that the one before left, and what Keras keeps of them is verified, too.
         atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|, in place of the spec's.
         allow_code: whether what a spec names may be run, where it is code: a candidate, or a function that returns the model.
         opaque: layers that are not to be replayed, by name or class, or `all` for all that have no replay: what they put out is
             taken as given, everything else is verified. In place of those that a spec names.
+        reset: of a stateful model the numbers of the calls, from 1, before which its states are reset.
 
     Returns:
         The verdict (`passed`, `verdict`) with what it rests on: `outputs`, a row for each unit of each output, end to end;
@@ -54,7 +57,7 @@ def verify(
     wanted, target = demanded(atol, rtol), read(target)
     if isinstance(target, Spec):
         check_consent(target, allow_code)
-    observed = with_tolerance(observation_of(target, x, allow_code, opaque), wanted)
+    observed = with_tolerance(observation_of(target, x, allow_code, opaque, reset), wanted)
     return verified(target, observed)
 
 
@@ -73,18 +76,27 @@ def verified(
         refuse_opaque(observed, "--min-kill (min_kill)")
     result = explained(judge(observed))
     if isinstance(target, Spec) and target.assumed:
-        result = replace(result, notes=(*result.notes, fed_by_default(target, observed)))
+        result = replace(result, notes=(*result.notes, *fed_by_default(target, observed)))
     patience = patience or Patience()
     result = replace(patience.with_blind_spots(result, target, observed, min_kill), min_kill=min_kill)
     return with_candidate(target, observed, result) if isinstance(target, Spec) else result
 
 
-def fed_by_default(spec: Spec, observed: Observation) -> str:
-    """What a saved model was fed, as the user said nothing of it."""
+def fed_by_default(spec: Spec, observed: Observation) -> Iterator[str]:
+    """What a saved model was fed, as the user said nothing of it; nothing where it leaves nothing open."""
     shapes = {name: x.shape for name, x in observed.inputs.items()}
-    sizes = " and ".join(f"{letter}={getattr(spec, letter)}" for letter in spec.assumed)
-    fed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-    return f"{sizes} where the model leaves them open, as nothing else was asked for: fed were {fed}; --set N=4 sets them, say"
+    found = {
+        "N": {shape[0] for shape in shapes.values()},
+        "T": {size for shape in shapes.values() for size in shape[1:2]},
+    }
+    open_ones = [letter for letter in spec.assumed if getattr(spec, letter) in found[letter]]
+    if open_ones:
+        sizes = " and ".join(f"{letter}={getattr(spec, letter)}" for letter in open_ones)
+        fed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        yield (
+            f"{sizes} where the model leaves {'it' if len(open_ones) == 1 else 'them'} open, as nothing else was asked for: fed"
+            f" were {fed}; --set {open_ones[0]}=4 sets {'it' if len(open_ones) == 1 else 'them'}, say"
+        )
 
 
 def with_candidate(spec: Spec, observed: Observation, result: Verification) -> Verification:

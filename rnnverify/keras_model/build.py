@@ -43,9 +43,12 @@ def built_of_spec(keras: Any, spec: Spec, trace: Trace | None = None) -> Built:
         layers.append((node, made))
     tied = any(layer.layer.tied_to_time for layer in spec.layers)
     inputs = spec.inputs if tied else with_open_time(spec)
+    batch = spec.N if spec.stateful else None  # a stateful layer is one for so many samples
     floats = "float64" if spec.dtype == "float64" else "float32"
     given = {
-        Ref(one.name): keras.Input(one.shape, name=one.name, dtype="int32" if one.role == "ids" else floats)
+        Ref(one.name): keras.Input(
+            one.shape, batch_size=batch, name=one.name, dtype="int32" if one.role == "ids" else floats
+        )
         for one in inputs
     }
     tensors, nodes = connect(keras, given, layers, spec.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.config_graph import InboundNode
 from rnnverify.keras_model.fed import as_fed, check_finite
 from rnnverify.keras_model.foreign import config_of
+from rnnverify.keras_model.in_a_row import check_batch, kept_in, observe_in_a_row
 from rnnverify.keras_model.inside import named_apart
 from rnnverify.keras_model.long_walks import LONG, long_walks_of, width_of
 from rnnverify.keras_model.opaque import check_seen, masks_behind, same_start
@@ -73,6 +74,8 @@ class Built:
         Raises:
             RequestError: Keras cannot predict on these inputs; they or the weights are not all finite numbers.
         """
+        if self.kept:
+            return observe_in_a_row(self, asked, [x], (), seconds, environment, tf32)
         watcher = self.watcher(self.long(x))
         x = self.fed(x, self.model if self.model is not None else watcher.model)
         self.check_weights()
@@ -108,6 +111,11 @@ class Built:
             masks=seen.masks,
         )
 
+    @cached_property
+    def kept(self) -> Mapping[str, Sequence[Any]]:
+        """Of each stateful node the variables that it keeps its states in."""
+        return kept_in(self.keras, [node for node in self.nodes if not node.opaque], self.layers)
+
     def fed(self, x: Mapping[str, Array], model: Any) -> dict[str, Array]:
         """The inputs as the layers of a Keras model see them.
 
@@ -124,6 +132,7 @@ class Built:
                 raise DataError(f"expected token ids {limit} in the input {name!r}, got {wrong:g}")
             if name not in vocabularies or array.dtype.kind == "f":
                 array = as_fed(name, array, self.tensors[Ref(name)].dtype, precisions, exact)
+            check_batch(name, array, self.tensors[Ref(name)].shape[0] if self.kept else None)
             fed[name] = array
         check_finite({f"the input {name!r}": array for name, array in fed.items()})
         return fed
@@ -148,7 +157,7 @@ class Built:
     @cached_property
     def widths(self) -> Mapping[str, int]:
         """How many numbers each node's walks hold at each step, of those that can be taken in stretches."""
-        nodes = [node for node in self.nodes if not node.opaque]
+        nodes = [node for node in self.nodes if not (node.opaque or node.name in self.kept)]
         found = {node.name: width_of(self.keras, self.layers[node.layer], *self.fed_to(node)) for node in nodes}
         return {name: width for name, width in found.items() if width}
 
@@ -171,7 +180,7 @@ class Built:
         inputs = [self.tensors[Ref(given.name)] for given in self.inputs]
         fed = {given.name for given in self.inputs}
         tensors = {ref: tensor for ref, tensor in self.tensors.items() if ref.node not in fed}
-        walks, stretched, taken = {}, {}, {ref.node for ref in self.tensors}
+        walks, stretched, taken, starts = {}, {}, {ref.node for ref in self.tensors}, list[Any]()
         for node in self.nodes:
             if node.opaque:
                 continue
@@ -181,12 +190,27 @@ class Built:
                 stretched[node.name] = long_walks_of(self.keras, layer, x, refs, node.name)
                 continue
             mask = None if states else getattr(x, "_keras_mask", None)  # no implied one beside states
+            if node.name in self.kept:  # what it starts from is fed
+                own = self.starts_for(node.name, taken)
+                starts += own
+                states = states or own
             directions = directions_of(self.keras, layer, x, states, node.name)
             walks[node.name] = [walk_of(self.keras, one, mask, taken) for one in directions]
         outputs = [self.tensors[ref] for ref in self.outputs] if self.model is None else []
         masks = masks_behind(self.nodes, self.tensors)
         with named_apart(self.layers):
-            return Watcher(self.keras, inputs, outputs, tensors, walks, stretched, self.trace, masks)
+            return Watcher(self.keras, [*inputs, *starts], outputs, tensors, walks, stretched, self.trace, masks)
+
+    def starts_for(self, node: str, taken: set[str]) -> list[Any]:
+        """Inputs for the states of a stateful node, of names that are not taken, to which theirs are added."""
+        made = []
+        for index, one in enumerate(self.kept[node]):
+            name = f"start_{index}_of_{node.replace('/', '_').replace(':', '_')}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            made.append(self.keras.Input(batch_shape=one.shape, dtype=one.dtype, name=name))
+        return made
 
     @property
     def opaque(self) -> frozenset[str]:

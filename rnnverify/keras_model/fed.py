@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rnnverify.errors import DataError
+from rnnverify.errors import DataError, SpecError
 from rnnverify.observation.precision import LARGEST, UNIT_ROUNDOFF, rounded
+from rnnverify.spec.model import Spec
 from rnnverify.spec.types import LARGEST_SIZE
 
 Array = npt.NDArray[Any]
@@ -93,3 +95,19 @@ def check_finite(arrays: Mapping[str, Array]) -> None:
             raise DataError(
                 f"expected finite numbers in {name}, got {wrong} of {array.size} that are NaN or infinite in {array.dtype}"
             )
+
+
+def with_batch(keras: Any, spec: Spec, model: Any, stateful: bool) -> Spec:
+    """A spec for a model that is there, with the number of samples that it was built for, if it was for one.
+
+    Raises:
+        SpecError: the spec says another, and the model is stateful: others take any number all the same.
+    """
+    fixed = next((one.shape[0] for one in keras.tree.flatten(model.inputs) if one.shape[0]), None) if model else None
+    if fixed in (None, spec.N):
+        return spec
+    if "N" not in spec.assumed and not stateful:
+        return spec
+    if "N" not in spec.assumed:
+        raise SpecError(f"{spec.path}: N: expected {fixed}, which the model has fixed, or no N; got {spec.N}")
+    return replace(spec, N=fixed)

@@ -64,6 +64,22 @@ def arrays_of_layer(x: Any, title: str, axes: int | None) -> list[Array]:
     return [as_array(part, f"the input of {title}") for part in (x if several else [x])]
 
 
+def calls_in(x: Any, axes: Sequence[int]) -> list[Any]:
+    """What a stateful model is fed in each of several calls: the elements of a list that is not the input of one.
+
+    Args:
+        x: what was given.
+        axes: how many each of the model's inputs has.
+    """
+    if not isinstance(x, list | tuple) or not x:
+        return [x]
+    if all(isinstance(one, Mapping) for one in x) or (
+        all(isinstance(one, list | tuple) for one in x) if axes[1:] else not is_one(x, axes[0])
+    ):
+        return list(x)
+    return [x]
+
+
 def by_name(x: Mapping[Any, Any], title: str, names: Sequence[str], feed: Mapping[str, str]) -> list[Any]:
     """The parts of a mapping in the order of these names, or of those that stand for them in `feed`."""
     if x.keys() != set(names) and feed:

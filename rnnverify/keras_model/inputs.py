@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -22,12 +23,28 @@ INITIAL_STATE_SCALE = 0.5  # of the normal variables that random initial states 
 LARGEST_DRAWN = 8  # of the whole numbers that an input of whole numbers is fed, unless something else is asked for
 
 
-def draw_inputs(spec: Spec, inputs: Sequence[Input], vocabularies: dict[str, int]) -> dict[str, Array]:
+def draw_calls(spec: Spec, inputs: Sequence[Input], vocabularies: dict[str, int], calls: int) -> list[dict[str, Array]]:
+    """An array for every input, (N, *shape), of each of several calls: of a file one part after the other.
+
+    Raises:
+        DataError: as `draw_inputs`.
+    """
+    if not isinstance(spec.data, File) or calls == 1:
+        return [draw_inputs(spec, inputs, vocabularies, call) for call in range(calls)]
+    samples = spec.N or 1
+    whole = draw_inputs(replace(spec, N=samples * calls), inputs, vocabularies)
+    return [
+        {name: array[call * samples : (call + 1) * samples] for name, array in whole.items()} for call in range(calls)
+    ]
+
+
+def draw_inputs(spec: Spec, inputs: Sequence[Input], vocabularies: dict[str, int], call: int = 0) -> dict[str, Array]:
     """An array for every input, (N, *shape).
 
     Args:
         inputs: what the model takes.
         vocabularies: for each input that an Embedding reads, how many ids that has.
+        call: the number of the call, from 0: others are fed other numbers.
 
     Raises:
         DataError: a file cannot be read or does not fit, or an id lies outside its Embedding.
@@ -35,7 +52,7 @@ def draw_inputs(spec: Spec, inputs: Sequence[Input], vocabularies: dict[str, int
     drawn: dict[str, Array] = {}
     states = names_in(spec.data) if isinstance(spec.data, File) else ()
     for index, given in enumerate(inputs):
-        rng = np.random.default_rng([spec.seed, index])
+        rng = np.random.default_rng([spec.seed, index, *([call] if call else [])])
         shape = (spec.N or 1, *given.shape)
         data = spec.data or (Tokens() if given.role == "ids" else Normal())
         if given.role == "state" and not (isinstance(data, File) and given.name in states):

@@ -13,7 +13,8 @@ from rnnverify.keras_model.config_graph import InboundNode, inbound_nodes, outpu
 from rnnverify.keras_model.connection import connect
 from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.foreign import config_of, foreign_in, unread
-from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model
+from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model, calls_in
+from rnnverify.keras_model.in_a_row import is_stateful
 from rnnverify.keras_model.inside import layer_at
 from rnnverify.keras_model.masks import check_masks
 from rnnverify.keras_model.nested import flattened, has_models
@@ -68,8 +69,14 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
     ]
     if spec is not None and is_function(spec.model or ""):  # what is in a file was judged before it was loaded
         check_architecture(spec.path, {one.name: one.shape for one in inputs}, calls, spec.N or 1)
+    fixed = any(is_stateful(layer) for layer in layers.values())  # a stateful layer is one for so many samples
     symbols = {
-        Ref(one.name): keras.Input(one.shape, name=one.name, dtype=functional.get_layer(one.name).dtype)
+        Ref(one.name): keras.Input(
+            one.shape,
+            batch_size=functional.get_layer(one.name).batch_shape[0] if fixed else None,
+            name=one.name,
+            dtype=functional.get_layer(one.name).dtype,
+        )
         for one in inputs
     }
     calls_of_layers = [(node, layers[node.layer]) for node in nodes]
@@ -150,13 +157,13 @@ def described_input(layer: Any, ids: bool, spec: Spec | None) -> Input:
 
 def taken_apart(
     keras: Any, model: Any, x: Any, states: Sequence[Array], opaque: Sequence[str] = ()
-) -> tuple[Built, dict[str, Array]]:
-    """A model, or a layer made into one, taken apart; and what it is fed, by the names of its inputs, if that fits it.
+) -> tuple[Built, list[dict[str, Array]]]:
+    """A model, or a layer made into one, taken apart; and what it is fed in each call, by the names of its inputs, if that fits.
 
     Args:
         keras: the module.
         model: the model, or the layer.
-        x: its inputs, see `given`.
+        x: its inputs, see `given`; of a stateful one perhaps those of several calls.
         states: those that a layer starts from, which are inputs, too.
         opaque: layers of a model that are taken as given, by name or class; or all.
 
@@ -169,22 +176,26 @@ def taken_apart(
         if states:
             raise RequestError("expected a single recurrent layer beside initial_state, got a model")
         built = built_of_model(keras, model, None, opaque)
-        arrays = arrays_of_model(x, f"the model {model.name!r}", built.inputs, built.feed)
+        title = f"the model {model.name!r}"
+        calls = calls_in(x, [len(one.shape) + 1 for one in built.inputs]) if built.kept else [x]
+        rows = [arrays_of_model(one, title, built.inputs, built.feed) for one in calls]
     else:
         if not model.built:
             raise RequestError(f"the layer {model.name!r} has no weights yet: call it once, or build it")
         axes = [spec.ndim for spec in keras.tree.flatten(model.input_spec) if getattr(spec, "ndim", None)]
-        arrays = arrays_of_layer(x, f"the layer {model.name!r}", axes[0] if axes else None)
-        built = built_of_model(keras, model_of_layer(keras, model, arrays, states), None, opaque)
-        arrays = arrays_of_model([*arrays, *states], f"the layer {model.name!r}", built.inputs, None)
+        calls = calls_in(x, [axes[0] if axes else 3]) if is_stateful(model) else [x]
+        rows = [arrays_of_layer(one, f"the layer {model.name!r}", axes[0] if axes else None) for one in calls]
+        built = built_of_model(keras, model_of_layer(keras, model, rows[0], states), None, opaque)
+        rows = [arrays_of_model([*arrays, *states], f"the layer {model.name!r}", built.inputs, None) for arrays in rows]
     if not built.nodes:
         raise DataError(
             f"expected a model with at least one layer, {model.name!r} has none: there is nothing to verify"
         )
-    fed = {given.name: array for given, array in zip(built.inputs, arrays, strict=True)}
-    if len({len(array) for array in arrays}) > 1:
-        each = ", ".join(f"{len(array)} for {name!r}" for name, array in fed.items())
-        raise DataError(f"expected the same number of samples for every input, got {each}")
+    fed = [{given.name: array for given, array in zip(built.inputs, arrays, strict=True)} for arrays in rows]
+    for call in fed:
+        if len({len(array) for array in call.values()}) > 1:
+            each = ", ".join(f"{len(array)} for {name!r}" for name, array in call.items())
+            raise DataError(f"expected the same number of samples for every input, got {each}")
     return built, fed
 
 
@@ -213,7 +224,11 @@ def model_of_layer(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequ
         RequestError: the layer cannot be called on arrays of these shapes.
     """
     check_states(keras, layer, inputs, states)
-    given, start = ([keras.Input(a.shape[1:], dtype=a.dtype.name) for a in arrays] for arrays in (inputs, states))
+    samples = len(inputs[0]) if is_stateful(layer) else None
+    given, start = (
+        [keras.Input(a.shape[1:], batch_size=samples, dtype=a.dtype.name) for a in arrays]
+        for arrays in (inputs, states)
+    )
     try:
         y = layer(given if len(given) > 1 else given[0], **({"initial_state": start} if start else {}))
     except Exception as error:  # Keras raises all kinds; each means that these arrays do not fit this layer

@@ -153,8 +153,16 @@ def states_in(layer: Any) -> Iterator[Any]:
     """What a layer may change when it is called: its variables that are not trained, and the states of a stateful one in it."""
     yield from getattr(layer, "non_trainable_variables", ())
     for one in layer._flatten_layers() if hasattr(layer, "_flatten_layers") else ():
-        states = getattr(one, "states", None)
-        yield from states if isinstance(states, list | tuple) else ()
+        yield from leaves(getattr(one, "states", None))
+
+
+def leaves(states: Any) -> Iterator[Any]:
+    """The variables of states, which those of stacked cells have in lists of their own."""
+    if isinstance(states, list | tuple):
+        for one in states:
+            yield from leaves(one)
+    elif states is not None:
+        yield states
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def trace_as_fed(model: Any, x: Any) -> None:
         trace([(x,)])
 
 
-def predict(keras: Any, model: Any, x: Any, samples: int, trace: Trace | None) -> Any:
+def predict(keras: Any, model: Any, x: Any, samples: int, trace: Trace | None, batch: int = BATCH) -> Any:
     """What `model.predict` returns.
 
     It makes a data set of batches first, which takes some 40 ms; `predict_on_batch` hands a batch to the same function, in
@@ -35,9 +35,9 @@ def predict(keras: Any, model: Any, x: Any, samples: int, trace: Trace | None) -
     if trace is not None and model.predict_function is None:
         trace(model, x)
     made = []
-    for start in range(0, samples, BATCH):
-        part = keras.tree.map_structure(lambda array: array[start : start + BATCH], x)  # noqa: B023
-        if trace is None and (start == 0 or start + BATCH > samples):  # another size than before
+    for start in range(0, samples, batch):
+        part = keras.tree.map_structure(lambda array: array[start : start + batch], x)  # noqa: B023
+        if trace is None and (start == 0 or start + batch > samples):  # another size than before
             trace_as_fed(model, part)
         made.append(model.predict_on_batch(part))
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts) if parts[1:] else parts[0], *made)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnverify.keras_model.long_walks import LongWalk
-from rnnverify.keras_model.predicting import Trace, arguments, predict
+from rnnverify.keras_model.predicting import BATCH, Trace, arguments, predict
 from rnnverify.keras_model.walks import Watched, walked
 from rnnverify.observation import Ref, Walked
 
@@ -53,10 +53,10 @@ class Watcher:
         self.masks = list(masks)
         self.model = keras.Model(inputs, [*outputs, *tensors.values(), *walked, *masks.values()])
 
-    def look(self, x: Mapping[str, Array]) -> Seen:
-        """Predict once, and see it all; but for long walks, which are taken by themselves."""
+    def look(self, x: Mapping[str, Array], batch: int = BATCH) -> Seen:
+        """Predict once, so many samples at a time, and see it all; but for long walks, which are taken by themselves."""
         samples = len(next(iter(x.values())))
-        emitted = predict(self.keras, self.model, arguments(x), samples, self.trace)
+        emitted = predict(self.keras, self.model, arguments(x), samples, self.trace, batch)
         arrays = iter([np.asarray(array) for array in self.keras.tree.flatten(emitted)])
         outputs = [next(arrays) for _ in range(self.outputs)]
         tensors = {ref: next(arrays) for ref in self.refs}

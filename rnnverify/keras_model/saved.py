@@ -74,7 +74,7 @@ def checked_copy(spec: Spec, known: Collection[str]) -> Iterator[Copy]:
                 " once on data, or give it a keras.Input as its first layer, and save it anew"
             )
         calls = with_opaque(path, spec.opaque, calls_of(path, allowed))
-        check_architecture(path, shapes, calls, spec.N or 1)
+        check_architecture(path, shapes, calls, (spec.N or 1) * (spec.calls or 1))
         return allowed
 
     with TemporaryDirectory(prefix="rnnverify-") as folder:

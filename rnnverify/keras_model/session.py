@@ -22,15 +22,16 @@ from rnnverify.errors import RequestError
 from rnnverify.keras_model.build import built_of_spec, with_open_time
 from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.copied import Copy
-from rnnverify.keras_model.given import as_array
-from rnnverify.keras_model.inputs import draw_inputs
+from rnnverify.keras_model.fed import with_batch
+from rnnverify.keras_model.in_a_row import check_calls, observe_in_a_row
+from rnnverify.keras_model.inputs import draw_calls
 from rnnverify.keras_model.loading import load_model
-from rnnverify.keras_model.models import built_of_model, taken_apart
+from rnnverify.keras_model.models import built_of_model
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.saved import checked_copy
 from rnnverify.keras_model.settings import precision, quiet
 from rnnverify.keras_model.weights import set_weights
-from rnnverify.observation import SAVED_BY, Asked, Node, Observation, Ref, Tolerance
+from rnnverify.observation import SAVED_BY, Asked, Observation
 from rnnverify.spec.model import Spec
 from rnnverify.spec.paths import is_function
 
@@ -78,15 +79,19 @@ class Session:
                 else:
                     built = loaded(keras, spec, copy)
                 # A model of its own may leave open how many timesteps there are; a spec does not.
-                x = draw_inputs(spec, spec.inputs or built.inputs, built.vocabularies())
+                check_calls(spec, built)
+                spec = with_batch(keras, spec, built.model, bool(built.kept))
+                calls = spec.calls_of(bool(built.kept))
+                x = draw_calls(spec, spec.inputs or built.inputs, built.vocabularies(), calls)
                 asked = Asked(spec.path, spec.seed, spec.dtype, spec.tolerance)
                 old = {SAVED_BY: f"Keras {copy.old.version}"} if copy is not None and copy.old is not None else {}
-                return watched(keras, built, asked, x, time.perf_counter() - started, old)
+                return watched(keras, built, asked, x, time.perf_counter() - started, old, spec.reset)
 
     def model_for(self, keras: Any, spec: Spec) -> Built:
         """The model that is at hand, or a new one in its place."""
         inputs = with_open_time(spec)
-        wanted = repr((spec.layers, inputs, spec.outputs, spec.dtype, spec.opaque))
+        batch = spec.N if spec.stateful else None
+        wanted = repr((spec.layers, inputs, spec.outputs, spec.dtype, spec.opaque, batch))
         if self.built is None or wanted != self.architecture or not fits(self.built, spec):
             before, self.built = self.built, None
             self.architecture = self.seed = self.initial = self.drawn = None
@@ -133,50 +138,20 @@ def loaded(keras: Any, spec: Spec, copy: Copy | None) -> Built:
     return built
 
 
-def observe_model(model: Any, x: Any, opaque: Sequence[str] = ()) -> Observation:
-    """Feed a built keras.Model, or one built layer, and write down everything it did.
-
-    Args:
-        x: its inputs, see `given`.
-        opaque: the layers that are taken as given, by name or class; or all.
-
-    Raises:
-        RequestError: the model is not built, or the inputs do not fit it.
-    """
-    with quiet():
-        keras = load_keras()
-        built, fed = taken_apart(keras, model, x, [], opaque)
-        asked = Asked(str(model.name), None, str(model.dtype_policy.name), Tolerance())
-        return watched(keras, built, asked, fed, 0.0)
-
-
-def describe_model(
-    model: Any, x: Any, states: Sequence[Any]
-) -> tuple[dict[str, Array], tuple[Node, ...], tuple[Ref, ...]]:
-    """The graph of a model or layer, without running it: what it would be fed, by input; its nodes; its outputs.
-
-    Args:
-        x: its inputs, see `given`.
-        states: those that a single recurrent layer starts from.
-
-    Raises:
-        RequestError: as `observe_model`.
-    """
-    with quiet():
-        built, fed = taken_apart(load_keras(), model, x, [as_array(state, "initial_state") for state in states])
-        built.check_weights()
-        return fed, built.described_nodes(), built.outputs
-
-
 def watched(
     keras: Any,
     built: Built,
     asked: Asked,
-    x: Mapping[str, Array],
+    calls: Sequence[Mapping[str, Array]],
     building: float,
     old: Mapping[str, str] = MappingProxyType({}),
+    reset: Collection[int] = (),
 ) -> Observation:
-    return built.observe(asked, x, {"build": building}, {**environment(keras), **old}, may_use_tf32(keras))
+    """What a model does in one call, or in several in a row."""
+    known = {"build": building}, {**environment(keras), **old}, may_use_tf32(keras)
+    if built.kept:
+        return observe_in_a_row(built, asked, calls, reset, *known)
+    return built.observe(asked, calls[0], *known)
 
 
 def load_keras() -> Any:

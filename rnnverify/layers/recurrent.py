@@ -34,7 +34,6 @@ class Recurrent(Walking, ABC):
             "seed": Inert(Seed),
         }
     )
-    fixed = MappingProxyType({"stateful": False})
     rank = SEQUENCE
 
     def state_shapes(self, inputs: Sequence[Shape]) -> list[Shape]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import accumulate, pairwise
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +20,6 @@ class RNN(Walking):
     """RNN: a cell taken through time; or a stack of cells, each of which reads what the one below it put out."""
 
     cell: Walking
-
-    fixed = MappingProxyType({"stateful": False})
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Any:

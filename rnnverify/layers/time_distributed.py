@@ -23,6 +23,8 @@ class TimeDistributed(Layer):
 
     def check(self, states_set: bool) -> None:
         self.layer.check(states_set=False)
+        if is_stateful(self.layer):
+            raise MisfitError("stateful: false inside TimeDistributed", "layer")
         if len(self.layer.output_names) > 1:
             raise MisfitError("a layer with one output inside TimeDistributed", "layer")
 
@@ -57,6 +59,8 @@ class TimeDistributed(Layer):
 
     def __call__(self, call: Call) -> Outputs:
         x, mask = call.x
+        if is_stateful(self.layer):
+            raise UnsupportedError("TimeDistributed: a stateful layer inside is not implemented by the replay")
         if mask is not None and (self.layer.takes_initial_state or self.layer.heeds_mask):
             kind = "a recurrent layer" if self.layer.takes_initial_state else f"a {type(self.layer).__name__}"
             raise UnsupportedError(f"TimeDistributed: a mask over {kind} is not implemented by the replay")
@@ -67,3 +71,8 @@ class TimeDistributed(Layer):
             raise UnsupportedError("TimeDistributed: a layer with several outputs is not implemented by the replay")
         y = outputs[0].values
         return (Masked(y.reshape(samples, timesteps, *y.shape[1:]), mask),)
+
+
+def is_stateful(layer: Layer) -> bool:
+    """Whether a layer, or one of two directions, keeps its states from one call to the next."""
+    return any(getattr(one, "stateful", False) for one in (layer, getattr(layer, "layer", None)))

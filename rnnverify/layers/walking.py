@@ -26,6 +26,7 @@ class Walking(Layer, ABC):
     go_backwards: bool = False
     zero_output_for_mask: bool = False
     unroll: bool = False
+    stateful: bool = False  # what it starts from then is told by the graph
 
     takes_initial_state = True
     state_names: ClassVar[tuple[str, ...]] = ("h",)

@@ -13,6 +13,7 @@ from rnnverify.spec.problems import Problems, near, shown
 from rnnverify.spec.source import Path
 from rnnverify.spec.types import (
     LETTERS,
+    SIZE,
     Arguments,
     Letter,
     MaybeCandidate,
@@ -21,9 +22,12 @@ from rnnverify.spec.types import (
     Opaque,
     Positive,
     Seed,
+    Size,
+    integers,
     one_of,
 )
 
+MOST_CALLS = 100
 SAVED_MODEL_LETTERS = {"N": 3, "T": 7}  # where a spec for a saved model leaves them out: they differ, and exceed 1
 
 
@@ -46,6 +50,14 @@ class SpecKeys(Arguments):
     tolerance: Any = None
     candidate: MaybeCandidate = None
     opaque: Opaque = ()
+    calls: Any = None
+
+
+class CallKeys(Arguments):
+    """The keys of `calls`, where it is more than a number."""
+
+    count: Size = 2
+    reset: Annotated[tuple[int, ...], integers(SIZE, 100, "a list of the numbers of calls, such as [3]")] = ()
 
 
 class WeightKeys(Arguments):
@@ -125,6 +137,20 @@ def read_weights(problems: Problems, keys: SpecKeys) -> Weights | None:
             problems.add(("weights", key), f"expected either `file` or `{key}`: a file holds every weight as it is")
     bias = "keras" if found.file is not None or (keys.model and "bias" not in found.model_fields_set) else found.bias
     return Weights(bias, found.file, found.scale)
+
+
+def read_calls(problems: Problems, value: Any, letters: dict[str, int]) -> CallKeys | None:
+    """`3`, or `{count: 3, reset: [3]}`; None where the spec does not say, or says something else."""
+    if value is None:
+        return None
+    found = problems.validate(CallKeys, value if isinstance(value, dict) else {"count": value}, ("calls",), letters)
+    if found is None:
+        return None
+    if found.count > MOST_CALLS:
+        problems.add(("calls",), f"expected at most {MOST_CALLS} calls; got {found.count}")
+    if wrong := [number for number in found.reset if number > found.count]:
+        problems.add(("calls", "reset"), f"expected numbers of calls, from 1 to {found.count}; got {wrong[0]}")
+    return found
 
 
 def read_letters(problems: Problems, keys: SpecKeys, data: Data | None) -> dict[str, int]:

@@ -19,6 +19,7 @@ from rnnverify.spec.keys import (
     ToleranceKeys,
     default_shapes,
     layer_entries,
+    read_calls,
     read_data,
     read_letters,
     read_weights,
@@ -118,6 +119,7 @@ def validated(source: Source) -> Spec:
     letters = read_letters(problems, keys, data)
     assumed = {} if keys.model is None else {k: v for k, v in SAVED_MODEL_LETTERS.items() if k not in letters}
     letters |= assumed
+    calls = read_calls(problems, keys.calls, letters)
     problems.refuse()
     assert weights is not None
     assert tolerance is not None
@@ -136,6 +138,8 @@ def validated(source: Source) -> Spec:
         tolerance=Tolerance(tolerance.atol, tolerance.rtol),
         candidate=keys.candidate and candidate_located(source.file, keys.candidate),
         opaque=keys.opaque,
+        calls=calls.count if calls else None,
+        reset=calls.reset if calls else (),
         assumed=tuple(assumed),
     )
     if isinstance(data, File):
@@ -182,6 +186,10 @@ def with_graph(spec: Spec, problems: Problems, keys: SpecKeys, letters: dict[str
     spec = replace(spec, inputs=inputs, layers=tuple(graph.layers), outputs=graph.outputs())
     check_use(problems, spec, graph.used)
     check_opaque(problems, spec)
+    if spec.calls is not None and spec.calls > 1 and not spec.stateful:
+        problems.add(
+            ("calls",), "expected a layer with stateful: true, which alone makes a call depend on the one before"
+        )
     check_inputs(problems, spec)
     problems.refuse()
     check_memory(problems, spec, graph.shapes)

@@ -39,7 +39,9 @@ def check_memory(problems: Problems, spec: Spec, shapes: Mapping[Ref, Shape]) ->
     """Add a problem where a spec's model is larger than it may be."""
     layers = [Placed(layer.name, layer.layer, layer.inputs) for layer in spec.layers]
     try:
-        check_sizes(layers, shapes, [given.shape for given in spec.inputs], spec.N or 1)
+        check_sizes(
+            layers, shapes, [given.shape for given in spec.inputs], (spec.N or 1) * spec.calls_of(spec.stateful)
+        )
     except TooLargeError as error:
         index = next((i for i, layer in enumerate(spec.layers) if layer.name == error.name), None)
         path = () if index is None or ("layers", index) not in problems.source.lines else ("layers", index)

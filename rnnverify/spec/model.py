@@ -63,4 +63,16 @@ class Spec:
     tolerance: Tolerance
     candidate: str | None = None  # somebody else's implementation, judged beside Keras
     opaque: tuple[str, ...] = ()  # layers that are taken as given, by name or class; or all that have no replay
+    calls: int | None = None  # in a row, of a model with stateful layers; None: as many as show what it keeps
+    reset: tuple[int, ...] = ()  # the numbers of the calls, from 1, that start anew
     assumed: tuple[str, ...] = ()  # letters that nobody set, for a saved model
+
+    @property
+    def stateful(self) -> bool:
+        """Whether a layer of it keeps its states from one call to the next, as far as the spec says so."""
+        parts = [part for one in self.layers for part in (one.layer, getattr(one.layer, "layer", None))]
+        return any(getattr(part, "stateful", False) for part in parts)
+
+    def calls_of(self, stateful: bool) -> int:
+        """How many calls are made in a row: by default two of a stateful model, as one shows nothing of what it keeps."""
+        return self.calls or (2 if stateful else 1)

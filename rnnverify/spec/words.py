@@ -22,6 +22,7 @@ SPEC: Mapping[str, str] = MappingProxyType(
         "seed": "of weights and data",
         "tolerance": "a further demand on every output: |Keras - replay| <= atol + rtol |Keras|",
         "candidate": "your own arithmetic, judged beside Keras: port.py:forward, outputs.npz or cmd:./port {inputs} {outputs}",
+        "calls": "how many calls are made in a row, of a model with stateful layers: 3, or {count: 3, reset: [3]}",
         "opaque": "layers of which what they put out is taken as given, by name or class, or all that have no replay",
     }
 )
@@ -72,6 +73,7 @@ ARGUMENTS: Mapping[str, str] = MappingProxyType(
         "name": "the layer's name; by default Keras's, such as lstm_1",
         "trainable": "without effect here",
         "dtype": "the layer's own Keras dtype policy",
+        "stateful": "whether it goes on from the states that the call before left",
         "inputs": "the earlier layers that it is called on; by default the one before it",
         "initial_state": "the earlier layers, or their states (encoder.h), that it starts from",
         "shape": "of the input, without the samples",

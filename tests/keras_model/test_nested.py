@@ -12,7 +12,7 @@ import pytest
 
 from rnnverify import replay, verify
 from rnnverify.errors import RequestError, UnsupportedError
-from rnnverify.keras_model.session import observe_model
+from rnnverify.keras_model.from_memory import observe_model
 from rnnverify.layers.arrays import Array
 from rnnverify.observation import Node, Observation
 from rnnverify.verification.verdict import judge

@@ -134,25 +134,7 @@ def test_the_fixed_fields_are_these() -> None:
         **{name: {"data_format": "channels_last"} for name in CHANNELS_LAST},
         "LayerNormalization": {"rms_scaling": False},
         "MultiHeadAttention": {"sliding_window": None, "use_gate": False},
-        "GRU": {"stateful": False},
-        "LSTM": {"stateful": False},
-        "RNN": {"stateful": False},
-        "SimpleRNN": {"stateful": False},
     }
-
-
-@pytest.mark.parametrize("class_name", [*RECURRENT, "RNN"])
-def test_stateful_is_refused_by_name(keras: Any, class_name: str) -> None:
-    config = {**EXAMPLES[class_name](keras.layers).get_config(), "stateful": True}
-    message = f"{class_name} 'it': stateful=True is not implemented by the replay, only stateful=False is"
-    with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
-        layer_of(class_name, config)
-
-
-def test_stateful_is_refused_inside_a_wrapper_too(keras: Any) -> None:
-    config = keras.layers.Bidirectional(keras.layers.GRU(2, stateful=True)).get_config()
-    with pytest.raises(UnsupportedError, match=r"GRU 'forward_gru.*': stateful=True is not implemented by the replay"):
-        layer_of("Bidirectional", config)
 
 
 def test_lora_is_refused_by_name(keras: Any) -> None:
@@ -189,6 +171,7 @@ def test_the_fields_used_hold_what_the_config_says(keras: Any) -> None:
         "go_backwards": False,
         "zero_output_for_mask": False,
         "unroll": False,
+        "stateful": False,
         "reset_after": False,
     }
 

@@ -72,7 +72,6 @@ def test_a_graph_that_does_not_fit_is_refused(calls: list[Call], fragment: str) 
         ({"units": 2**40}, "units=1099511627776 is not implemented"),
         ({"units": 2, "unroll": "yes"}, "unroll='yes' is not implemented"),
         ({"units": 2, "autocast": False}, "the option 'autocast' is unknown to the replay"),
-        ({"units": 2, "stateful": True}, "stateful=True is not implemented"),
         ({"units": 2, "activation": ["tanh"]}, "the activation ['tanh'] is not implemented"),
     ],
 )

@@ -19,7 +19,6 @@ EVERY_LAYER = {"name": None, "trainable": True, "dtype": None}
 EVERY_RECURRENT_LAYER = {"zero_output_for_mask"}  # and passes these on to keras.layers.RNN
 OURS = {"inputs", "initial_state"}
 
-STATEFUL = "checked apart: false is Keras's default, true is refused, since every replay starts afresh"
 IMAGES = {"data_format": "channels come last, as after a recurrent layer"}
 LEFT_OUT: dict[str, dict[str, str]] = {
     "AlphaDropout": {"noise_shape": "has an effect in training only"},
@@ -33,7 +32,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     **dict.fromkeys(("MaxPooling1D", "AveragePooling1D", "MaxPooling2D", "AveragePooling2D"), IMAGES),
     **dict.fromkeys(("GlobalMaxPooling1D", "GlobalAveragePooling1D"), IMAGES),
     "Bidirectional": {"weights": "weights come from `weights` in the spec"},
-    "RNN": {"stateful": "checked apart: true is refused"},
     "Dense": {
         "lora_rank": "fine-tuning adds weights that the replay does not know",
         "lora_alpha": "goes with lora_rank",
@@ -53,7 +51,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "quantization_config": "quantised weights have no replay",
     },
     "Flatten": {"data_format": "has an effect on images only"},
-    "GRU": {"stateful": STATEFUL},
     "InputLayer": {
         "batch_size": "N is the spec's",
         "batch_shape": "another way to say `shape`",
@@ -63,8 +60,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "ragged": "ragged inputs have no replay",
         "optional": "every input is fed",
     },
-    "LSTM": {"stateful": STATEFUL},
-    "SimpleRNN": {"stateful": STATEFUL},
 }
 
 names = pytest.mark.parametrize("name", entries())

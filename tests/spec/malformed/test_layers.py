@@ -32,8 +32,9 @@ LAYERS = [
     case("rate nan", layers("Dropout: {rate: .nan}"), "spec.yaml:7: layers[0].Dropout.rate: expected", "got nan"),
     case("mask_value", layers("Masking: {mask_value: .inf}"), "Masking.mask_value: expected a finite number; got inf"),
     case("name with a slash", layers("Dense: {units: 2, name: a/b}"), "Dense.name: expected a name of letters"),
-    case("stateful", layers("LSTM: {units: 2, stateful: true}"), "LSTM.stateful: expected false, got true"),
-    case("stateful nothing", layers("LSTM: {units: 2, stateful: }"), "LSTM.stateful: expected false, got nothing"),
+    case(
+        "stateful nothing", layers("LSTM: {units: 2, stateful: }"), "LSTM.stateful: expected true or false; got nothing"
+    ),
     case("stateful Dense", layers("Dense: {units: 2, stateful: false}"), "Dense.stateful: unknown key"),
     case("InputLayer shape", layers("InputLayer: {shape: 3}"), "InputLayer.shape: expected a list of 1 to 6 sizes"),
     case("InputLayer empty shape", layers("InputLayer: {shape: []}"), "InputLayer.shape: expected a list of 1 to 6"),
