@@ -198,6 +198,25 @@ def test_a_mistake_in_one_cell_of_a_stack_is_named(keras: Any) -> None:
     assert rnnverify.compare(model, port, inputs()).diagnosis.mistakes[0].id == "lstm-gate-order/f-i-c-o"
 
 
+def test_every_gate_and_state_of_a_stack_is_traced(keras: Any) -> None:
+    rnnverify.register("Leaky", leaky)
+    layers = keras.layers
+    lower, upper = layers.RNN(leaky_cell(keras)(M), return_sequences=True), layers.GRU(4, return_sequences=True)
+    apart = model_of(keras, layers.Masking(), lower, upper)
+    stack = layers.RNN([leaky_cell(keras)(M), layers.GRUCell(4)], return_sequences=True, name="deep")
+    whole = model_of(keras, layers.Masking(), stack)
+    whole.set_weights(apart.get_weights())
+    found, expected = (rnnverify.trace(model, masked_inputs()) for model in (whole, apart))
+    assert set(found["deep"]) == {
+        *(f"cell_0_{name}" for name in ("output", "state")),
+        *(f"cell_1_{name}" for name in ("z", "r", "h~", "h")),
+        "output",
+    }
+    np.testing.assert_array_equal(found["deep"]["cell_0_state"], expected[lower.name]["state"])
+    for name in ("z", "r", "h~", "h"):
+        np.testing.assert_array_equal(found["deep"][f"cell_1_{name}"], expected[upper.name][name])
+
+
 def test_a_layer_without_a_walk(keras: Any) -> None:
     class Scale(keras.Layer):  # type: ignore[misc]
         def build(self, shape: Any) -> None:

@@ -113,5 +113,7 @@ def observation_of(
     if x is not None:
         raise RequestError("expected no x beside an observation, which has its inputs")
     if opaque or reset:
-        raise RequestError(f"{'opaque' if opaque else 'reset'}: an observation is what it is; observe the model once more")
+        raise RequestError(
+            f"{'opaque' if opaque else 'reset'}: an observation is what it is; observe the model once more"
+        )
     return target

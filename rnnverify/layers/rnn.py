@@ -12,6 +12,7 @@ import numpy as np
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.cell import Cell, States
 from rnnverify.layers.layer import Layer, Shape
+from rnnverify.layers.walk import Walk
 from rnnverify.layers.walking import Walking
 
 
@@ -147,6 +148,19 @@ class Stack(Walking):
     def weights_from(self, arrays: Sequence[Array]) -> Sequence[Array]:
         each = zip(self.cells, self.weights_of_each(arrays), strict=True)
         return [array for one, own in each for array in one.weights_from(own)]
+
+    def walks_of_cells(self, walk: Walk) -> list[Walk]:
+        """Of a walk of the stack that of each cell, but for its input, which is what the cell below it puts out."""
+        options = {name: getattr(self, name) for name in OF_WALKS}
+        each, start, made = self.weights_of_each(walk.weights), 1, []
+        for one, own in zip(self.cells, each, strict=True):
+            layer, end = replace(one, **options), start + len(one.state_names)
+            states = walk.states[start:end]
+            output = len(walk.x), *one.step_shape([(1, 1)])  # of a cell that puts out no state it is known without its input
+            first = (np.zeros(output, dtype=walk.x.dtype),) if one.puts_out else ()
+            made.append(replace(walk, layer=layer, weights=own, states=(*first, *states)))
+            start = end
+        return made
 
     def cell_with(self, weights: Sequence[Array]) -> Cell:
         parts, start = [], 1  # the first is what the top puts out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Layer
+from rnnverify.layers.rnn import Stack
 from rnnverify.layers.steps import folded, sources, states_before, unfolded
 from rnnverify.layers.walk import Walk
 from rnnverify.layers.walking import Walking
@@ -46,7 +48,15 @@ def walks_of(layer: Layer) -> dict[str, bool]:
 
 
 def of_walk(walk: Walk) -> dict[str, Array]:
-    """The gates and states of one walk."""
+    """The gates and states of one walk; those of a stack are named `cell_0_i`, and so on."""
+    if isinstance(walk.layer, Stack):
+        x, found = walk.x, {}
+        for index, own in enumerate(walk.layer.walks_of_cells(walk)):
+            own = replace(own, x=x)
+            with np.errstate(all="ignore"):
+                x = own.run(every_step=True).sequence
+            found.update({f"cell_{index}_{name}": array for name, array in of_walk(own).items()})
+        return found
     samples, timesteps = walk.x.shape[:2]
     with np.errstate(all="ignore"):
         walked = walk.run(every_step=True)
