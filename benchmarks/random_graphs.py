@@ -3,7 +3,7 @@
     python -m benchmarks.random_graphs 2000 --seed 1
 
 Layers follow each other to a depth of six, over one input or two, with branches that meet again, layers that are called twice,
-masks, states, and four precisions. Weights and data are random; no output may be a mismatch, and few may be `untested`.
+masks, states, models inside the model, and four precisions. Weights and data are random; no output may be a mismatch, and few may be `untested`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.random_parts import nested, of_cells
 from benchmarks.table import machine
 from rnnverify import verify
 from rnnverify.keras_model.session import load_keras
@@ -73,6 +74,8 @@ class Drawn:
                 merge_mode=self.one("concat", "sum", "mul", "ave"),
             )(x),
             "state": lambda: self.from_a_state(x),
+            "RNN": lambda: of_cells(self, x),
+            "Model": lambda: nested(self, x),
             "Dense": lambda: layers.Dense(self.size(), activation=self.activation())(x),
             "TimeDistributed": lambda: layers.TimeDistributed(layers.Dense(self.size(), activation=self.activation()))(
                 x

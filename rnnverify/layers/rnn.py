@@ -156,7 +156,10 @@ class Stack(Walking):
         for one, own in zip(self.cells, each, strict=True):
             layer, end = replace(one, **options), start + len(one.state_names)
             states = walk.states[start:end]
-            output = len(walk.x), *one.step_shape([(1, 1)])  # of a cell that puts out no state it is known without its input
+            output = (
+                len(walk.x),
+                *one.step_shape([(1, 1)]),
+            )  # of a cell that puts out no state it is known without its input
             first = (np.zeros(output, dtype=walk.x.dtype),) if one.puts_out else ()
             made.append(replace(walk, layer=layer, weights=own, states=(*first, *states)))
             start = end
