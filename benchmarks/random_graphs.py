@@ -3,7 +3,8 @@
     python -m benchmarks.random_graphs 2000 --seed 1
 
 Layers follow each other to a depth of six, over one input or two, with branches that meet again, layers that are called twice,
-masks, states, models inside the model, and four precisions. Weights and data are random; no output may be a mismatch, and few may be `untested`.
+masks, states, models inside the model, and four precisions. Weights and data are random; no output may be a mismatch, and few may
+be `untested`.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 
 from rnnverify.keras_model.allowed import LAYERS, MODELS
 from rnnverify.keras_model.flattening import Member, flattened, has_models, is_leaf, leaves, leaves_of, members
+from rnnverify.keras_model.operations_of_keras_2 import operation_of
 from rnnverify.keras_model.plain import Plain, shown
 from rnnverify.keras_model.words_of_keras_2 import CLASSES, FUNCTIONS, IMPLIED, OPTIONS, at_home, off, without_effect
 from rnnverify.observation.arguments import TENSOR
@@ -83,6 +84,9 @@ class Translation(Plain):
 
     def entry(self, entry: dict[str, Any]) -> dict[str, Any]:
         """A layer in a graph, with its calls."""
+        name = self.renamed(named(entry))
+        if (operation := operation_of(entry, lambda leaf: tensor([self.renamed(leaf[0]), *leaf[1:]]))) is not None:
+            return {**operation, "name": name, "config": {**operation["config"], "name": name}}
         made, calls = self.layer(entry), entry.get("inbound_nodes")
         name = CLASSES.get(entry["class_name"], entry["class_name"]) if isinstance(entry.get("class_name"), str) else ""
         if isinstance(calls, list):

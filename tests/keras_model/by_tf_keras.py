@@ -80,6 +80,21 @@ def hard_sigmoid_cells(tk: Any) -> Any:
 
 
 @kind
+def operations(tk: Any) -> Any:
+    """Which Keras 2 has as layers of TensorFlow's functions."""
+    import tensorflow as tf
+
+    x = tk.Input((T, D))
+    h = tk.layers.LSTM(M, return_sequences=True)(x)
+    last, mean = h[:, -1], tf.reduce_mean(h, axis=1)
+    both = tf.concat([2.0 * last, mean / 3.0 + 1.0], axis=-1)
+    products = tf.nn.softmax(tf.matmul(h[:, 1:3], tf.transpose(h, [0, 2, 1])), axis=-1)
+    largest = tf.maximum(tf.squeeze(tf.expand_dims(last, 1), axis=1), -mean) - tf.square(last) ** 2
+    stacked = tf.reshape(tf.stack([tf.tanh(last), tf.nn.relu(mean)], axis=1), (-1, 2 * M))
+    return tk.Model(x, [both, products, largest, stacked, tf.reduce_max(abs(h), axis=[1, 2])])
+
+
+@kind
 def masked_gru(tk: Any) -> Any:
     return sequential(tk, tk.layers.Masking(-1.0), tk.layers.GRU(M, return_sequences=True), tk.layers.GRU(K))
 
