@@ -22,6 +22,7 @@ NEARLY = 1e-3
 LANES = (2, 4, 8, 16, 32, 64)
 BLOCKS = (32, 64, 128, 256)
 LANES_WITHIN = (4, 8, 16)
+AT_ONCE = 1 << 16  # terms that are looked at at once: a loop over rows would take longer than what it does in each
 
 
 def squares_of_partial_sums(x: Array, w: Array) -> Array:
@@ -34,9 +35,16 @@ def squares_of_partial_sums(x: Array, w: Array) -> Array:
     Returns:
         (..., M).
     """
-    rows = x.reshape(-1, x.shape[-1])
-    made = [in_any_order(row[:, np.newaxis] * w) for row in rows]
-    return np.array(made).reshape(*x.shape[:-1], w.shape[-1])
+    rows, width = x.reshape(-1, x.shape[-1]), w.shape[-1]
+    at_once = max(1, AT_ONCE // max(1, w.size))
+    made = [in_any_order(terms_of(rows[start : start + at_once], w)) for start in range(0, len(rows), at_once)]
+    return np.concatenate([np.zeros(0), *made]).reshape(*x.shape[:-1], width)
+
+
+def terms_of(rows: Array, w: Array) -> Array:
+    """The terms of the inner products of rows (k, n) with columns (n, M), side by side: (n, k M)."""
+    made: Array = (rows.T[:, :, np.newaxis] * w[:, np.newaxis]).reshape(len(w), -1)
+    return made
 
 
 def in_any_order(terms: Array) -> Array:

@@ -207,3 +207,21 @@ def test_an_exponential_that_is_surely_beyond_all_numbers_is_infinity_there_too(
     with np.errstate(all="ignore"):
         assert bound_of(np.exp, rounded(800, 80)) < INF
         assert bound_of(np.exp, rounded(800, 95)) == INF
+
+
+@pytest.mark.parametrize(("function", "other"), [(np.sin, math.cos), (np.cos, math.sin)])
+def test_a_wave_has_its_slope_and_what_that_may_become(function: Any, other: Any) -> None:
+    made = function(rounded([0.7], 0.01, 1e-8))
+    steepest = abs(other(0.7)) + min(0.01, 12 * 1e-4)
+    assert made.value.item() == function(0.7)
+    assert 0.01 < made.bound.item() < 0.01 + 5 / 8
+    assert made.variance.item() >= steepest**2 * 1e-8
+    assert made.variance.item() <= steepest**2 * 1e-8 + 2 * (abs(made.value.item()) / 8) ** 2 + LOST
+    far = function(rounded([0.7], 1e3, 1e4))
+    assert far.bound.item() < 2 + 5 / 8 * 3 + 0.1
+    assert far.variance.item() < 4 + 2 * (3 / 8) ** 2
+
+
+def test_a_slope_of_zero_is_not_taken_for_none() -> None:
+    made = np.cos(rounded([0.0], 0.1, 1e-4))  # 12 times 0.01 away the slope is 0.12, at most 0.1 as the bound has it
+    assert made.variance.item() >= 0.1**2 * 1e-4
