@@ -37,7 +37,7 @@ CALLS: dict[Any, Callable[[Any, Any], Any]] = {
     np.transpose: lambda x, y: np.transpose(x, (1, 0)),
     np.reshape: lambda x, y: np.reshape(x, (4,)),
     np.expand_dims: lambda x, y: np.expand_dims(x, 1),
-    np.squeeze: lambda x, y: np.squeeze(x.reshape(4, 1), 1),
+    np.squeeze: lambda x, y: np.squeeze(x.reshape(-1, 1), 1),
     np.moveaxis: lambda x, y: np.moveaxis(x, 0, 1),
     np.flip: lambda x, y: np.flip(x, axis=1),
     np.roll: lambda x, y: np.roll(x, 1, axis=0),
