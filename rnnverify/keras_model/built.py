@@ -148,7 +148,7 @@ class Built:
     @cached_property
     def widths(self) -> Mapping[str, int]:
         """How many numbers each node's walks hold at each step, of those that can be taken in stretches."""
-        nodes = [node for node in self.nodes if not node.opaque]
+        nodes = [node for node in self.nodes if not node.opaque and not node.mask]
         found = {node.name: width_of(self.keras, self.layers[node.layer], *self.fed_to(node)) for node in nodes}
         return {name: width for name, width in found.items() if width}
 
@@ -181,6 +181,7 @@ class Built:
                 stretched[node.name] = long_walks_of(self.keras, layer, x, refs, node.name)
                 continue
             mask = None if states else getattr(x, "_keras_mask", None)  # no implied one beside states
+            mask = self.tensors[node.mask[0]] if node.masked and node.mask and node.mask[0] else mask
             directions = directions_of(self.keras, layer, x, states, node.name)
             walks[node.name] = [walk_of(self.keras, one, mask, taken) for one in directions]
         outputs = [self.tensors[ref] for ref in self.outputs] if self.model is None else []
@@ -210,6 +211,7 @@ class Built:
                 inputs=node.inputs,
                 initial_state=node.initial_state,
                 masked=node.masked,
+                mask=node.mask,
                 opaque=node.opaque,
             )
             for node in self.nodes

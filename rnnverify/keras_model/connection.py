@@ -8,9 +8,10 @@ from inspect import signature
 from typing import Any
 
 from rnnverify.errors import SpecError
-from rnnverify.keras_model.config_graph import InboundNode
+from rnnverify.keras_model.config_graph import SPREAD, InboundNode
 from rnnverify.keras_model.foreign import packed
 from rnnverify.keras_model.inside import check_fed, named_apart
+from rnnverify.keras_model.masks import Recipes, as_arguments, check_explicit, explicit, heeded, in_order
 from rnnverify.keras_model.opaque import masks_behind
 from rnnverify.keras_model.refusals import first_line, refusal
 from rnnverify.observation import Ref
@@ -62,16 +63,19 @@ def called_in_turn(
     origin: str,
     fed: Sequence[Mapping[str, Any]],
 ) -> Connected:
-    tensors, nodes = dict(given), []
-    for node, layer in calls:
+    tensors, nodes = dict(given), list[InboundNode]()
+    spare = {node.name: (node, layer) for node, layer in calls if node.spare}
+    recipes = Recipes(spare, tensors)
+
+    def call(node: InboundNode, layer: Any) -> None:
         check_fed(fed, tensors, node, layer)
         inputs = [tensors[ref] for ref in node.inputs]
         states = [tensors[ref] for ref in node.initial_state]
+        masks = as_arguments(node, [ref and tensors[ref] for ref in node.mask], SPREAD)
+        start = {"initial_state": packed(keras, layer, states)} if states else {}
         try:
             given_to = inputs if node.spread else [inputs if len(inputs) > 1 else inputs[0]]
-            made = layer(
-                *given_to, **node.options, **({"initial_state": packed(keras, layer, states)} if states else {})
-            )
+            made = layer(*given_to, **node.options, **start, **masks)
         except (
             Exception
         ) as error:  # Keras raises all kinds; each means that this layer cannot be called on these inputs
@@ -80,7 +84,17 @@ def called_in_turn(
         for index, tensor in enumerate(outputs):
             tensors[Ref(node.name, index)] = tensor
         masked = not node.opaque and handed_a_mask(outputs[0], [*inputs, *states])
-        nodes.append(replace(node, masked=masked))
+        nodes.append(replace(node, masked=masked, mask=heeded(node), spare=False))
+
+    for node, layer in calls:
+        if node.spare:
+            continue
+        masks = explicit(node, recipes) if node.handed else ()
+        for one in in_order([ref for ref in masks if ref is not None], recipes.parts):
+            if one not in tensors:
+                call(*spare[one.node])
+        check_explicit(node, masks, tensors)
+        call(replace(node, mask=masks), layer)
     return tensors, tuple(nodes)
 
 

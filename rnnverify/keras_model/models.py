@@ -15,9 +15,9 @@ from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.foreign import config_of, foreign_in, unread
 from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model
 from rnnverify.keras_model.inside import layer_at
-from rnnverify.keras_model.masks import check_masks
+from rnnverify.keras_model.masks import Recipes, check_masks
 from rnnverify.keras_model.nested import flattened, has_models
-from rnnverify.keras_model.opaque import Opaque, members, of_masks, opaque_layers, sealed, without
+from rnnverify.keras_model.opaque import Opaque, members, of_masks, opaque_layers, sealed
 from rnnverify.keras_model.operations import Operation, class_name_of
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.token_ids import vocabularies_of
@@ -65,6 +65,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
     calls = [
         Call(n.name, class_name_of(layers[n.layer]), config_of(layers[n.layer]), n.inputs, opaque=n.opaque)
         for n in nodes
+        if not n.spare
     ]
     if spec is not None and is_function(spec.model or ""):  # what is in a file was judged before it was loaded
         check_architecture(spec.path, {one.name: one.shape for one in inputs}, calls, spec.N or 1)
@@ -74,7 +75,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
     }
     calls_of_layers = [(node, layers[node.layer]) for node in nodes]
     tensors, connected = connect(keras, symbols, calls_of_layers, model.name, config.get("fed", ()))
-    check_masks(without(config, given), tensors)
+    check_masks(config, Recipes({node.name: (node, layers[node.layer]) for node in nodes}, tensors))
     if spec is not None and given:  # how large what comes behind them is, is known now
         shapes = {ref: tensor.shape[1:] for ref, tensor in tensors.items()}
         found = {ref: tuple((spec.T or 1) if size is None else size for size in shape) for ref, shape in shapes.items()}
@@ -84,7 +85,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
         inputs=inputs,
         tensors=tensors,
         nodes=connected,
-        layers=layers,
+        layers={node.layer: layers[node.layer] for node in connected},
         outputs=output_refs(config["output_layers"]),
         model=model,
         feed={key: output_refs(value)[0].node for key, value in feed.items()} if isinstance(feed, dict) else None,

@@ -38,6 +38,14 @@ class Node:
     initial_state: tuple[Ref, ...] = ()
     masked: bool = True  # whether Keras hands the call its input's mask; it does not where initial_state is given
     opaque: bool = False  # whether what it put out is taken as given, and not checked
+    mask: tuple[
+        Ref | None, ...
+    ] = ()  # the tensors that stand in for the masks of its inputs; None: that one keeps its own
+
+    @property
+    def reads(self) -> tuple[Ref, ...]:
+        """Every tensor that it is given, the masks among them."""
+        return (*self.inputs, *self.initial_state, *(ref for ref in self.mask if ref is not None))
 
 
 @dataclass(frozen=True)
