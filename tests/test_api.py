@@ -139,13 +139,6 @@ def test_a_model_needs_inputs_and_a_spec_none(keras: Any, x: Array) -> None:
         rnnverify.verify(rnnverify.load_spec("configs/simple_rnn.yaml"), x)
 
 
-def test_an_explicit_mask_is_refused_by_name(keras: Any, x: Array) -> None:
-    given, mask = keras.Input((6, 3)), keras.Input((6,), dtype="bool", name="my_mask")
-    model = keras.Model([given, mask], keras.layers.LSTM(2)(given, mask=mask))
-    with pytest.raises(RequestError, match="a mask given explicitly, by 'my_mask'"):
-        rnnverify.verify(model, [x, np.ones((4, 6), bool)])
-
-
 def test_a_result_shows_itself_as_the_tables(keras: Any, x: Array) -> None:
     model = keras.Sequential([keras.Input((6, 3)), keras.layers.GRU(5), keras.layers.Dense(2, name="out")])
     result = rnnverify.verify(model, x)

@@ -29,7 +29,15 @@ def read(target: Any) -> Any:
     return file.load_observation(path) if path.lower().endswith(".npz") else load_spec(path)
 
 
-def observe(target: Any, x: Any = None, allow_code: bool = False, opaque: Sequence[str] = ()) -> Observation:
+def observe(
+    target: Any,
+    x: Any = None,
+    allow_code: bool = False,
+    opaque: Sequence[str] = (),
+    *,
+    mask: Any = None,
+    initial_state: Any = None,
+) -> Observation:
     """Have Keras predict, and write down everything that it did. What `verify` verifies.
 
     Args:
@@ -39,6 +47,7 @@ def observe(target: Any, x: Any = None, allow_code: bool = False, opaque: Sequen
         allow_code: whether a function that a spec names, to return the model, may be run.
         opaque: layers that are not to be replayed, by name or class, or `all` for all that have no replay: what they put out is
             taken as given. In place of those that a spec names.
+        mask, initial_state: beside x, as `verify` takes them.
 
     Returns:
         Plain NumPy arrays and JSON, which `save_observation` keeps in a file.
@@ -50,15 +59,27 @@ def observe(target: Any, x: Any = None, allow_code: bool = False, opaque: Sequen
     if isinstance(target, Observation):
         raise RequestError("expected something to observe: a spec, a model or a layer; got an observation")
     if isinstance(target, Spec):
-        if x is not None:
-            raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
+        if (beside := named_first(x=x, mask=mask, initial_state=initial_state)) is not None:
+            raise RequestError(f"expected no {beside} beside a spec: a spec says what to feed it (data)")
         check_consent(target, allow_code, candidate=False)
         return Session(REPLAYED).observe(replace(target, opaque=named(opaque) or target.opaque))
     if x is None:
         raise RequestError(
             "expected the inputs x of the model: an array (N, ...), a list of them, or a mapping by name"
         )
-    return observe_model(target, x, named(opaque))
+    return observe_model(target, x, named(opaque), mask, states_in(initial_state))
+
+
+def states_in(initial_state: Any) -> list[Any]:
+    """The states that a layer is given to start from: one, or a list of them."""
+    if initial_state is None:
+        return []
+    return list(initial_state) if isinstance(initial_state, list | tuple) else [initial_state]
+
+
+def named_first(**given: Any) -> str | None:
+    """The first of these that there is."""
+    return next((name for name, value in given.items() if value is not None), None)
 
 
 def named(opaque: Sequence[str]) -> tuple[str, ...]:
@@ -91,7 +112,14 @@ def load_observation(path: str) -> Observation:
     return observed
 
 
-def observation_of(target: Any, x: Any, allow_code: bool, opaque: Sequence[str] = ()) -> Observation:
+def observation_of(
+    target: Any,
+    x: Any,
+    allow_code: bool,
+    opaque: Sequence[str] = (),
+    mask: Any = None,
+    initial_state: Any = None,
+) -> Observation:
     """What Keras was observed to do, where the target is that already; or else what it does.
 
     Raises:
@@ -99,9 +127,9 @@ def observation_of(target: Any, x: Any, allow_code: bool, opaque: Sequence[str] 
     """
     target = read(target)
     if not isinstance(target, Observation):
-        return observe(target, x, allow_code, opaque)
-    if x is not None:
-        raise RequestError("expected no x beside an observation, which has its inputs")
+        return observe(target, x, allow_code, opaque, mask=mask, initial_state=initial_state)
+    if (beside := named_first(x=x, mask=mask, initial_state=initial_state)) is not None:
+        raise RequestError(f"expected no {beside} beside an observation, which has its inputs")
     if opaque:
         raise RequestError("opaque: an observation is what it is; observe the model once more")
     return target

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
+from types import MappingProxyType
 from typing import Any
 
 from rnnverify.errors import SpecError
@@ -25,6 +26,7 @@ def connect(
     calls: Sequence[tuple[InboundNode, Any]],
     origin: str,
     fed: Sequence[Mapping[str, Any]] = (),
+    worn: Mapping[Ref, Ref] = MappingProxyType({}),
 ) -> Connected:
     """Call every layer in turn: every tensor there is then, and the nodes, with whether Keras handed them a mask.
 
@@ -37,6 +39,7 @@ def connect(
         calls: in topological order.
         origin: the file, spec or model, for messages.
         fed: what comes into models inside, see `nested`.
+        worn: the masks of inputs, which are inputs, too.
 
     Raises:
         SpecError: Keras refuses to call a layer on what it is given, or to make a model of them all.
@@ -44,7 +47,7 @@ def connect(
     """
     layers = {node.layer: layer for node, layer in calls}
     for attempt in range(len(calls) + 2):
-        tensors, nodes = called_in_turn(keras, given, calls, origin, fed)
+        tensors, nodes = called_in_turn(keras, given, calls, origin, fed, worn)
         try:
             with named_apart(layers):
                 keras.Model(list(given.values()), [*tensors.values(), *masks_behind(nodes, tensors).values()])
@@ -62,6 +65,7 @@ def called_in_turn(
     calls: Sequence[tuple[InboundNode, Any]],
     origin: str,
     fed: Sequence[Mapping[str, Any]],
+    worn: Mapping[Ref, Ref],
 ) -> Connected:
     tensors, nodes = dict(given), list[InboundNode]()
     spare = {node.name: (node, layer) for node, layer in calls if node.spare}
@@ -84,7 +88,7 @@ def called_in_turn(
         for index, tensor in enumerate(outputs):
             tensors[Ref(node.name, index)] = tensor
         masked = not node.opaque and handed_a_mask(outputs[0], [*inputs, *states])
-        nodes.append(replace(node, masked=masked, mask=heeded(node), spare=False))
+        nodes.append(replace(node, masked=masked, mask=heeded(node, worn), spare=False))
 
     for node, layer in calls:
         if node.spare:

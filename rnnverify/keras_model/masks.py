@@ -156,9 +156,14 @@ def check_explicit(node: InboundNode, masks: Sequence[Ref | None], tensors: Mapp
             )
 
 
-def heeded(node: InboundNode) -> tuple[Ref | None, ...]:
-    """Those masks of a call that count: Keras 3.15 never looks at the query_mask that a MultiHeadAttention is called with."""
-    masks = (None, *node.mask[1:]) if node.spread else node.mask
+def heeded(node: InboundNode, worn: Mapping[Ref, Ref]) -> tuple[Ref | None, ...]:
+    """The masks of a call that count: its own, and those that inputs of the model have.
+
+    Keras 3.15 never looks at the query_mask that a MultiHeadAttention is called with.
+    """
+    given = node.mask or (None,) * len(node.inputs)
+    given = (None, *given[1:]) if node.spread else given
+    masks = tuple(mask or worn.get(ref) for mask, ref in zip(given, node.inputs, strict=True))
     return masks if any(masks) else ()
 
 

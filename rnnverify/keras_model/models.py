@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
@@ -13,25 +14,32 @@ from rnnverify.keras_model.config_graph import InboundNode, inbound_nodes, outpu
 from rnnverify.keras_model.connection import connect
 from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.foreign import config_of, foreign_in, unread
-from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model
+from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model, as_array
 from rnnverify.keras_model.inside import layer_at
 from rnnverify.keras_model.masks import Recipes, check_masks
+from rnnverify.keras_model.masks_beside import mask_inputs, masks_beside, wrapped
 from rnnverify.keras_model.nested import flattened, has_models
+from rnnverify.keras_model.of_layer import model_of_layer
 from rnnverify.keras_model.opaque import Opaque, members, of_masks, opaque_layers, sealed
 from rnnverify.keras_model.operations import Operation, class_name_of
-from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.token_ids import vocabularies_of
 from rnnverify.observation import Ref
 from rnnverify.spec.architecture import Call, check_architecture
 from rnnverify.spec.model import Input, Spec
 from rnnverify.spec.opaque import check_named
 from rnnverify.spec.paths import is_function
-from rnnverify.text import shape_text, shapes_text
+from rnnverify.text import shape_text
 
 Array = npt.NDArray[Any]
 
 
-def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Sequence[str] = ()) -> Built:
+def built_of_model(
+    keras: Any,
+    model: Any,
+    spec: Spec | None = None,
+    opaque: Sequence[str] = (),
+    masked: Callable[[Sequence[Input]], Mapping[str, str]] = lambda inputs: {},
+) -> Built:
     """Take a built model apart and connect its layers once more, so that every tensor between them can be seen.
 
     Args:
@@ -39,6 +47,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
         model: the model.
         spec: that names it, if one does.
         opaque: the layers that are taken as given, by name or class; or all.
+        masked: which of its inputs have a mask, with the name of the input that this is.
 
     Raises:
         RequestError: it has no fixed graph, or one that cannot be replayed.
@@ -74,7 +83,11 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
         for one in inputs
     }
     calls_of_layers = [(node, layers[node.layer]) for node in nodes]
-    tensors, connected = connect(keras, symbols, calls_of_layers, model.name, config.get("fed", ()))
+    worn = {Ref(name): Ref(mask) for name, mask in masked(inputs).items()}
+    for ref, mask in worn.items():
+        symbols[mask] = symbols[ref]._keras_mask = keras.Input(symbols[ref].shape[1:2], name=mask.node, dtype="bool")
+        inputs += (Input(mask.node, tuple(symbols[mask].shape[1:]), "features", "bool"),)
+    tensors, connected = connect(keras, symbols, calls_of_layers, model.name, config.get("fed", ()), worn)
     check_masks(config, Recipes({node.name: (node, layers[node.layer]) for node in nodes}, tensors))
     if spec is not None and given:  # how large what comes behind them is, is known now
         shapes = {ref: tensor.shape[1:] for ref, tensor in tensors.items()}
@@ -150,7 +163,7 @@ def described_input(layer: Any, ids: bool, spec: Spec | None) -> Input:
 
 
 def taken_apart(
-    keras: Any, model: Any, x: Any, states: Sequence[Array], opaque: Sequence[str] = ()
+    keras: Any, model: Any, x: Any, states: Sequence[Any], opaque: Sequence[str] = (), mask: Any = None
 ) -> tuple[Built, dict[str, Array]]:
     """A model, or a layer made into one, taken apart; and what it is fed, by the names of its inputs, if that fits it.
 
@@ -160,24 +173,37 @@ def taken_apart(
         x: its inputs, see `given`.
         states: those that a layer starts from, which are inputs, too.
         opaque: layers of a model that are taken as given, by name or class; or all.
+        mask: of its inputs, which are inputs, too; see `masks_beside`.
 
     Raises:
         RequestError: it is neither, or not built; or the inputs do not fit.
     """
     if not isinstance(model, keras.Layer):  # a keras.Model is one too
         raise RequestError(f"expected a keras.Model, a Keras layer or a spec, got {type(model).__name__}")
+    states = [as_array(state, "initial_state") for state in states]
     if isinstance(model, keras.Model):
         if states:
             raise RequestError("expected a single recurrent layer beside initial_state, got a model")
+        title = f"the model {model.name!r}"
         built = built_of_model(keras, model, None, opaque)
-        arrays = arrays_of_model(x, f"the model {model.name!r}", built.inputs, built.feed)
+        arrays = arrays_of_model(x, title, built.inputs, built.feed)
+        masks = masks_beside(mask, title, arrays, [one.name for one in built.inputs], built.feed)
+        if names := mask_inputs(built.inputs, masks):
+            dtypes = {one.name: built.tensors[Ref(one.name)].dtype for one in built.inputs}
+            called = wrapped(keras, model, built.inputs, dtypes, names, built.feed)
+            built = replace(built_of_model(keras, model, None, opaque, lambda _: names), model=called, feed=None)
+            arrays += [one for one in masks if one is not None]
     else:
         if not model.built:
             raise RequestError(f"the layer {model.name!r} has no weights yet: call it once, or build it")
         axes = [spec.ndim for spec in keras.tree.flatten(model.input_spec) if getattr(spec, "ndim", None)]
         arrays = arrays_of_layer(x, f"the layer {model.name!r}", axes[0] if axes else None)
-        built = built_of_model(keras, model_of_layer(keras, model, arrays, states), None, opaque)
-        arrays = arrays_of_model([*arrays, *states], f"the layer {model.name!r}", built.inputs, None)
+        title = f"the layer {model.name!r}"
+        names_of_inputs = [f"input {index}" for index in range(len(arrays))] if arrays[1:] else ["the input"]
+        masks = masks_beside(mask, title, arrays, names_of_inputs)
+        built = built_of_model(keras, model_of_layer(keras, model, arrays, states, masks), None, opaque)
+        arrays = [*arrays, *states, *(one for one in masks if one is not None)]
+        arrays = arrays_of_model(arrays, title, built.inputs, None)
     if not built.nodes:
         raise DataError(
             f"expected a model with at least one layer, {model.name!r} has none: there is nothing to verify"
@@ -187,36 +213,3 @@ def taken_apart(
         each = ", ".join(f"{len(array)} for {name!r}" for name, array in fed.items())
         raise DataError(f"expected the same number of samples for every input, got {each}")
     return built, fed
-
-
-def check_states(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequence[Array]) -> None:
-    """Keras takes states of other shapes, or too few of them, without a word.
-
-    Raises:
-        DataError: these are not the layer's.
-    """
-    parts = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
-    if not states or not all(hasattr(part, "get_initial_state") for part in parts):
-        return
-    samples = len(inputs[0])
-    wanted = [tuple(one.shape) for part in parts for one in keras.tree.flatten(part.get_initial_state(samples))]
-    got = [tuple(state.shape) for state in states]
-    if got != wanted:
-        raise DataError(
-            f"expected initial_state for the layer {layer.name!r} in the shapes {shapes_text(wanted)}; got {shapes_text(got)}"
-        )
-
-
-def model_of_layer(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Any:
-    """A model that is one layer.
-
-    Raises:
-        RequestError: the layer cannot be called on arrays of these shapes.
-    """
-    check_states(keras, layer, inputs, states)
-    given, start = ([keras.Input(a.shape[1:], dtype=a.dtype.name) for a in arrays] for arrays in (inputs, states))
-    try:
-        y = layer(given if len(given) > 1 else given[0], **({"initial_state": start} if start else {}))
-    except Exception as error:  # Keras raises all kinds; each means that these arrays do not fit this layer
-        raise RequestError(f"the layer {layer.name!r} cannot be called on these inputs: {first_line(error)}") from None
-    return keras.Model([*given, *start], y)

@@ -22,7 +22,6 @@ from rnnverify.errors import RequestError
 from rnnverify.keras_model.build import built_of_spec, with_open_time
 from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.copied import Copy
-from rnnverify.keras_model.given import as_array
 from rnnverify.keras_model.inputs import draw_inputs
 from rnnverify.keras_model.loading import load_model
 from rnnverify.keras_model.models import built_of_model, taken_apart
@@ -133,37 +132,36 @@ def loaded(keras: Any, spec: Spec, copy: Copy | None) -> Built:
     return built
 
 
-def observe_model(model: Any, x: Any, opaque: Sequence[str] = ()) -> Observation:
+def observe_model(
+    model: Any, x: Any, opaque: Sequence[str] = (), mask: Any = None, states: Sequence[Any] = ()
+) -> Observation:
     """Feed a built keras.Model, or one built layer, and write down everything it did.
 
     Args:
         x: its inputs, see `given`.
         opaque: the layers that are taken as given, by name or class; or all.
+        mask: of its inputs, see `masks_beside`.
+        states: those that a single recurrent layer starts from.
 
     Raises:
         RequestError: the model is not built, or the inputs do not fit it.
     """
     with quiet():
         keras = load_keras()
-        built, fed = taken_apart(keras, model, x, [], opaque)
+        built, fed = taken_apart(keras, model, x, states, opaque, mask)
         asked = Asked(str(model.name), None, str(model.dtype_policy.name), Tolerance())
         return watched(keras, built, asked, fed, 0.0)
 
 
 def describe_model(
-    model: Any, x: Any, states: Sequence[Any]
+    model: Any, x: Any, states: Sequence[Any], mask: Any = None
 ) -> tuple[dict[str, Array], tuple[Node, ...], tuple[Ref, ...]]:
     """The graph of a model or layer, without running it: what it would be fed, by input; its nodes; its outputs.
 
-    Args:
-        x: its inputs, see `given`.
-        states: those that a single recurrent layer starts from.
-
-    Raises:
-        RequestError: as `observe_model`.
+    Arguments and errors are those of `observe_model`.
     """
     with quiet():
-        built, fed = taken_apart(load_keras(), model, x, [as_array(state, "initial_state") for state in states])
+        built, fed = taken_apart(load_keras(), model, x, states, mask=mask)
         built.check_weights()
         return fed, built.described_nodes(), built.outputs
 
