@@ -26,18 +26,18 @@ def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = N
         initial_state: for one recurrent layer, its states, (N, M) each: an array, or a list of them.
 
     Returns:
-        A float64 array, or a list of arrays where the model or layer has several outputs.
+        A float64 array; where a layer has several outputs a list of them, and where a model has, the structure that it returns
+        itself, such as a mapping.
 
     Raises:
         RequestError: the model cannot be replayed, or the inputs, the mask or the states do not fit it.
     """
     states = states_in(initial_state)
-    fed, nodes, outputs = describe_model(model_or_layer, x, states, mask)
+    fed, nodes, outputs, as_returned = describe_model(model_or_layer, x, states, mask)
     starts = {ref.node for node in nodes for ref in node.initial_state} if states else set()
     for name, array in fed.items():
         if not np.isfinite(array).all():
             origin = "initial_state" if name in starts else f"the input {name!r}"
             raise DataError(f"expected finite numbers in {origin}, got NaN or infinity")
     done = Graph(nodes).run(fed)
-    arrays = [done[ref].values for ref in outputs]
-    return arrays if len(arrays) > 1 else arrays[0]
+    return as_returned([done[ref].values for ref in outputs])

@@ -24,6 +24,7 @@ from rnnverify.keras_model.operations import class_name_of
 from rnnverify.keras_model.predicting import Trace, arguments, predict
 from rnnverify.keras_model.probe import Watcher
 from rnnverify.keras_model.refusals import first_line
+from rnnverify.keras_model.structure import outputs_of, paths_of
 from rnnverify.keras_model.token_ids import beyond, vocabularies_of
 from rnnverify.keras_model.walks import directions_of, walk_of
 from rnnverify.keras_model.weights import weight_names
@@ -99,6 +100,7 @@ class Built:
             inputs=x,
             nodes=self.described_nodes(),
             outputs=self.outputs,
+            paths=paths_of(self.keras, outputs_of(self.model)),
             predictions=tuple(predictions),
             emitted=seen.tensors,
             walks=seen.walks,

@@ -22,6 +22,7 @@ from rnnverify.keras_model.nested import flattened, has_models
 from rnnverify.keras_model.of_layer import model_of_layer
 from rnnverify.keras_model.opaque import Opaque, members, of_masks, opaque_layers, sealed
 from rnnverify.keras_model.operations import Operation, class_name_of
+from rnnverify.keras_model.structure import flat, with_flat_inputs
 from rnnverify.keras_model.token_ids import vocabularies_of
 from rnnverify.observation import Ref
 from rnnverify.spec.architecture import Call, check_architecture
@@ -54,6 +55,7 @@ def built_of_model(
     """
     if not model.built or not getattr(model, "inputs", None):
         raise RequestError(f"{spec.path}: model: {graphless(keras, model)}" if spec else graphless(keras, model))
+    model = with_flat_inputs(keras, model)
     functional = functional_of(keras, model) if isinstance(model, keras.Sequential) else model
     origin = spec.path if spec else f"the model {model.name!r}"
     within = dict(members(functional))
@@ -186,11 +188,11 @@ def taken_apart(
             raise RequestError("expected a single recurrent layer beside initial_state, got a model")
         title = f"the model {model.name!r}"
         built = built_of_model(keras, model, None, opaque)
-        arrays = arrays_of_model(x, title, built.inputs, built.feed)
-        masks = masks_beside(mask, title, arrays, [one.name for one in built.inputs], built.feed)
+        arrays = arrays_of_model(flat(keras, model, x), title, built.inputs, built.feed)
+        masks = masks_beside(flat(keras, model, mask), title, arrays, [one.name for one in built.inputs], built.feed)
         if names := mask_inputs(built.inputs, masks):
             dtypes = {one.name: built.tensors[Ref(one.name)].dtype for one in built.inputs}
-            called = wrapped(keras, model, built.inputs, dtypes, names, built.feed)
+            called = wrapped(keras, built.model, built.inputs, dtypes, names, built.feed)
             built = replace(built_of_model(keras, model, None, opaque, lambda _: names), model=called, feed=None)
             arrays += [one for one in masks if one is not None]
     else:

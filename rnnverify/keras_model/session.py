@@ -7,9 +7,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from platform import python_version
 from types import MappingProxyType
@@ -28,6 +28,7 @@ from rnnverify.keras_model.models import built_of_model, taken_apart
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.saved import checked_copy
 from rnnverify.keras_model.settings import precision, quiet
+from rnnverify.keras_model.structure import as_returned
 from rnnverify.keras_model.weights import set_weights
 from rnnverify.observation import SAVED_BY, Asked, Node, Observation, Ref, Tolerance
 from rnnverify.spec.model import Spec
@@ -155,15 +156,18 @@ def observe_model(
 
 def describe_model(
     model: Any, x: Any, states: Sequence[Any], mask: Any = None
-) -> tuple[dict[str, Array], tuple[Node, ...], tuple[Ref, ...]]:
-    """The graph of a model or layer, without running it: what it would be fed, by input; its nodes; its outputs.
+) -> tuple[dict[str, Array], tuple[Node, ...], tuple[Ref, ...], Callable[[Sequence[Array]], Any]]:
+    """The graph of a model or layer, without running it: what it would be fed, by input; its nodes; its outputs, and what makes
+    of their arrays what Keras returns.
 
     Arguments and errors are those of `observe_model`.
     """
     with quiet():
-        built, fed = taken_apart(load_keras(), model, x, states, mask=mask)
+        keras = load_keras()
+        built, fed = taken_apart(keras, model, x, states, mask=mask)
         built.check_weights()
-        return fed, built.described_nodes(), built.outputs
+        whole = built.model if isinstance(model, keras.Model) else None  # a layer returns a list
+        return fed, built.described_nodes(), built.outputs, partial(as_returned, keras, whole)
 
 
 def watched(

@@ -90,6 +90,7 @@ class Content(Part):
     emitted: list[tuple[Text, Index, ArrayName]]
     walks: dict[Text, list[Walk]]
     masks: list[tuple[Text, Index, ArrayName]] = []
+    paths: list[list[Text | Index]] = []
     tf32: bool
     environment: dict[Text, Text]
     seconds: dict[Text, Demand]

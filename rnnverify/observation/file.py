@@ -68,6 +68,7 @@ def save_observation(observed: Observation, path: str) -> None:
             for node in observed.nodes
         ],
         "outputs": observed.outputs,
+        "paths": observed.paths,
         "predictions": [keep(array, "outputs", index) for index, array in enumerate(observed.predictions)],
         "emitted": [[*ref, keep(array, "emitted", *ref)] for ref, array in observed.emitted.items()],
         "walks": {
@@ -196,6 +197,7 @@ def made_of(content: Content, arrays: Mapping[str, Array]) -> Observation:
             for node in content.nodes
         ),
         outputs=tuple(Ref(*ref) for ref in content.outputs),
+        paths=tuple(map(tuple, content.paths)),
         predictions=tuple(map(array, content.predictions)),
         emitted={Ref(node, output): array(stored) for node, output, stored in content.emitted},
         walks={

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rnnverify.observation.paths import Path
+
 if TYPE_CHECKING:  # specs use Ref, and are read without NumPy
     import numpy.typing as npt
 
@@ -97,6 +99,8 @@ class Observation:
     masks: Mapping[Ref, Array] = field(
         default_factory=dict
     )  # what Keras hands on with outputs that are taken as given, (N, T)
+
+    paths: tuple[Path, ...] = ()  # where the model returns each of its outputs, if it is no single one, nor a layer's
 
     @property
     def opaque(self) -> tuple[Node, ...]:

@@ -57,6 +57,8 @@ def problems(observed: Observation) -> Iterator[str]:
         yield "there are walks of layers that are not there"
     if len(observed.outputs) != len(observed.predictions) or not observed.outputs:
         yield "expected a prediction for each output"
+    if len(observed.paths) not in (0, len(observed.outputs)):
+        yield "expected the place of each output"
     for ref, prediction in zip(observed.outputs, observed.predictions, strict=False):
         yield from misfit(f"the output {ref.node}", prediction, (count, *known[ref]) if ref in known else None)
 
