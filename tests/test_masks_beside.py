@@ -141,9 +141,9 @@ WRONG: dict[str, tuple[Callable[[Any], Made], Any, str]] = {
     "another length": (
         a_layer,
         MASK[:, :4],
-        "expected a mask (N, T) of shape (4, 6) for 'the input', got one of shape (4, 4)",
+        "expected for 'the input' a mask (N, T) of shape (4, 6); got one of shape (4, 4)",
     ),
-    "of features": (a_graph, np.ones((N, T, D), bool), "of shape (4, 6) for "),
+    "of features": (a_graph, np.ones((N, T, D), bool), "a mask (N, T) of shape (4, 6); got one of shape (4, 6, 3)"),
     "of numbers": (a_row, MASK * 0.5, "expected a mask of bool for "),
     "of text": (a_row, np.full((N, T), "a"), "expected numbers for the mask of "),
     "too few": (one_of_two, [MASK], "expected a list of a mask, or None, for each of the 2 inputs of the model "),

@@ -61,8 +61,8 @@ def checked(part: Any, name: str, x: Array) -> Array:
     array = as_array(part, f"the mask of {name!r}")
     wanted = x.shape[:2]
     if x.ndim < 2 or array.shape != wanted:
-        expected = f"a mask (N, T) of shape {wanted}" if x.ndim > 1 else "no mask, as it has no timesteps,"
-        raise DataError(f"expected {expected} for {name!r}, got one of shape {array.shape}")
+        expected = f"a mask (N, T) of shape {wanted}" if x.ndim > 1 else "no mask, as it has no timesteps"
+        raise DataError(f"expected for {name!r} {expected}; got one of shape {array.shape}")
     if array.dtype.kind != "b" and not np.isin(array, (0, 1)).all():
         raise DataError(
             f"expected a mask of bool for {name!r}, True where a step counts; got {array.dtype} beside 0 and 1"
