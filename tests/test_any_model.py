@@ -71,9 +71,9 @@ def own_class(keras: Any) -> Any:
 
 
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "a comparison as output": (
-        functional(lambda k, x: sequences(k, x) > 1.0),
-        r"'greater.*' is a Keras operation \(Greater\) outside any layer",
+    "a choice as output": (
+        functional(lambda k, x: k.ops.where(sequences(k, x) > 1.0, 1.0, 0.0)),
+        r"'where.*' is a Keras operation \(Where\) outside any layer",
     ),
     "an operation inside": (
         functional(lambda k, x: k.layers.Dense(2)(k.ops.cumsum(x, axis=1))),

@@ -31,7 +31,14 @@ def read(target: Any) -> Any:
 
 
 def observe(
-    target: Any, x: Any = None, allow_code: bool = False, opaque: Sequence[str] = (), reset: Sequence[int] = ()
+    target: Any,
+    x: Any = None,
+    allow_code: bool = False,
+    opaque: Sequence[str] = (),
+    *,
+    mask: Any = None,
+    initial_state: Any = None,
+    reset: Sequence[int] = (),
 ) -> Observation:
     """Have Keras predict, and write down everything that it did. What `verify` verifies.
 
@@ -42,6 +49,7 @@ def observe(
         allow_code: whether a function that a spec names, to return the model, may be run.
         opaque: layers that are not to be replayed, by name or class, or `all` for all that have no replay: what they put out is
             taken as given. In place of those that a spec names.
+        mask, initial_state: beside x, as `verify` takes them.
         reset: of a stateful model the numbers of the calls, from 1, before which its states are reset.
 
     Returns:
@@ -54,8 +62,8 @@ def observe(
     if isinstance(target, Observation):
         raise RequestError("expected something to observe: a spec, a model or a layer; got an observation")
     if isinstance(target, Spec):
-        if x is not None:
-            raise RequestError("expected no x beside a spec: a spec says what to feed it (data)")
+        if (beside := named_first(x=x, mask=mask, initial_state=initial_state)) is not None:
+            raise RequestError(f"expected no {beside} beside a spec: a spec says what to feed it (data)")
         if reset:
             raise RequestError(
                 "reset: expected none beside a spec, which says it itself (calls: {count: 3, reset: [3]})"
@@ -66,7 +74,19 @@ def observe(
         raise RequestError(
             "expected the inputs x of the model: an array (N, ...), a list of them, or a mapping by name"
         )
-    return observe_model(target, x, named(opaque), tuple(reset))
+    return observe_model(target, x, named(opaque), mask, states_in(initial_state), tuple(reset))
+
+
+def states_in(initial_state: Any) -> list[Any]:
+    """The states that a layer is given to start from: one, or a list of them."""
+    if initial_state is None:
+        return []
+    return list(initial_state) if isinstance(initial_state, list | tuple) else [initial_state]
+
+
+def named_first(**given: Any) -> str | None:
+    """The first of these that there is."""
+    return next((name for name, value in given.items() if value is not None), None)
 
 
 def named(opaque: Sequence[str]) -> tuple[str, ...]:
@@ -100,7 +120,13 @@ def load_observation(path: str) -> Observation:
 
 
 def observation_of(
-    target: Any, x: Any, allow_code: bool, opaque: Sequence[str] = (), reset: Sequence[int] = ()
+    target: Any,
+    x: Any,
+    allow_code: bool,
+    opaque: Sequence[str] = (),
+    mask: Any = None,
+    initial_state: Any = None,
+    reset: Sequence[int] = (),
 ) -> Observation:
     """What Keras was observed to do, where the target is that already; or else what it does.
 
@@ -109,9 +135,9 @@ def observation_of(
     """
     target = read(target)
     if not isinstance(target, Observation):
-        return observe(target, x, allow_code, opaque, reset)
-    if x is not None:
-        raise RequestError("expected no x beside an observation, which has its inputs")
+        return observe(target, x, allow_code, opaque, mask=mask, initial_state=initial_state, reset=reset)
+    if (beside := named_first(x=x, mask=mask, initial_state=initial_state)) is not None:
+        raise RequestError(f"expected no {beside} beside an observation, which has its inputs")
     if opaque or reset:
         raise RequestError(
             f"{'opaque' if opaque else 'reset'}: an observation is what it is; observe the model once more"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from rnnverify.api.observing import states_in
 from rnnverify.errors import DataError
 from rnnverify.keras_model.from_memory import describe_model
 from rnnverify.layers.graph import Graph
@@ -21,33 +21,23 @@ def replay(model_or_layer: Any, x: Any, mask: Any = None, initial_state: Any = N
     Args:
         model_or_layer: a built keras.Model (Sequential or functional), or one built Keras layer.
         x: its input (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping by name.
-        mask: for one input (N, T, ...): which steps to keep, (N, T) of bool.
+        mask: which steps of x count, (N, T) of bool, as in `model(x, mask=mask)`; for several inputs a list of those, None for
+            one that has none, or for a model a mapping by name.
         initial_state: for one recurrent layer, its states, (N, M) each: an array, or a list of them.
 
     Returns:
-        A float64 array, or a list of arrays where the model or layer has several outputs.
+        A float64 array; where a layer has several outputs a list of them, and where a model has, the structure that it returns
+        itself, such as a mapping.
 
     Raises:
         RequestError: the model cannot be replayed, or the inputs, the mask or the states do not fit it.
     """
-    states = (
-        [] if initial_state is None else initial_state if isinstance(initial_state, list | tuple) else [initial_state]
-    )
-    fed, nodes, outputs = describe_model(model_or_layer, x, states)
-    for index, (name, array) in enumerate(fed.items()):
+    states = states_in(initial_state)
+    fed, nodes, outputs, as_returned = describe_model(model_or_layer, x, states, mask)
+    starts = {ref.node for node in nodes for ref in node.initial_state} if states else set()
+    for name, array in fed.items():
         if not np.isfinite(array).all():
-            origin = "initial_state" if index >= len(fed) - len(states) else f"the input {name!r}"
+            origin = "initial_state" if name in starts else f"the input {name!r}"
             raise DataError(f"expected finite numbers in {origin}, got NaN or infinity")
-    first, *others = fed
-    others = others[: len(others) - len(states)]
-    if mask is not None and (others or np.shape(mask) != fed[first].shape[:2]):
-        raise DataError(
-            f"expected a mask (N, T) for one input, of shape {fed[first].shape[:2]}; got one of shape {np.shape(mask)} for"
-            f" {len(others) + 1} input{'s' if others else ''}"
-        )
-    masks = {} if mask is None else {first: np.asarray(mask, dtype=bool)}
-    if masks:
-        nodes = tuple(replace(node, masked=node.masked or node.inputs[0].node in masks) for node in nodes)
-    done = Graph(nodes).run(fed, masks=masks)
-    arrays = [done[ref].values for ref in outputs]
-    return arrays if len(arrays) > 1 else arrays[0]
+    done = Graph(nodes).run(fed)
+    return as_returned([done[ref].values for ref in outputs])

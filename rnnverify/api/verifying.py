@@ -26,6 +26,8 @@ def verify(
     target: Any,
     x: Any = None,
     *,
+    mask: Any = None,
+    initial_state: Any = None,
     atol: float | None = None,
     rtol: float | None = None,
     allow_code: bool = False,
@@ -40,6 +42,9 @@ def verify(
         x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
             by name. A Spec draws its own. For a stateful model a list of those, which are fed in turn: each call starts from
             the states that the one before left, and what Keras keeps of them is verified, too.
+        mask: which steps of x count, (N, T) of bool, as in `model(x, mask=mask)`; for several inputs a list of those, None for
+            one that has none, or for a model a mapping by name.
+        initial_state: for one recurrent layer, its states, (N, M) each: an array, or a list of them.
         atol, rtol: a further demand on every output, |Keras - replay| <= atol + rtol |Keras|, in place of the spec's.
         allow_code: whether what a spec names may be run, where it is code: a candidate, or a function that returns the model.
         opaque: layers that are not to be replayed, by name or class, or `all` for all that have no replay: what they put out is
@@ -57,7 +62,7 @@ def verify(
     wanted, target = demanded(atol, rtol), read(target)
     if isinstance(target, Spec):
         check_consent(target, allow_code)
-    observed = with_tolerance(observation_of(target, x, allow_code, opaque, reset), wanted)
+    observed = with_tolerance(observation_of(target, x, allow_code, opaque, mask, initial_state, reset), wanted)
     return verified(target, observed)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.arrays import Array
+from rnnverify.observation.paths import Path, at, is_nested, taken_in_order
 
 
 class CandidateError(Exception):
@@ -25,6 +26,7 @@ class Task:
     tensors: Mapping[str, Sequence[tuple[int, ...]]]  # all that may be given, with the shapes that it may have
     states: Mapping[str, Array] | None = None  # where a single step is asked for: what stands before it, (N, M) each
     first: int | None = None  # where a single sample is asked for: which
+    paths: tuple[tuple[str, Path], ...] = ()  # of each output its name, and where the model returns it
 
     @property
     def x(self) -> Any:
@@ -84,6 +86,10 @@ def named(returned: Any, task: Task) -> Answer:
             )
     if isinstance(returned, Mapping):
         return {str(name): array for name, array in returned.items()}
+    if isinstance(returned, list | tuple) and is_nested(places := [path for _, path in task.paths]):
+        found = taken_in_order(returned, places)
+        if found is not None:
+            return {name: array for (name, _), array in zip(task.paths, found, strict=True)}
     if len(names) > 1:
         if not isinstance(returned, list | tuple) or len(returned) != len(names):
             got = f"{len(returned)} of them" if isinstance(returned, list | tuple) else type(returned).__name__
@@ -94,6 +100,23 @@ def named(returned: Any, task: Task) -> Answer:
     if isinstance(returned, list | tuple) and len(returned) == 1 and np.shape(returned[0]) == task.outputs[names[0]]:
         return {names[0]: returned[0]}
     return {names[0]: returned}
+
+
+def under_names(answer: Answer, task: Task) -> Answer:
+    """An answer by the names of the report, where it came by those that the model returns its outputs under.
+
+    One that is complete by the former stays as it is, whatever the model calls its outputs.
+    """
+    if all(name in answer for name in task.outputs):
+        return answer
+    own = {path[0] for _, path in task.paths}
+    made = {name: array for name, array in answer.items() if name not in own}
+    for name, path in task.paths:
+        try:
+            made[name] = at(answer, path)
+        except LookupError:
+            made |= {name: answer[name]} if name in answer else {}
+    return made
 
 
 def each_sample(candidate: Candidate) -> Candidate:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnverify.candidates.candidate import Answer, Candidate, Task, named
+from rnnverify.candidates.candidate import Answer, Candidate, Task, named, under_names
 from rnnverify.candidates.files import of_file
 from rnnverify.candidates.function import of_function
 from rnnverify.candidates.process import of_command, of_source
@@ -69,12 +69,17 @@ def candidate_of(what: Any, options: Options) -> tuple[str, Candidate]:
         if kind is None:
             advice = f"; {text}:forward names a function in it" if text.endswith(".py") else ""
             raise RequestError(f"--candidate {text}: expected {', '.join(KINDS)}{advice}")
-        return text, KINDS[kind](text, options)
+        return text, in_report(KINDS[kind](text, options))
     if callable(what):
-        return getattr(what, "__name__", type(what).__name__), of_function(what)
+        return getattr(what, "__name__", type(what).__name__), in_report(of_function(what))
     if isinstance(what, Mapping | list | tuple) or hasattr(what, "__array__"):
-        return "the given outputs", of_arrays(what)
+        return "the given outputs", in_report(of_arrays(what))
     raise RequestError(f"expected a function, arrays or a path as candidate, got {type(what).__name__}")
+
+
+def in_report(candidate: Candidate) -> Candidate:
+    """A candidate whose answers may have the names under which the model returns its outputs."""
+    return lambda task: under_names(candidate(task), task)
 
 
 def of_arrays(what: Any) -> Candidate:

@@ -73,7 +73,7 @@ class Reruns:
         self.kind = kind
         self.before: dict[str, set[str]] = {}  # the nodes that each depends on, itself among them
         for node in self.nodes:
-            fed = [self.before.get(ref.node, set()) for ref in (*node.inputs, *node.initial_state)]
+            fed = [self.before.get(ref.node, set()) for ref in node.reads]
             self.before[node.name] = {node.name}.union(*fed)
         self.known: dict[tuple[str, Key], Reached | None] = {}  # None where it cannot be computed
         self.each = max(1, sum(tensor.values.nbytes for tensor in right.values()))
@@ -115,7 +115,7 @@ class Reruns:
     def begun(self, node: Node, key: Key) -> Begun | None:
         """None where it cannot be begun, in this node or one before it."""
         graph, sources, coarse = self.graph_of(key), {}, False
-        for ref in (*node.inputs, *node.initial_state):
+        for ref in node.reads:
             own = self.up_to(ref.node, key) if ref.node in self.before else ()
             if own:
                 reached = self.known[ref.node, own]

@@ -18,7 +18,8 @@ def task_of(observed: Observation, graph: Graph) -> Task:
         tensors.setdefault(name, []).append(tensor.shape)
     outputs = {label(graph, ref): shape_of(observed, ref) for ref in observed.outputs}
     weights = {node.layer: node.weights for node in observed.nodes}
-    return Task(observed.inputs, weights, outputs, tensors)
+    paths = zip((label(graph, ref) for ref in observed.outputs), observed.paths, strict=False)
+    return Task(observed.inputs, weights, outputs, tensors, paths=tuple(paths))
 
 
 def shape_of(observed: Observation, ref: Ref) -> tuple[int, ...]:

@@ -193,7 +193,7 @@ def other_states(observed: Observation, seed: int, graph: Graph) -> Observation:
                     for name, shape in zip(names, shapes, strict=True)
                 }
             )
-            node = replace(node, initial_state=tuple(map(Ref, names)), masked=False)
+            node = replace(node, initial_state=tuple(map(Ref, names)), masked=any(node.mask))
         nodes.append(node)
     return replace(observed, inputs=inputs, nodes=tuple(nodes))
 

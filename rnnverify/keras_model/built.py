@@ -25,6 +25,7 @@ from rnnverify.keras_model.operations import class_name_of
 from rnnverify.keras_model.predicting import Trace, arguments, predict
 from rnnverify.keras_model.probe import Watcher
 from rnnverify.keras_model.refusals import first_line
+from rnnverify.keras_model.structure import outputs_of, paths_of
 from rnnverify.keras_model.token_ids import beyond, vocabularies_of
 from rnnverify.keras_model.walks import directions_of, walk_of
 from rnnverify.keras_model.weights import weight_names
@@ -102,6 +103,7 @@ class Built:
             inputs=x,
             nodes=self.described_nodes(),
             outputs=self.outputs,
+            paths=paths_of(self.keras, outputs_of(self.model)),
             predictions=tuple(predictions),
             emitted=seen.tensors,
             walks=seen.walks,
@@ -157,7 +159,7 @@ class Built:
     @cached_property
     def widths(self) -> Mapping[str, int]:
         """How many numbers each node's walks hold at each step, of those that can be taken in stretches."""
-        nodes = [node for node in self.nodes if not (node.opaque or node.name in self.kept)]
+        nodes = [node for node in self.nodes if not (node.opaque or node.mask or node.name in self.kept)]
         found = {node.name: width_of(self.keras, self.layers[node.layer], *self.fed_to(node)) for node in nodes}
         return {name: width for name, width in found.items() if width}
 
@@ -190,6 +192,7 @@ class Built:
                 stretched[node.name] = long_walks_of(self.keras, layer, x, refs, node.name)
                 continue
             mask = None if states else getattr(x, "_keras_mask", None)  # no implied one beside states
+            mask = self.tensors[node.mask[0]] if node.masked and node.mask and node.mask[0] else mask
             if node.name in self.kept:  # what it starts from is fed
                 own = self.starts_for(node.name, taken)
                 starts += own
@@ -234,6 +237,7 @@ class Built:
                 inputs=node.inputs,
                 initial_state=node.initial_state,
                 masked=node.masked,
+                mask=node.mask,
                 opaque=node.opaque,
             )
             for node in self.nodes

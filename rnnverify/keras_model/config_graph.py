@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from rnnverify.errors import RequestError, UnsupportedError
+from rnnverify.keras_model.allowed import MASKING
 from rnnverify.keras_model.nested import flattened, has_models, node_name
-from rnnverify.keras_model.operations import needed
+from rnnverify.keras_model.operations import needed, options_in
 from rnnverify.observation import Ref
-from rnnverify.observation.arguments import PREFIX, numbered
+from rnnverify.observation.arguments import PREFIX, TENSOR, numbered
 from rnnverify.spec.architecture import Call
 
 SPREAD = ("query", "value", "key")  # inputs that are arguments of their own, in this order
 INPUTS = ("inputs", "sequences", *SPREAD)
+MASKS = {
+    "mask": 0,
+    **{f"{role}_mask": index for index, role in enumerate(SPREAD)},
+}  # and of which input they are the first
 OPTIONS = frozenset({"use_causal_mask"})  # of a call, that a replay knows
 
 
@@ -32,13 +37,16 @@ class InboundNode:
     spread: bool = False  # whether its inputs are arguments of their own, and not a list
     opaque: bool = False  # whether what it puts out is taken as given; `arguments` are then those of the layer
     masked: bool = False  # whether Keras hands it a mask, which is known once it is called; see `connection`
+    handed: tuple[Ref | None, ...] = ()  # the masks of its inputs as the graph has them, Keras's own among them
+    mask: tuple[Ref | None, ...] = ()  # those that are not Keras's own, which is known then, too
+    spare: bool = False  # an operation that masks are made with, and nothing else
 
 
 def inbound_nodes(config: Mapping[str, Any], opaque: Collection[str] = ()) -> list[InboundNode]:
     """Every call of every layer in topological order.
 
-    Keras writes the masks that it passes on by itself into the graph, as nodes that are no layers. They are left out
-    here, since the replay makes its own masks.
+    Keras writes the masks that it passes on by itself into the graph, too, as operations. They are spare ones: the replay
+    makes such masks by itself.
 
     Args:
         config: without models inside it, see `nested`.
@@ -49,7 +57,6 @@ def inbound_nodes(config: Mapping[str, Any], opaque: Collection[str] = ()) -> li
     """
     nodes: dict[str, InboundNode] = {}
     entries: dict[str, tuple[bool, frozenset[str]]] = {}
-    masks: set[str] = set()
     of_operations = {entry["name"] for entry in config["layers"] if ".ops." in (entry.get("module") or "")}
     for entry in config["layers"]:
         name, class_name = entry["name"], entry["class_name"]
@@ -60,25 +67,27 @@ def inbound_nodes(config: Mapping[str, Any], opaque: Collection[str] = ()) -> li
             node = (
                 as_given(node_name(name, index), layer, inbound, of_operations)
                 if layer in opaque
-                else read_node(node_name(name, index), layer, inbound, is_operation, masks)
+                else read_node(node_name(name, index), layer, inbound, is_operation)
             )
             nodes[node.name] = node
             entries[node.name] = is_operation, frozenset(ref.node for ref in (*node.inputs, *node.initial_state))
     operations = {name for name, (is_operation, _) in entries.items() if is_operation}
-    if explicit := masks - operations:
-        raise UnsupportedError(f"a mask given explicitly, by {sorted(explicit)[0]!r}, is not implemented by the replay")
-    real = needed(entries, frozenset(ref.node for ref in output_refs(config["output_layers"])))
-    nodes = {name: node for name, node in nodes.items() if name not in operations - real}
-    order = TopologicalSorter(
-        {name: dict.fromkeys(r.node for r in (*node.inputs, *node.initial_state)) for name, node in nodes.items()}
-    )
+    spare = operations - needed(entries, frozenset(ref.node for ref in output_refs(config["output_layers"])))
+    nodes = {name: replace(node, spare=name in spare) for name, node in nodes.items()}
+    order = TopologicalSorter({name: dict.fromkeys(read_by(node)) for name, node in nodes.items()})
     return [nodes[name] for name in order.static_order() if name in nodes]
 
 
-def read_node(name: str, layer: str, inbound: Mapping[str, Any], is_operation: bool, masks: set[str]) -> InboundNode:
-    """One entry of `inbound_nodes`; the nodes that masks come from are added to `masks`."""
+def read_by(node: InboundNode) -> Iterator[str]:
+    """The nodes that one reads, or is handed a mask by."""
+    yield from (ref.node for ref in (*node.inputs, *node.initial_state, *node.handed) if ref is not None)
+
+
+def read_node(name: str, layer: str, inbound: Mapping[str, Any], is_operation: bool) -> InboundNode:
+    """One entry of `inbound_nodes`."""
     inputs = tuple(tensors(inbound["args"]))
     states: tuple[Ref, ...] = ()
+    handed: dict[int, Ref | None] = {}  # by the number of the input
     arguments = numbered(inbound["args"], [0]) if is_operation else None
     options: dict[str, Any] = {}
     alone = [one for one in inbound["args"] if isinstance(one, Mapping)]  # a tensor each, and no list of them
@@ -91,8 +100,8 @@ def read_node(name: str, layer: str, inbound: Mapping[str, Any], is_operation: b
             continue
         if key == "initial_state":
             states = tuple(tensors(value))
-        elif key == "mask":
-            masks.update(ref.node for ref in tensors(value))
+        elif key in MASKS:
+            handed |= dict(enumerate(masks_in(layer, key, value), start=MASKS[key]))
         elif key in INPUTS:
             inputs += tuple(tensors(value))
         elif key in OPTIONS and isinstance(value, bool):
@@ -102,7 +111,23 @@ def read_node(name: str, layer: str, inbound: Mapping[str, Any], is_operation: b
                 f"layer {layer!r} is called with {key}={value!r}, which is not implemented by the replay"
             )
     spread = not is_operation and len(inputs) > 1 and len(alone) + len(inbound["kwargs"].keys() & set(SPREAD)) > 1
-    return InboundNode(name, layer, inputs, states, arguments, options, spread)
+    if spread and len(inputs) == 2 and 2 in handed:  # the value is its own key, of which another mask counts
+        inputs = (*inputs, inputs[1])
+    if handed and max(handed) >= len(inputs):
+        raise UnsupportedError(f"layer {layer!r} is called with more masks than inputs, which is not implemented")
+    masks = tuple(handed.get(index) for index in range(len(inputs))) if handed else ()
+    return InboundNode(name, layer, inputs, states, arguments, options, spread, handed=masks)
+
+
+def masks_in(layer: str, key: str, value: Any) -> Iterator[Ref | None]:
+    """The masks that an argument of a call holds, in order."""
+    for one in value if isinstance(value, list | tuple) else [value]:
+        found = list(tensors(one))
+        if one is not None and not (isinstance(one, Mapping) and one.get("class_name") == TENSOR):
+            raise UnsupportedError(
+                f"layer {layer!r} is called with a {key} that is no tensor of the graph, which is not implemented by the replay"
+            )
+        yield found[0] if found else None
 
 
 def as_given(name: str, layer: str, inbound: Mapping[str, Any], of_operations: Collection[str]) -> InboundNode:
@@ -167,9 +192,13 @@ def calls_of(path: str, model: Mapping[str, Any]) -> list[Call]:
             if operation and not inbound.get("kwargs"):
                 arguments[name] = numbered(inbound["args"], [0])
     entries = {name: (call.operation, frozenset(ref.node for ref in call.inputs)) for name, call in calls.items()}
-    for name in needed(entries, frozenset(ref.node for ref in output_refs(config["output_layers"]))) & arguments.keys():
+    real = needed(entries, frozenset(ref.node for ref in output_refs(config["output_layers"])))
+    real |= {
+        name for name, call in calls.items() if call.operation and call.class_name not in MASKING
+    }  # of a mask, too
+    for name in real & arguments.keys():
         call = calls[name]
-        config_of_call = {**call.config, "arguments": arguments[name]}
+        config_of_call = {**options_in(call.config), "arguments": arguments[name]}
         calls[name] = call._replace(class_name=PREFIX + call.class_name, config=config_of_call, operation=False)
     order = TopologicalSorter({name: dict.fromkeys(ref.node for ref in call.inputs) for name, call in calls.items()})
     try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
+from types import MappingProxyType
 from typing import Any
 
 from rnnverify.errors import SpecError
-from rnnverify.keras_model.config_graph import InboundNode
+from rnnverify.keras_model.config_graph import SPREAD, InboundNode
 from rnnverify.keras_model.foreign import packed
 from rnnverify.keras_model.inside import check_fed, named_apart
+from rnnverify.keras_model.masks import Recipes, as_arguments, check_explicit, explicit, heeded, in_order
 from rnnverify.keras_model.opaque import masks_behind
 from rnnverify.keras_model.refusals import first_line, refusal
 from rnnverify.observation import Ref
@@ -24,6 +26,7 @@ def connect(
     calls: Sequence[tuple[InboundNode, Any]],
     origin: str,
     fed: Sequence[Mapping[str, Any]] = (),
+    worn: Mapping[Ref, Ref] = MappingProxyType({}),
 ) -> Connected:
     """Call every layer in turn: every tensor there is then, and the nodes, with whether Keras handed them a mask.
 
@@ -36,6 +39,7 @@ def connect(
         calls: in topological order.
         origin: the file, spec or model, for messages.
         fed: what comes into models inside, see `nested`.
+        worn: the masks of inputs, which are inputs, too.
 
     Raises:
         SpecError: Keras refuses to call a layer on what it is given, or to make a model of them all.
@@ -43,7 +47,7 @@ def connect(
     """
     layers = {node.layer: layer for node, layer in calls}
     for attempt in range(len(calls) + 2):
-        tensors, nodes = called_in_turn(keras, given, calls, origin, fed)
+        tensors, nodes = called_in_turn(keras, given, calls, origin, fed, worn)
         try:
             with named_apart(layers):
                 keras.Model(list(given.values()), [*tensors.values(), *masks_behind(nodes, tensors).values()])
@@ -61,17 +65,21 @@ def called_in_turn(
     calls: Sequence[tuple[InboundNode, Any]],
     origin: str,
     fed: Sequence[Mapping[str, Any]],
+    worn: Mapping[Ref, Ref],
 ) -> Connected:
-    tensors, nodes = dict(given), []
-    for node, layer in calls:
+    tensors, nodes = dict(given), list[InboundNode]()
+    spare = {node.name: (node, layer) for node, layer in calls if node.spare}
+    recipes = Recipes(spare, tensors)
+
+    def call(node: InboundNode, layer: Any) -> None:
         check_fed(fed, tensors, node, layer)
         inputs = [tensors[ref] for ref in node.inputs]
         states = [tensors[ref] for ref in node.initial_state]
+        masks = as_arguments(node, [ref and tensors[ref] for ref in node.mask], SPREAD)
+        start = {"initial_state": packed(keras, layer, states)} if states else {}
         try:
             given_to = inputs if node.spread else [inputs if len(inputs) > 1 else inputs[0]]
-            made = layer(
-                *given_to, **node.options, **({"initial_state": packed(keras, layer, states)} if states else {})
-            )
+            made = layer(*given_to, **node.options, **start, **masks)
         except (
             Exception
         ) as error:  # Keras raises all kinds; each means that this layer cannot be called on these inputs
@@ -80,7 +88,17 @@ def called_in_turn(
         for index, tensor in enumerate(outputs):
             tensors[Ref(node.name, index)] = tensor
         masked = not node.opaque and handed_a_mask(outputs[0], [*inputs, *states])
-        nodes.append(replace(node, masked=masked))
+        nodes.append(replace(node, masked=masked, mask=heeded(node, worn), spare=False))
+
+    for node, layer in calls:
+        if node.spare:
+            continue
+        masks = explicit(node, recipes) if node.handed else ()
+        for one in in_order([ref for ref in masks if ref is not None], recipes.parts):
+            if one not in tensors:
+                call(*spare[one.node])
+        check_explicit(node, masks, tensors)
+        call(replace(node, mask=masks), layer)
     return tensors, tuple(nodes)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
@@ -13,26 +14,34 @@ from rnnverify.keras_model.config_graph import InboundNode, inbound_nodes, outpu
 from rnnverify.keras_model.connection import connect
 from rnnverify.keras_model.fed import is_whole
 from rnnverify.keras_model.foreign import config_of, foreign_in, unread
-from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model, calls_in
+from rnnverify.keras_model.given import arrays_of_layer, arrays_of_model, as_array, calls_in
 from rnnverify.keras_model.in_a_row import is_stateful
 from rnnverify.keras_model.inside import layer_at
-from rnnverify.keras_model.masks import check_masks
+from rnnverify.keras_model.masks import Recipes, check_masks
+from rnnverify.keras_model.masks_beside import mask_inputs, masks_beside, wrapped
 from rnnverify.keras_model.nested import flattened, has_models
-from rnnverify.keras_model.opaque import Opaque, members, of_masks, opaque_layers, sealed, without
+from rnnverify.keras_model.of_layer import model_of_layer
+from rnnverify.keras_model.opaque import Opaque, members, of_masks, opaque_layers, sealed
 from rnnverify.keras_model.operations import Operation, class_name_of
-from rnnverify.keras_model.refusals import first_line
+from rnnverify.keras_model.structure import flat, with_flat_inputs
 from rnnverify.keras_model.token_ids import vocabularies_of
 from rnnverify.observation import Ref
 from rnnverify.spec.architecture import Call, check_architecture
 from rnnverify.spec.model import Input, Spec
 from rnnverify.spec.opaque import check_named
 from rnnverify.spec.paths import is_function
-from rnnverify.text import shape_text, shapes_text
+from rnnverify.text import shape_text
 
 Array = npt.NDArray[Any]
 
 
-def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Sequence[str] = ()) -> Built:
+def built_of_model(
+    keras: Any,
+    model: Any,
+    spec: Spec | None = None,
+    opaque: Sequence[str] = (),
+    masked: Callable[[Sequence[Input]], Mapping[str, str]] = lambda inputs: {},
+) -> Built:
     """Take a built model apart and connect its layers once more, so that every tensor between them can be seen.
 
     Args:
@@ -40,12 +49,14 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
         model: the model.
         spec: that names it, if one does.
         opaque: the layers that are taken as given, by name or class; or all.
+        masked: which of its inputs have a mask, with the name of the input that this is.
 
     Raises:
         RequestError: it has no fixed graph, or one that cannot be replayed.
     """
     if not model.built or not getattr(model, "inputs", None):
         raise RequestError(f"{spec.path}: model: {graphless(keras, model)}" if spec else graphless(keras, model))
+    model = with_flat_inputs(keras, model)
     functional = functional_of(keras, model) if isinstance(model, keras.Sequential) else model
     origin = spec.path if spec else f"the model {model.name!r}"
     within = dict(members(functional))
@@ -66,6 +77,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
     calls = [
         Call(n.name, class_name_of(layers[n.layer]), config_of(layers[n.layer]), n.inputs, opaque=n.opaque)
         for n in nodes
+        if not n.spare
     ]
     if spec is not None and is_function(spec.model or ""):  # what is in a file was judged before it was loaded
         check_architecture(spec.path, {one.name: one.shape for one in inputs}, calls, spec.N or 1)
@@ -80,8 +92,12 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
         for one in inputs
     }
     calls_of_layers = [(node, layers[node.layer]) for node in nodes]
-    tensors, connected = connect(keras, symbols, calls_of_layers, model.name, config.get("fed", ()))
-    check_masks(without(config, given), tensors)
+    worn = {Ref(name): Ref(mask) for name, mask in masked(inputs).items()}
+    for ref, mask in worn.items():
+        symbols[mask] = symbols[ref]._keras_mask = keras.Input(symbols[ref].shape[1:2], name=mask.node, dtype="bool")
+        inputs += (Input(mask.node, tuple(symbols[mask].shape[1:]), "features", "bool"),)
+    tensors, connected = connect(keras, symbols, calls_of_layers, model.name, config.get("fed", ()), worn)
+    check_masks(config, Recipes({node.name: (node, layers[node.layer]) for node in nodes}, tensors))
     if spec is not None and given:  # how large what comes behind them is, is known now
         shapes = {ref: tensor.shape[1:] for ref, tensor in tensors.items()}
         found = {ref: tuple((spec.T or 1) if size is None else size for size in shape) for ref, shape in shapes.items()}
@@ -91,7 +107,7 @@ def built_of_model(keras: Any, model: Any, spec: Spec | None = None, opaque: Seq
         inputs=inputs,
         tensors=tensors,
         nodes=connected,
-        layers=layers,
+        layers={node.layer: layers[node.layer] for node in connected},
         outputs=output_refs(config["output_layers"]),
         model=model,
         feed={key: output_refs(value)[0].node for key, value in feed.items()} if isinstance(feed, dict) else None,
@@ -156,7 +172,7 @@ def described_input(layer: Any, ids: bool, spec: Spec | None) -> Input:
 
 
 def taken_apart(
-    keras: Any, model: Any, x: Any, states: Sequence[Array], opaque: Sequence[str] = ()
+    keras: Any, model: Any, x: Any, states: Sequence[Any], opaque: Sequence[str] = (), mask: Any = None
 ) -> tuple[Built, list[dict[str, Array]]]:
     """A model, or a layer made into one, taken apart; and what it is fed in each call, by the names of its inputs, if that fits.
 
@@ -166,27 +182,41 @@ def taken_apart(
         x: its inputs, see `given`; of a stateful one perhaps those of several calls.
         states: those that a layer starts from, which are inputs, too.
         opaque: layers of a model that are taken as given, by name or class; or all.
+        mask: of its inputs, which are inputs, too; see `masks_beside`.
 
     Raises:
         RequestError: it is neither, or not built; or the inputs do not fit.
     """
     if not isinstance(model, keras.Layer):  # a keras.Model is one too
         raise RequestError(f"expected a keras.Model, a Keras layer or a spec, got {type(model).__name__}")
+    states = [as_array(state, "initial_state") for state in states]
     if isinstance(model, keras.Model):
         if states:
             raise RequestError("expected a single recurrent layer beside initial_state, got a model")
-        built = built_of_model(keras, model, None, opaque)
         title = f"the model {model.name!r}"
+        built = built_of_model(keras, model, None, opaque)
         calls = calls_in(x, [len(one.shape) + 1 for one in built.inputs]) if built.kept else [x]
-        rows = [arrays_of_model(one, title, built.inputs, built.feed) for one in calls]
+        check_one(calls, mask)
+        rows = [arrays_of_model(flat(keras, model, one), title, built.inputs, built.feed) for one in calls]
+        masks = masks_beside(flat(keras, model, mask), title, rows[0], [one.name for one in built.inputs], built.feed)
+        if names := mask_inputs(built.inputs, masks):
+            dtypes = {one.name: built.tensors[Ref(one.name)].dtype for one in built.inputs}
+            called = wrapped(keras, built.model, built.inputs, dtypes, names, built.feed)
+            built = replace(built_of_model(keras, model, None, opaque, lambda _: names), model=called, feed=None)
+            rows[0] += [one for one in masks if one is not None]
     else:
         if not model.built:
             raise RequestError(f"the layer {model.name!r} has no weights yet: call it once, or build it")
         axes = [spec.ndim for spec in keras.tree.flatten(model.input_spec) if getattr(spec, "ndim", None)]
         calls = calls_in(x, [axes[0] if axes else 3]) if is_stateful(model) else [x]
-        rows = [arrays_of_layer(one, f"the layer {model.name!r}", axes[0] if axes else None) for one in calls]
-        built = built_of_model(keras, model_of_layer(keras, model, rows[0], states), None, opaque)
-        rows = [arrays_of_model([*arrays, *states], f"the layer {model.name!r}", built.inputs, None) for arrays in rows]
+        check_one(calls, mask)
+        title = f"the layer {model.name!r}"
+        rows = [arrays_of_layer(one, title, axes[0] if axes else None) for one in calls]
+        names_of_inputs = [f"input {index}" for index in range(len(rows[0]))] if rows[0][1:] else ["the input"]
+        masks = masks_beside(mask, title, rows[0], names_of_inputs)
+        built = built_of_model(keras, model_of_layer(keras, model, rows[0], states, masks), None, opaque)
+        beside = [*states, *(one for one in masks if one is not None)]
+        rows = [arrays_of_model([*arrays, *beside], title, built.inputs, None) for arrays in rows]
     if not built.nodes:
         raise DataError(
             f"expected a model with at least one layer, {model.name!r} has none: there is nothing to verify"
@@ -199,38 +229,11 @@ def taken_apart(
     return built, fed
 
 
-def check_states(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequence[Array]) -> None:
-    """Keras takes states of other shapes, or too few of them, without a word.
+def check_one(calls: Sequence[Any], mask: Any) -> None:
+    """Refuse a mask beside several calls.
 
     Raises:
-        DataError: these are not the layer's.
+        DataError: it is not known of which call it is.
     """
-    parts = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
-    if not states or not all(hasattr(part, "get_initial_state") for part in parts):
-        return
-    samples = len(inputs[0])
-    wanted = [tuple(one.shape) for part in parts for one in keras.tree.flatten(part.get_initial_state(samples))]
-    got = [tuple(state.shape) for state in states]
-    if got != wanted:
-        raise DataError(
-            f"expected initial_state for the layer {layer.name!r} in the shapes {shapes_text(wanted)}; got {shapes_text(got)}"
-        )
-
-
-def model_of_layer(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequence[Array]) -> Any:
-    """A model that is one layer.
-
-    Raises:
-        RequestError: the layer cannot be called on arrays of these shapes.
-    """
-    check_states(keras, layer, inputs, states)
-    samples = len(inputs[0]) if is_stateful(layer) else None
-    given, start = (
-        [keras.Input(a.shape[1:], batch_size=samples, dtype=a.dtype.name) for a in arrays]
-        for arrays in (inputs, states)
-    )
-    try:
-        y = layer(given if len(given) > 1 else given[0], **({"initial_state": start} if start else {}))
-    except Exception as error:  # Keras raises all kinds; each means that these arrays do not fit this layer
-        raise RequestError(f"the layer {layer.name!r} cannot be called on these inputs: {first_line(error)}") from None
-    return keras.Model([*given, *start], y)
+    if mask is not None and len(calls) > 1:
+        raise DataError(f"expected one call beside a mask, got {len(calls)}; give the model the mask as an input")

@@ -144,11 +144,6 @@ def sealed(config: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     return {**config, "layers": layers}
 
 
-def without(config: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
-    """A flattened config without what is taken as given, of which the masks are Keras's own matter."""
-    return {**config, "layers": [one for one in config["layers"] if one.get("layer", one["name"]) not in given]}
-
-
 def states_in(layer: Any) -> Iterator[Any]:
     """What a layer may change when it is called: its variables that are not trained, and the states of a stateful one in it."""
     yield from getattr(layer, "non_trainable_variables", ())

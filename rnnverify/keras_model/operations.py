@@ -35,11 +35,16 @@ class Operation:
 
     def get_config(self) -> dict[str, Any]:
         """Its options, and what it is called on."""
-        return {**self.operation.get_config(), "dtype": self.dtype, "arguments": self.arguments}
+        return {**options_in(self.operation.get_config()), "dtype": self.dtype, "arguments": self.arguments}
 
     def get_weights(self) -> list[npt.NDArray[np.generic]]:
         """None."""
         return []
+
+
+def options_in(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an operation, of which the dtype that it makes is no precision that it computes in."""
+    return {"into" if key == "dtype" else key: value for key, value in config.items()}
 
 
 def class_name_of(layer: Any) -> str:

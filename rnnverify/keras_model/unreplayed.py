@@ -29,11 +29,10 @@ LAYERS = frozenset(
 )
 OPERATIONS = frozenset(
     {
-        *("Cumsum", "Cumprod", "Prod", "Std", "Median", "Sort", "Argsort", "Argmax", "Argmin", "All", "Any"),
+        *("Cumsum", "Cumprod", "Prod", "Std", "Median", "Sort", "Argsort", "Argmax", "Argmin"),
         *("Sign", "Floor", "Ceil", "Round", "Mod", "Reciprocal", "Log1p", "Expm1", "Log2", "Log10"),
         *("Sin", "Cos", "Tan", "Arcsin", "Arccos", "Arctan", "Arctan2", "Sinh", "Cosh", "Arctanh"),
-        *("Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalNot", "LogicalOr"),
-        *("Where", "Einsum", "Dot", "Tensordot", "Outer", "Diff", "OnesLike", "ZerosLike"),
+        *("Where", "Einsum", "Dot", "Tensordot", "Outer", "Diff"),
         *("Gelu", "LogSoftmax", "LogSigmoid", "Celu", "Glu", "HardTanh", "HardSilu", "Swish"),
     }
 )

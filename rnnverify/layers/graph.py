@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from types import MappingProxyType
 from typing import Any
@@ -95,7 +95,7 @@ class Graph:
 
     def call(self, node: Node, sources: Mapping[Ref, Masked], dtype: type[np.floating[Any]]) -> Call:
         """What a node is given: its inputs from `sources`, its weights as it sees them."""
-        inputs = [sources[ref] for ref in node.inputs]
+        inputs = with_masks(node, [sources[ref] for ref in node.inputs], lambda ref: sources[ref].values)
         return Call(
             inputs=[
                 x._replace(values=self.handed(node, ref, x.values, dtype))
@@ -146,6 +146,21 @@ class Graph:
         if key not in self.rounded:
             self.rounded[key] = cast(array, self.precisions[node.name], dtype)
         return self.rounded[key]
+
+
+def with_masks(node: Node, inputs: Sequence[Masked], tensor: Callable[[Ref], Any]) -> list[Masked]:
+    """A node's inputs, with the masks that its call was given in place of their own.
+
+    Args:
+        tensor: the values of a tensor of the graph.
+    """
+    if not node.mask:
+        return list(inputs)
+    # What comes in as a model's input may hold 0 and 1 for False and True.
+    return [
+        x if ref is None else x._replace(mask=np.asarray(tensor(ref)) != 0)
+        for x, ref in zip(inputs, node.mask, strict=True)
+    ]
 
 
 def cast(values: Array, precision: str, dtype: type[np.floating[Any]]) -> Array:

@@ -45,6 +45,7 @@ from rnnverify.layers.array_functions import (
     variance,
 )
 from rnnverify.layers.arrays import Array
+from rnnverify.layers.comparisons import COMPARISONS
 from rnnverify.layers.layer import COMMON, Call, Config, Layer, Masked, MisfitError, Outputs, Shape
 from rnnverify.layers.rectifiers import elu, leaky_relu
 from rnnverify.observation.arguments import PREFIX, filled
@@ -91,6 +92,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "Softmax": softmax,
     "LeakyRelu": leaky_relu,
     "Elu": elu,
+    **COMPARISONS,
     **{
         name: unary(activation)
         for name, activation in {

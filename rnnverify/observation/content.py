@@ -8,7 +8,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from rnnverify.observation.arrays_file import DamagedError
 
-FORMAT, BY_NUMBER = 4, 3  # what is written; and the one before it, whose arrays have numbers for names
+FORMAT, WITHOUT_MASKS, BY_NUMBER = (
+    5,
+    4,
+    3,
+)  # what is written; before that no call had a mask; earlier yet arrays had numbers
+READ = (FORMAT, WITHOUT_MASKS, BY_NUMBER)
 MOST_NODES = 1000  # calls of layers
 Index = Annotated[int, Field(ge=0)]
 Demand = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -65,6 +70,7 @@ class Node(Part):
     initial_state: list[Reference]
     masked: bool
     opaque: bool = False
+    mask: list[Reference | None] = []
 
 
 class Walk(Part):
@@ -84,6 +90,7 @@ class Content(Part):
     emitted: list[tuple[Text, Index, ArrayName]]
     walks: dict[Text, list[Walk]]
     masks: list[tuple[Text, Index, ArrayName]] = []
+    paths: list[list[Text | Index]] = []
     tf32: bool
     environment: dict[Text, Text]
     seconds: dict[Text, Demand]
@@ -95,7 +102,7 @@ def read_content(text: bytes, written_in: int) -> Content:
 
     Args:
         text: the JSON.
-        written_in: its format, the one before this one or this one.
+        written_in: its format, one of READ.
 
     Raises:
         DamagedError: it is not whole, or not what it should be.

@@ -18,7 +18,7 @@ from rnnverify.errors import RequestError
 from rnnverify.memory import NoRoomError, check_unpacked
 from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walked
 from rnnverify.observation.arrays_file import ArraysFile, DamagedError, open_arrays, plain, write_arrays
-from rnnverify.observation.content import BY_NUMBER, FORMAT, Content, read_content
+from rnnverify.observation.content import BY_NUMBER, FORMAT, READ, Content, read_content
 from rnnverify.observation.opening import opened_to_write
 from rnnverify.observation.recognised import what_it_is
 
@@ -68,6 +68,7 @@ def save_observation(observed: Observation, path: str) -> None:
             for node in observed.nodes
         ],
         "outputs": observed.outputs,
+        "paths": observed.paths,
         "predictions": [keep(array, "outputs", index) for index, array in enumerate(observed.predictions)],
         "emitted": [[*ref, keep(array, "emitted", *ref)] for ref, array in observed.emitted.items()],
         "walks": {
@@ -141,14 +142,14 @@ def checked_format(path: str, text: bytes) -> int:
     """
     content = json.loads(text)
     found = content.get("format") if isinstance(content, dict) else None
-    if found in (FORMAT, BY_NUMBER):
+    if found in READ:
         return int(found)
     step = "save it anew (rnnverify run SPEC --save-observation FILE.npz)"
     if type(found) is int and 0 < found < BY_NUMBER:
         step = f"it lacks states that are verified now: {step}"
     elif type(found) is int and found > FORMAT:
         step = f"a later version of rnnverify wrote it: verify it with that one, or {step}"
-    expected = f"expected an observation of format {FORMAT} or {BY_NUMBER}"
+    expected = f"expected an observation of format {FORMAT}, {' or '.join(map(str, READ[1:]))}"
     raise RequestError(f"{path}: {expected}, got {repr(found)[:60]}; {step}")
 
 
@@ -190,11 +191,13 @@ def made_of(content: Content, arrays: Mapping[str, Array]) -> Observation:
                     "weights": {name: array(stored) for name, stored in node.weights.items()},
                     "inputs": tuple(Ref(*ref) for ref in node.inputs),
                     "initial_state": tuple(Ref(*ref) for ref in node.initial_state),
+                    "mask": tuple(ref and Ref(*ref) for ref in node.mask),
                 }
             )
             for node in content.nodes
         ),
         outputs=tuple(Ref(*ref) for ref in content.outputs),
+        paths=tuple(map(tuple, content.paths)),
         predictions=tuple(map(array, content.predictions)),
         emitted={Ref(node, output): array(stored) for node, output, stored in content.emitted},
         walks={

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rnnverify.observation.paths import Path
+
 if TYPE_CHECKING:  # specs use Ref, and are read without NumPy
     import numpy.typing as npt
 
@@ -38,6 +40,14 @@ class Node:
     initial_state: tuple[Ref, ...] = ()
     masked: bool = True  # whether Keras hands the call its input's mask; it does not where initial_state is given
     opaque: bool = False  # whether what it put out is taken as given, and not checked
+    mask: tuple[
+        Ref | None, ...
+    ] = ()  # the tensors that stand in for the masks of its inputs; None: that one keeps its own
+
+    @property
+    def reads(self) -> tuple[Ref, ...]:
+        """Every tensor that it is given, the masks among them."""
+        return (*self.inputs, *self.initial_state, *(ref for ref in self.mask if ref is not None))
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,8 @@ class Observation:
     masks: Mapping[Ref, Array] = field(
         default_factory=dict
     )  # what Keras hands on with outputs that are taken as given, (N, T)
+
+    paths: tuple[Path, ...] = ()  # where the model returns each of its outputs, if it is no single one, nor a layer's
 
     @property
     def opaque(self) -> tuple[Node, ...]:

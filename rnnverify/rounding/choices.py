@@ -80,7 +80,21 @@ def where(condition: Any, x: Any, y: Any) -> Rounded:
 
 
 def largest(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
-    return x.mapped(lambda part: np.max(part, axis=axis, keepdims=keepdims))
+    """The largest along an axis. Its error is that of one that may be it: a masked score, say, is far below, and far off."""
+    made = x.mapped(lambda part: np.max(part, axis=axis, keepdims=keepdims))
+    bound, variance = (
+        np.max(np.where(may_be_largest(x.value, reach, axis), error, 0), axis=axis, keepdims=keepdims)
+        for error, reach in ((x.bound, x.bound), (x.variance, LIKELY * np.sqrt(x.variance)))
+    )
+    return made.off_by(bound, variance)
+
+
+def may_be_largest(value: Array, reach: Array, axis: int) -> Array:
+    """Of numbers that may be so far off; of what is no number that is not known."""
+    reach = reach + EPSILON * np.abs(value)
+    with np.errstate(invalid="ignore"):
+        below: Array = value + reach < np.max(value - reach, axis=axis, keepdims=True)
+    return ~below
 
 
 def sort(x: Rounded, axis: int = -1) -> Rounded:

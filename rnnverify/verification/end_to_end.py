@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.graph import Graph
+from rnnverify.layers.graph import Graph, with_masks
 from rnnverify.layers.layer import Call, Masked
 from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import UNIT_ROUNDOFF
@@ -88,6 +88,7 @@ def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Pre
     """What a node is given in such a run."""
     layer = graph.layers[node.name]
     inputs = [done[ref]._replace(values=handed(node, graph, ref, done[ref].values, precision)) for ref in node.inputs]
+    inputs = with_masks(node, inputs, lambda ref: done[ref].values)
     shapes = [x.values.shape[1:] for x in inputs]
     states = [handed(node, graph, ref, done[ref].values, precision) for ref in node.initial_state]
     if layer.takes_initial_state and not states:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -57,16 +57,19 @@ def problems(observed: Observation) -> Iterator[str]:
         yield "there are walks of layers that are not there"
     if len(observed.outputs) != len(observed.predictions) or not observed.outputs:
         yield "expected a prediction for each output"
+    if len(observed.paths) not in (0, len(observed.outputs)):
+        yield "expected the place of each output"
     for ref, prediction in zip(observed.outputs, observed.predictions, strict=False):
         yield from misfit(f"the output {ref.node}", prediction, (count, *known[ref]) if ref in known else None)
 
 
 def problems_of(node: Node, layer: Layer, known: dict[Ref, Shape], observed: Observation, count: int) -> Iterator[str]:
     """What does not fit of one layer; the shapes of its outputs are added to those that are known."""
-    if missing := [ref for ref in (*node.inputs, *node.initial_state) if ref not in known]:
+    if missing := [ref for ref in node.reads if ref not in known]:
         yield f"{node.name} reads {missing[0].node!r}, which gives no such output before it"
     given = [known[ref] for ref in node.inputs]
     states = [known[ref] for ref in node.initial_state]
+    yield from masks_misfit(node, known, observed)
     try:
         outputs = layer.output_shapes(given) if given else []
         weights = layer.weight_shapes(given) if given else {}
@@ -88,6 +91,19 @@ def problems_of(node: Node, layer: Layer, known: dict[Ref, Shape], observed: Obs
         known[ref] = shape
         yield from misfit(f"the output of {node.name}", observed.emitted.get(ref), (count, *shape))
     yield from walks_misfit(node.name, walking(layer), observed.walks.get(node.name, ()), (count, *given[0]))
+
+
+def masks_misfit(node: Node, known: Mapping[Ref, Shape], observed: Observation) -> Iterator[str]:
+    """Masks that a call was given, and that do not say of every step of its inputs whether it counts."""
+    if len(node.mask) not in (0, len(node.inputs)):
+        yield f"{node.name}: expected a mask, or none, for each of its {len(node.inputs)} inputs, got {len(node.mask)}"
+    for ref, mask in zip(node.inputs, node.mask, strict=False):
+        if mask is None:
+            continue
+        array = observed.inputs.get(mask.node) if mask.node in observed.inputs else observed.emitted.get(mask)
+        whole = array is not None and array.dtype.kind in "iub"
+        if not whole or known[mask] != known[ref][:1]:
+            yield f"{node.name}: expected its mask {mask.node} to say of every step whether it counts"
 
 
 def given_misfits(observed: Observation) -> Iterator[str]:

@@ -34,7 +34,7 @@ def off_by_rounding(
         done: what the nodes before it gave, as rounding numbers.
         precision: what it computes in.
     """
-    inputs = [done[ref].values for ref in (*node.inputs, *node.initial_state)]
+    inputs = [done[ref].values for ref in node.reads]
     share = ROUNDINGS * precision.unit + max(map(relative_deviation, inputs), default=0.0)
     for ref, seen in given_by(observed).items():
         if ref.node == node.name:

@@ -17,7 +17,7 @@ import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.cell import States
-from rnnverify.layers.graph import Graph, cast
+from rnnverify.layers.graph import Graph, cast, with_masks
 from rnnverify.layers.layer import Call, Masked, Outputs
 from rnnverify.layers.steps import steps
 from rnnverify.layers.walk import Walk
@@ -96,7 +96,7 @@ class NodeCheck:
         weights = graph.weights(node, [array.shape[1:] for array in values], np.float64)
         # As Keras has it: nothing is widened before it is looked at.
         self.call = Call(
-            inputs=[Masked(array, masks.get(ref)) for array, ref in zip(values, node.inputs, strict=True)],
+            inputs=with_masks(node, list(map(Masked, values, map(masks.get, node.inputs))), given.__getitem__),
             weights=exact_matrices(weights, precision),
             initial_state=[self.as_fed(given[ref]) for ref in node.initial_state],
             masked=node.masked,

@@ -63,6 +63,7 @@ class StepsGiven:
                 return None
             given[ref] = known
         masks = {ref: expected.tensors[ref].mask for ref in node.inputs}
+        given |= {ref: np.asarray(expected.tensors[ref].values) for ref in node.mask if ref is not None}
         walked, sequences, number = [], {}, 0
         for index, direction in enumerate(inside):
             states = []
@@ -157,6 +158,7 @@ def outputs_given(
             return {}
         given[ref] = known
     masks = {ref: expected.tensors[ref].mask for ref in node.inputs}
+    given |= {ref: np.asarray(expected.tensors[ref].values) for ref in node.mask if ref is not None}
     outputs = [own[index].array for index in range(len(own))]
     given[Ref(node.name)] = outputs[0]
     check = NodeCheck(node, graph, given, masks, (), precision_of(node.config, observed.tf32))

@@ -95,6 +95,7 @@ class Tally:
         Returns:
             Which elements are within their limits.
         """
+        truth = np.asarray(keras).dtype == np.bool_
         keras = np.asarray(keras, dtype=np.float64)
         value, bound, variance = taken_apart(expected)
         if keras.shape != value.shape:  # never subtract: shapes that differ may still broadcast
@@ -126,7 +127,8 @@ class Tally:
             else:
                 ratio = np.divide(residual, allowed, out=np.where(residual > 0, inf, 0.0), where=allowed > 0)
             deviations = np.fmax.reduce(residual / deviation, axis=None, initial=0)
-            self.seen[tensor] = self.seen.get(tensor, NOTHING).and_of(seen_in(value, allowed, unknown, self.largest))
+            told = np.ones_like(value) if truth else value  # instead of a truth value there is only the other one
+            self.seen[tensor] = self.seen.get(tensor, NOTHING).and_of(seen_in(told, allowed, unknown, self.largest))
         self.worst_deviation = max(self.worst_deviation, float(deviations))
         self.max_residual = max(self.max_residual, float(residual.max(initial=0)))
         self.worst_ratio = max(self.worst_ratio, float(ratio.max(initial=0)))

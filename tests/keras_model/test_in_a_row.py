@@ -197,6 +197,19 @@ def test_a_file_says_how_many_samples(keras: Any, tmp_path: Path, ending: str) -
         rnnverify.verify(rnnverify.load_spec(str(path), [("N", 6)]))
 
 
+def test_a_mask_beside_one_call(keras: Any) -> None:
+    model = model_of(keras, [keras.layers.GRU(M, stateful=True)])
+    mask = np.random.default_rng(0).random((N, T)) < 0.6
+    x = inputs(1)[0]
+    made = rnnverify.observe(model, x, mask=mask)
+    assert rnnverify.verify(made).verdict == "match"
+    np.testing.assert_allclose(made.predictions[0], np.asarray(model.layers[1](x, mask=mask)), atol=1e-6)
+    model.layers[1].reset_state()
+    assert rnnverify.verify(model.layers[1], x, mask=mask).verdict == "match"
+    with pytest.raises(RequestError, match="expected one call beside a mask, got 2"):
+        rnnverify.verify(model, [x, x], mask=mask)
+
+
 def test_what_cannot_be_called_in_a_row_is_said(keras: Any) -> None:
     layers = keras.layers
     model = model_of(keras, [layers.GRU(M, stateful=True)])

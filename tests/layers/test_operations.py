@@ -77,6 +77,23 @@ CASES: dict[str, Made] = {
     "Softplus": lambda o, x, y: o.softplus(x),
     "Softsign": lambda o, x, y: o.softsign(x),
     "HardSigmoid": lambda o, x, y: o.hard_sigmoid(x),
+    "Equal": lambda o, x, y: o.equal(x > 0, y > 0),
+    "NotEqual": lambda o, x, y: o.not_equal(o.relu(x), 0),
+    "Greater": lambda o, x, y: x > y,
+    "Greater than a number": lambda o, x, y: 0.1 * o.ones_like(x) > 0.1,  # in float32 they are the same
+    "GreaterEqual": lambda o, x, y: x >= o.maximum(x, y),
+    "Less": lambda o, x, y: o.less(o.arange(T)[:, None], o.cast(x > y, "int32") + 2),
+    "LessEqual": lambda o, x, y: x <= o.maximum(x, y),
+    "LogicalAnd": lambda o, x, y: o.logical_and(x > 0, y > 0),
+    "LogicalOr": lambda o, x, y: o.logical_or(x > 0, y > 0),
+    "LogicalXor": lambda o, x, y: o.logical_xor(x > 0, y > 0),
+    "LogicalNot": lambda o, x, y: o.logical_not(o.relu(x)),
+    "Any": lambda o, x, y: o.any(x > 0.9, axis=-1),
+    "All": lambda o, x, y: o.all(x > -0.9, axis=[1, 2], keepdims=True),
+    "Cast": lambda o, x, y: x * o.cast(y > 0, "float32"),
+    "Cast of numbers": lambda o, x, y: o.cast(o.relu(x), "bool"),
+    "OnesLike": lambda o, x, y: o.ones_like(x) + y,
+    "ZerosLike": lambda o, x, y: o.zeros_like(x, dtype="bool"),
 }
 
 
@@ -138,9 +155,17 @@ REFUSED: dict[str, tuple[Made, str]] = {
         "Concatenate is not implemented as it is called here",
     ),
     "another power": (lambda o, x, y: x**3, "Power is not implemented as it is called here: a power other than 2"),
-    "a comparison": (
+    "a choice": (
         lambda o, x, y: o.where(x > 0, x, y),
-        "is a Keras operation (Greater) outside any layer, which has no replay",
+        "is a Keras operation (Where) outside any layer, which has no replay",
+    ),
+    "a truth of everything": (
+        lambda o, x, y: o.any(x > 0),
+        "Any is not implemented as it is called here: it works across the samples",
+    ),
+    "a cast that rounds": (
+        lambda o, x, y: o.cast(x, "float16"),
+        "Cast is not implemented as it is called here: numbers that may round are cast to float16",
     ),
     "another mode": (
         lambda o, x, y: o.pad(x, ((0, 0), (1, 0), (0, 0)), mode="reflect"),

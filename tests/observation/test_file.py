@@ -109,11 +109,13 @@ def test_a_file_cut_short_is_refused(spec: Path, tmp_path: Path, size: int) -> N
 def test_another_version_is_refused(tmp_path: Path) -> None:
     content = np.frombuffer(json.dumps({"format": 99}).encode(), dtype=np.uint8)
     np.savez(tmp_path / "o.npz", content=content)
-    with pytest.raises(RequestError, match="expected an observation of format 4 or 3, got 99"):
+    with pytest.raises(RequestError, match="expected an observation of format 5, 4 or 3, got 99"):
         verify(load_observation(str(tmp_path / "o.npz")))
 
 
-@pytest.mark.parametrize("content", [{"format": 4}, {"format": 3, "dtypes": [], "asked": {}}, [], "text", None])
+@pytest.mark.parametrize(
+    "content", [{"format": 5}, {"format": 4}, {"format": 3, "dtypes": [], "asked": {}}, [], "text", None]
+)
 def test_a_file_that_lacks_something_is_refused(tmp_path: Path, content: Any) -> None:
     np.savez(tmp_path / "o.npz", content=np.frombuffer(json.dumps(content).encode(), dtype=np.uint8))
     with pytest.raises(RequestError):
@@ -199,8 +201,8 @@ def with_content(saved: dict[str, Any], change: Any) -> dict[str, Any]:
         (lambda c: c["dtypes"].update({"x": "float32"}), "it lacks the array x"),
         (lambda c: c.update(dtypes=["float32"] * 9), "dtypes: Input should be an object"),
         (lambda c: c["seconds"].update(predict=float("inf")), "seconds.predict: Input should be a finite number"),
-        (lambda c: [[[[c]]]], "expected an observation of format 4 or 3, got None"),
-        (lambda c: c.update(format=10**30), "expected an observation of format 4 or 3, got 1000"),
+        (lambda c: [[[[c]]]], "expected an observation of format 5, 4 or 3, got None"),
+        (lambda c: c.update(format=10**30), "expected an observation of format 5, 4 or 3, got 1000"),
     ],
 )
 def test_a_content_of_other_types_is_refused_by_its_place(

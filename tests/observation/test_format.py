@@ -74,7 +74,7 @@ def test_every_array_has_a_name_that_says_what_it_is(tmp_path: Path) -> None:
         "emitted/rnn/0": [[[3], [14]]],
         "walks/rnn/0/sequence": [[[3], [14]]],
     }
-    assert content["format"] == 4
+    assert content["format"] == 5
     assert content["inputs"] == {"x": "inputs/x"}
     assert content["nodes"][0]["weights"] == {name: f"layers/rnn/{name}" for name in WEIGHTS}
     assert (content["outputs"], content["predictions"]) == ([["rnn", 0]], ["outputs/0"])
@@ -158,6 +158,15 @@ def test_a_name_does_no_harm_to_whoever_unpacks_the_file(tmp_path: Path, name: s
     assert stored in arrays
 
 
+def test_a_file_of_format_4_is_verified(tmp_path: Path) -> None:
+    content, arrays = content_of(BY_HAND, tmp_path)
+    for node in content["nodes"]:
+        assert node.pop("mask") == []
+    path = write(tmp_path / "o.npz", {**content, "format": 4}, arrays)
+    assert load_observation(path).nodes[0].mask == ()
+    assert verify(path).verdict == "match"
+
+
 def of_format_3() -> tuple[dict[str, Any], dict[str, Any]]:
     """BY_HAND as versions before this one wrote it."""
     node = {**vars(BY_HAND.nodes[0]), "weights": {"kernel": 1, "recurrent_kernel": 2, "bias": 3}}
@@ -207,10 +216,10 @@ def test_a_file_of_format_3_is_verified(tmp_path: Path) -> None:
             lambda c: c.update(format=2),
             "got 2; it lacks states that are verified now: save it anew (rnnverify run SPEC",
         ),
-        (lambda c: c.update(format=1), "expected an observation of format 4 or 3, got 1; it lacks states"),
+        (lambda c: c.update(format=1), "expected an observation of format 5, 4 or 3, got 1; it lacks states"),
         (
-            lambda c: c.update(format=5),
-            "got 5; a later version of rnnverify wrote it: verify it with that one, or save it",
+            lambda c: c.update(format=6),
+            "got 6; a later version of rnnverify wrote it: verify it with that one, or save it",
         ),
         (lambda c: c.update(format="4"), "got '4'; save it anew (rnnverify run SPEC --save-observation FILE.npz)"),
     ],

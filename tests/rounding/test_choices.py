@@ -40,7 +40,9 @@ def test_what_may_be_infinite_or_not_may_be_anything_within_the_clipped_range(va
 
 def test_the_larger_of_two_is_off_by_the_larger_error() -> None:
     is_about(np.maximum(rounded(1, 0.5, 0.1), rounded(2, 0.25, 0.2)), 2, 0.5, 0.2)
-    is_about(np.max(rounded([[1, 2]], [[0.5, 0.25]]), axis=-1), 2, 0.5)
+    is_about(np.max(rounded([[1.5, 2]], [[0.5, 0.25]]), axis=-1), 2, 0.5)
+    is_about(np.max(rounded([[1, 2]], [[0.5, 0.25]]), axis=-1), 2, 0.25)  # the first is at most 1.5
+    is_about(np.max(rounded([[-1e9, 2]], [[64, 0.25]], [[32, 0.01]]), axis=-1), 2, 0.25, 0.01)
 
 
 def test_a_comparison_is_unsure_within_the_bounds_and_sure_between_exact_equals() -> None:
