@@ -224,7 +224,8 @@ class NodeCheck:
             return
         samples, timesteps = taken.sequence.shape[:2]
         around = prod(walk.states[0].shape[1:-1])
-        width = max(prod(walk.x.shape[2:]), around * max((weight.shape[-1] for weight in walk.weights), default=1))
+        widths = (size for weight in walk.weights for size in (prod(weight.shape[:-1]), weight.shape[-1]))
+        width = max(prod(walk.x.shape[2:]), around * max(widths, default=1))
 
         def made(part: slice) -> tuple[slice, States]:
             x: Any = Rounded.exact(self.as_fed(walk.x[:, part]), self.precision)
