@@ -25,7 +25,7 @@ from rnnverify.layers.convolution import Windowed
 from rnnverify.layers.layer import Shape
 from rnnverify.layers.lstm import LSTM, LSTMCell
 from rnnverify.layers.ranks import IMAGES, ROWS, VOLUMES
-from rnnverify.layers.recurrent import Recurrent
+from rnnverify.layers.recurrent import Gated, Recurrent
 from rnnverify.layers.walking import Walking
 from rnnverify.layers.windows import Windows, shown
 
@@ -131,5 +131,7 @@ class ConvLSTM3D(ConvLSTM2D):
     rank = VOLUMES
 
 
-# All layers that make an LSTM's four gates of their weights, in its order along the last axis.
-LSTMS: tuple[type[Walking], ...] = (LSTM, ConvLSTM1D)
+# The layers of a kind, these among them: their weights have the same roles, with the gates side by side along the last axis.
+LSTMS = (LSTM, ConvLSTM1D)
+GATED = (Gated, ConvLSTM1D)
+RECURRENT = (Recurrent, ConvLSTM1D)
