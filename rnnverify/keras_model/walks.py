@@ -78,7 +78,8 @@ class EmittingAll:
         self.widths = widths
         self.puts_out = puts_out
         self.compute_dtype = cell.compute_dtype
-        self.state_size = cell.state_size
+        # A ConvLSTM's says -1, which is no size: RNN needs one wherever it says in advance what it will return.
+        self.state_size = [*widths[puts_out:]] if cell.state_size == -1 else cell.state_size
         self.output_size = sum(widths)
         if hasattr(cell, "get_initial_state"):
             self.get_initial_state = cell.get_initial_state
