@@ -57,7 +57,7 @@ def as_matrix(kernel: Array) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class ConvLSTM1D(Walking, Windowed):
-    """ConvLSTM1D: an LSTM of rows, which convolves x and h along them (Shi et al. 2015, without peepholes)."""
+    """ConvLSTM1D: an LSTM of rows, with convolutions along them as its products (Shi et al. 2015, without peepholes)."""
 
     filters: Size
     activation: ActivationFunction = np.tanh
@@ -117,7 +117,7 @@ class ConvLSTM1D(Walking, Windowed):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvLSTM2D(ConvLSTM1D):
-    """ConvLSTM2D: an LSTM of images, which convolves x and h over their rows and columns (Shi et al. 2015, the same)."""
+    """ConvLSTM2D: an LSTM of images, with convolutions over their rows and columns as its products (Shi et al. 2015)."""
 
     dimensions = 2
     rank = IMAGES
@@ -125,7 +125,7 @@ class ConvLSTM2D(ConvLSTM1D):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvLSTM3D(ConvLSTM2D):
-    """ConvLSTM3D: an LSTM of volumes, which convolves x and h along their three axes (Shi et al. 2015, the same)."""
+    """ConvLSTM3D: an LSTM of volumes, with convolutions over their three axes as its products (Shi et al. 2015)."""
 
     dimensions = 3
     rank = VOLUMES
