@@ -174,6 +174,13 @@ def test_the_trace_has_every_gate_at_every_place(keras: Any, tmp_path: Path) -> 
     np.testing.assert_allclose(above["h"].reshape(3, 5, 3), walk.sequence, atol=1e-6)
 
 
+def test_the_trace_of_square_images_is_a_dataset(keras: Any, tmp_path: Path) -> None:
+    pytest.importorskip("xarray")
+    text = "N: 2\nT: 3\nlayers:\n  - InputLayer: {shape: [T, 4, 4, 1]}\n  - ConvLSTM2D: {filters: 4, kernel_size: 1, name: it}\n"
+    dataset = rnnverify.trace(observed(tmp_path, text)).to_xarray()
+    assert dataset["it.f"].dims == ("sample", "timestep", "it.place_0", "it.place_1", "it.unit")
+
+
 def port(x: Any, weights: Any, order: tuple[int, ...] = (0, 1, 2, 3), reset: bool = True) -> Any:
     """The model of rows below, as many write it: with loops over samples, steps and places."""
     kernel, recurrent_kernel, bias = weights["rows"]
