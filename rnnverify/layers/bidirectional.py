@@ -41,6 +41,10 @@ class Bidirectional(Layer):
         return self.layer.rank
 
     @property
+    def narrow_sums(self) -> bool:  # type: ignore[override]
+        return any(layer.narrow_sums for _, layer in self.directions)
+
+    @property
     def directions(self) -> tuple[tuple[str, Walking], ...]:
         return ("forward", self.layer), ("backward", self.backward_layer)
 

@@ -128,6 +128,8 @@ class ConvLSTM3D(ConvLSTM2D):
     """ConvLSTM3D: an LSTM of volumes, with convolutions over their three axes as its products (Shi et al. 2015)."""
 
     dimensions = 3
+    # As measured: in float16 TensorFlow makes 2048 of 2048 + 1 + 1 + ... over three axes, and not over one or two.
+    narrow_sums = True
     rank = VOLUMES
 
 

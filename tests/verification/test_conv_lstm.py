@@ -130,6 +130,20 @@ def test_a_long_walk_is_watched_in_stretches(keras: Any, monkeypatch: pytest.Mon
     assert rnnverify.verify(seen).verdict == "match"
 
 
+@pytest.mark.parametrize("wrapper", [None, "TimeDistributed", "Bidirectional"])
+@pytest.mark.parametrize("dtype", ["float16", "mixed_float16"])
+def test_sums_over_three_axes_are_added_up_in_half_precision(keras: Any, dtype: str, wrapper: str | None) -> None:
+    policy = keras.dtype_policies.DTypePolicy(dtype)
+    options = {"activation": "relu", "recurrent_activation": "hard_sigmoid", "recurrent_initializer": "glorot_uniform"}
+    layer = keras.layers.ConvLSTM3D(6, 3, dtype=policy, **options)
+    shape = (2, 2, 4, 4, 4, 32) if wrapper == "TimeDistributed" else (2, 4, 4, 4, 32)
+    x = keras.Input(shape, dtype="float16")
+    model = keras.Model(x, (getattr(keras.layers, wrapper)(layer, dtype=policy) if wrapper else layer)(x))
+    rng = np.random.default_rng(1)
+    model.set_weights([0.3 * rng.normal(size=one.shape) for one in model.get_weights()])
+    assert rnnverify.verify(model, rng.normal(size=(4, *shape)).astype(np.float16)).verdict == "match"
+
+
 def test_a_saved_observation_holds_it(keras: Any, tmp_path: Path) -> None:
     path = str(tmp_path / "seen.npz")
     rnnverify.save_observation(observed(tmp_path, IMAGES), path)
