@@ -87,6 +87,7 @@ class Drawn:
                 padding=self.one("valid", "same", "causal"),
                 activation=self.activation(),
             )(x),
+            "ConvLSTM1D": lambda: self.of_rows(x),
             "SeparableConv1D": lambda: layers.SeparableConv1D(
                 self.size(), 2, padding="same", depth_multiplier=self.size(2)
             )(x),
@@ -130,6 +131,22 @@ class Drawn:
         name = self.one(*choices)
         self.used.append(name)
         return choices[name]()
+
+    def of_rows(self, x: Any) -> Any:
+        """Each timestep's features as a row of places, and back."""
+        layers, T, D = self.layers, x.shape[1], x.shape[2]
+        layer = layers.ConvLSTM1D(
+            self.size(3),
+            min(D, self.size(3)),
+            padding=self.one("valid", "same"),
+            activation=self.activation(),
+            use_bias=self.flag(),
+            go_backwards=self.flag(),
+            recurrent_initializer="glorot_uniform",
+            return_sequences=True,
+        )
+        rows = layers.TimeDistributed(layers.Reshape((D, 1)))(x)  # which hands a mask on
+        return layers.TimeDistributed(layers.Flatten())(layer(rows)) if T < 12 else x
 
     def beside(self, x: Any) -> Any:
         """Another sequence of the same shape."""

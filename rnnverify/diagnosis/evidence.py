@@ -44,23 +44,26 @@ def of_walk(walk: Walk, before: States, keras: Array, unit: int) -> Evidence | N
 
     Args:
         walk: the samples and timesteps looked at, in float64.
-        before: the states before each of these steps, (N, T, M) each, as Keras emitted them.
-        keras: the outputs that Keras emitted, (N, T, M).
+        before: the states before each of these steps, (N, T, ..., M) each, as Keras emitted them.
+        keras: the outputs that Keras emitted, (N, T, ..., M): where there are more axes the unit is at many places.
     """
-    if not walk.layer.columnwise or keras.ndim != 3 or not isinstance(walk.cell, CellInParts):
-        return None
-    samples, timesteps, _ = keras.shape
-    awake = np.ones(samples * timesteps, bool) if walk.mask is None else walk.mask.reshape(-1)
+    samples, timesteps, *_, units = keras.shape
     gates = walk.layer.gate_names or (None,)
+    in_columns = all(weight.shape[-1] == len(gates) * units for weight in walk.weights)
+    if not walk.layer.columnwise or not in_columns or not isinstance(walk.cell, CellInParts):
+        return None
+    awake = np.ones(samples * timesteps, bool) if walk.mask is None else walk.mask.reshape(-1)
 
     def outputs(columns: Sequence[Any]) -> Any:
         copies = columns[0].shape[-1] // len(gates)
         cell: Any = walk.layer.cell_with(columns)
         made = gates_of_steps(cell, walk.x, before[0])
-        h, *others = (np.broadcast_to(folded(state)[:, [unit]], (samples * timesteps, copies)) for state in before)
-        return cell.output(made, (h, *cell.carry(made, tuple(others))))[awake]
+        of_unit = (folded(state)[..., [unit]] for state in before)
+        h, *others = (np.broadcast_to(state, (*state.shape[:-1], copies)) for state in of_unit)
+        return cell.output(made, (h, *cell.carry(made, tuple(others))))[awake].reshape(-1, copies)
 
-    return Evidence(keras[..., unit].reshape(-1)[awake], columns_of(walk.weights, len(gates), unit), outputs, gates)
+    emitted = folded(keras)[awake][..., unit].reshape(-1)
+    return Evidence(emitted, columns_of(walk.weights, len(gates), unit), outputs, gates)
 
 
 def of_layer(layer: Layer, weights: Sequence[Array], x: Array, keras: Array, unit: int) -> Evidence | None:

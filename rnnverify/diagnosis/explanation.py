@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def from_walk(node: NodeCheck, first: Divergence, index: int) -> Case:
     units, weights = taken.sequence.shape[-1], [plain(weight) for weight in taken.walk.weights]
     skipped = sum(before.walk.layer.weight_count for before in node.walks[:index])
     names = list(node.node.weights)[skipped : skipped + taken.walk.layer.weight_count]
-    samples, timesteps = taken.around(first, most_elements(weights, units))
+    places = prod(taken.sequence.shape[2:-1])  # of the unit
+    samples, timesteps = taken.around(first, max(1, most_elements(weights, units) // places))
     mask = taken.walk.mask
     part = replace(
         taken.walk,

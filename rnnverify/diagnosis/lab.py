@@ -103,6 +103,6 @@ def sizes_of(observed: Observation) -> Mapping[str, int]:
     """The letters' sizes, as far as there are such."""
     states = observed.states_fed
     x = next(x for name, x in observed.inputs.items() if name not in states)
-    sizes = {"N": len(x), **dict(zip("TD", x.shape[1:], strict=False))}
+    sizes = {"N": len(x), **({"T": x.shape[1]} if x.ndim > 1 else {}), **({"D": x.shape[-1]} if x.ndim > 2 else {})}
     units = [size for node in observed.nodes for size in smaller.units_of(node).values()]
     return {**sizes, "M": max(units)} if units else sizes

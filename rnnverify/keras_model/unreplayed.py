@@ -19,7 +19,6 @@ LAYERS = frozenset(
     {
         *("GroupQueryAttention", "GroupedQueryAttention", "EinsumDense"),
         *("RMSNormalization", "GroupNormalization", "SpectralNormalization"),
-        *("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
         *("Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv2D", "SeparableConv2D"),
         *("MaxPooling3D", "AveragePooling3D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"),
         *("GlobalAveragePooling2D", "GlobalAveragePooling3D"),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from rnnverify.keras_model.foreign import packed, puts_out_a_state, widths_of
 from rnnverify.observation import Walked
+from rnnverify.observation.masks import check_of_timesteps
 
 Array = npt.NDArray[Any]
 
@@ -58,8 +59,12 @@ def walk_of(keras: Any, direction: Direction, mask: Any, taken: set[str]) -> Wat
         direction: what is walked.
         mask: of its input.
         taken: names that the second layer may not have, and to which its own is added.
+
+    Raises:
+        UnsupportedError: the mask is of more than timesteps.
     """
     original, x, start, name = direction
+    check_of_timesteps(f"layer {original.name!r}", mask)
     while name in taken:
         name += "_"
     taken.add(name)
@@ -78,7 +83,8 @@ class EmittingAll:
         self.widths = widths
         self.puts_out = puts_out
         self.compute_dtype = cell.compute_dtype
-        self.state_size = cell.state_size
+        # A ConvLSTM's says -1, which is no size: RNN needs one wherever it says in advance what it will return.
+        self.state_size = [*widths[puts_out:]] if cell.state_size == -1 else cell.state_size
         self.output_size = sum(widths)
         if hasattr(cell, "get_initial_state"):
             self.get_initial_state = cell.get_initial_state

@@ -32,6 +32,7 @@ IMPLIED: Mapping[str, Mapping[str, Any]] = {
     "AveragePooling1D": LAST,
     "Conv1D": {**LAST, "groups": 1},
     "Conv2D": {"groups": 1},
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), RECURRENT),
     "CuDNNGRU": {**CUDNN, "reset_after": True},
     "CuDNNLSTM": CUDNN,
     "GRU": {**RECURRENT, "reset_after": False},

@@ -12,7 +12,6 @@ import numpy as np
 from rnnverify.layers.arguments import OneOf
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
-from rnnverify.layers.ranks import SEQUENCE
 from rnnverify.layers.walk import Walk
 from rnnverify.layers.walking import Walking
 from rnnverify.observation import Walked
@@ -31,12 +30,19 @@ class Bidirectional(Layer):
     backward_layer: Walking = field(default=None)  # type: ignore[assignment] # by default `layer`, backwards
     merge_mode: Annotated[str | None, OneOf((*MERGES, None))] = "concat"
 
-    rank = SEQUENCE
     takes_initial_state = True
 
     def __post_init__(self) -> None:
         if self.backward_layer is None:
             object.__setattr__(self, "backward_layer", replace(self.layer, go_backwards=not self.layer.go_backwards))
+
+    @property
+    def rank(self) -> tuple[int, str] | None:  # type: ignore[override]
+        return self.layer.rank
+
+    @property
+    def narrow_sums(self) -> bool:  # type: ignore[override]
+        return any(layer.narrow_sums for _, layer in self.directions)
 
     @property
     def directions(self) -> tuple[tuple[str, Walking], ...]:
@@ -61,6 +67,9 @@ class Bidirectional(Layer):
 
     def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
         ys = [layer.output_shapes(inputs)[0] for _, layer in self.directions]
+        joined = -1 if self.merge_mode == "concat" else None
+        if self.merge_mode is not None and ys[0][:joined] != ys[1][:joined]:
+            raise MisfitError(f"an output that merges with {ys[0]}, which `layer` gives; got {ys[1]}", "backward_layer")
         if self.merge_mode == "concat":
             ys = [(*ys[0][:-1], ys[0][-1] + ys[1][-1])]
         elif self.merge_mode is not None:

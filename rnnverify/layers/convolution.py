@@ -22,17 +22,15 @@ InSpace = Annotated[str, OneOf(("valid", "same"))]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Convolving(Layer):
+class Windowed(Layer):
+    """A layer that looks through windows."""
+
     kernel_size: Sizes
     strides: Sizes = 1
     padding: InSpace = "valid"
     dilation_rate: Sizes = 1
-    activation: ActivationFunction = linear
-    use_bias: bool = True
 
     dimensions: ClassVar[int] = 1
-    inert = MappingProxyType({"activity_regularizer": Inert(Regularizer)})
-    fixed = MappingProxyType({"data_format": "channels_last"})
 
     def windows(self) -> list[Windows]:
         """Those along each axis."""
@@ -41,15 +39,27 @@ class Convolving(Layer):
         )
         return [Windows(*one, self.padding) for one in zip(sizes, strides, dilations, strict=True)]
 
-    def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
-        *around, channels = inputs[0]
+    def counts(self, seen: Shape) -> Shape:
+        """How many there are along each axis of what they look at, its channels last; may raise MisfitError."""
         windows = self.windows()
-        if any(one.stride > 1 and one.dilation > 1 for one in windows):
+        if max(one.stride for one in windows) > 1 and max(one.dilation for one in windows) > 1:
             raise MisfitError("strides or a dilation_rate above 1, and not both", "dilation_rate")
-        counts = [one.count(length) for one, length in zip(windows, around, strict=True)]
+        counts = tuple(one.count(length) for one, length in zip(windows, seen[:-1], strict=True))
         if min(counts) < 1:
-            raise MisfitError(f"windows that fit into {inputs[0]}", "kernel_size")
-        return [(*counts, self.channels_out(channels))]
+            raise MisfitError(f"windows that fit into {seen}", "kernel_size")
+        return counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convolving(Windowed):
+    activation: ActivationFunction = linear
+    use_bias: bool = True
+
+    inert = MappingProxyType({"activity_regularizer": Inert(Regularizer)})
+    fixed = MappingProxyType({"data_format": "channels_last"})
+
+    def shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
+        return [(*self.counts(inputs[0]), self.channels_out(inputs[0][-1]))]
 
     def held(self, inputs: Sequence[Shape]) -> int:
         each = prod(one.size for one in self.windows()) * inputs[0][-1]

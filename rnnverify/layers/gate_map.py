@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.walking import Walking
 
 Columns = Mapping[str, tuple[int, int]]  # a gate's first and last column
@@ -20,9 +19,9 @@ def gate_columns(layer: Layer) -> dict[str, Columns]:
             for direction, inner in layer.directions
             for name, columns in gate_columns(inner).items()
         }
-    if not isinstance(layer, Recurrent) or not layer.gate_letters:
+    if not isinstance(layer, Walking) or not layer.gate_letters or layer.width is None:
         return {}
-    letters, units = [letter.rstrip("~") for letter in layer.gate_letters], layer.units
+    letters, units = [letter.rstrip("~") for letter in layer.gate_letters], layer.width
     columns = {letter: (index * units, (index + 1) * units - 1) for index, letter in enumerate(letters)}
     return dict.fromkeys(layer.weight_names, columns)
 

@@ -50,6 +50,7 @@ class Layer:
     heeds_mask: ClassVar[bool] = False  # whether a mask changes what it computes, where it has no states
     pointwise: ClassVar[bool] = False  # whether each timestep is treated by itself, so that it can be looked at alone
     autocast: ClassVar[bool] = True  # whether Keras rounds its inputs to the precision it computes in
+    narrow_sums: ClassVar[bool] = False  # whether half precision may be added up in itself, and not in float32
     distributes: ClassVar[bool] = True  # whether TimeDistributed may stand around it
 
     @classmethod

@@ -24,8 +24,12 @@ class LSTMCell(CellInParts):
     def project(self, x: Array) -> Array:
         return x @ self.kernel + self.bias
 
+    def recurrent(self, h: Array) -> Array:
+        """The share of h in the pre-activations: (N, M) -> (N, 4M)."""
+        return h @ self.recurrent_kernel
+
     def every_gate(self, zx: Array, h: Array) -> Gates:
-        z = zx + h @ self.recurrent_kernel
+        z = zx + self.recurrent(h)
         i, f, candidate, o = blocks(z, 4)  # Keras's gate order: input, forget, candidate, output
         i = self.recurrent_activation(i)
         f = self.recurrent_activation(f)

@@ -15,6 +15,7 @@ from rnnverify.layers.batch_normalization import BatchNormalization
 from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.category_encoding import CategoryEncoding
 from rnnverify.layers.concatenate import Concatenate
+from rnnverify.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from rnnverify.layers.convolution import Conv1D, Conv2D, DepthwiseConv1D, SeparableConv1D
 from rnnverify.layers.dense import Dense
 from rnnverify.layers.dot import Dot
@@ -63,7 +64,7 @@ from rnnverify.observation.arguments import PREFIX
 LAYERS: dict[str, type[Layer]] = {
     layer.__name__: layer
     for layer in (
-        *(SimpleRNN, LSTM, GRU, RNN, Bidirectional, TimeDistributed),
+        *(SimpleRNN, LSTM, GRU, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, RNN, Bidirectional, TimeDistributed),
         *(Dense, Embedding, Masking, RepeatVector, Flatten, Concatenate, Activation, Dropout, CategoryEncoding),
         *(Conv1D, SeparableConv1D, DepthwiseConv1D, Conv2D),
         *(MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D, MaxPooling2D, AveragePooling2D),

@@ -21,6 +21,10 @@ class TimeDistributed(Layer):
     def holds(cls, inner: type[Layer]) -> bool:
         return inner.distributes
 
+    @property
+    def narrow_sums(self) -> bool:  # type: ignore[override]
+        return self.layer.narrow_sums
+
     def check(self, states_set: bool) -> None:
         self.layer.check(states_set=False)
         if is_stateful(self.layer):

@@ -13,7 +13,7 @@ from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Layer
 from rnnverify.layers.rnn import Stack
 from rnnverify.layers.steps import folded, sources, states_before, unfolded
-from rnnverify.layers.walk import Walk
+from rnnverify.layers.walk import Walk, kept
 from rnnverify.layers.walking import Walking
 from rnnverify.observation import Ref
 
@@ -66,7 +66,7 @@ def of_walk(walk: Walk) -> dict[str, Array]:
         gates = walk.cell.every_gate(walk.cell.project(folded(walk.x)), folded(h))
     made = {name: unfolded(gate, samples, timesteps) for name, gate in zip(walk.layer.gate_letters, gates, strict=True)}
     if walk.mask is not None:
-        made = {name: np.where(walk.mask[..., np.newaxis], gate, np.nan) for name, gate in made.items()}
+        made = {name: kept(walk.mask, gate, np.full_like(gate, np.nan)) for name, gate in made.items()}
     pairs = zip((walked.sequence, *walked.others), walk.states, strict=True)
     held = [states_before(sequence, initial, source, after) for sequence, initial in pairs]
     made.update(zip(reversed(walk.layer.walked_names), reversed(held), strict=True))  # c before h, as they come about

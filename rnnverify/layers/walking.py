@@ -15,6 +15,7 @@ from rnnverify.layers.cell import Cell
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
+from rnnverify.observation.masks import check_of_timesteps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,7 @@ class Walking(Layer, ABC):
                 "unroll=True on a masked sequence that runs backwards under zero_output_for_mask (as in a Bidirectional)"
                 " is not implemented: Keras then zeroes the steps that the mask names in the other direction"
             )
+        check_of_timesteps(type(self).__name__, mask)
         if self.go_backwards:
             x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
         shapes = [x.shape[1:]]

@@ -61,11 +61,12 @@ class Windows(NamedTuple):
 
 
 def shown(x: Array, windows: Sequence[Windows]) -> Array:
-    """What each window shows, along one axis or two: (N, counts..., places, channels); zeros outside."""
+    """What each window shows, along one axis or several: (N, counts..., places, channels); zeros outside."""
     for axis, along in enumerate(windows):
         x = along.over(x, 1 + 2 * axis)
-    if len(windows) == 2:  # (N, rows, in the window, columns, in the window, channels)
-        x = np.swapaxes(x, 2, 3)
+    if len(windows) > 1:  # (N, rows, in the window, columns, in the window, ..., channels)
+        which = range(1, 1 + 2 * len(windows))
+        x = np.transpose(x, (0, *which[::2], *which[1::2], x.ndim - 1))
     counts = x.shape[: 1 + len(windows)]
     return x.reshape(*counts, prod(x.shape[len(counts) : -1]), x.shape[-1])
 

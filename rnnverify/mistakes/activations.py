@@ -12,9 +12,9 @@ import numpy as np
 from rnnverify.layers.activation import Activation
 from rnnverify.layers.activations import ACTIVATIONS, ActivationFunction, sigmoid
 from rnnverify.layers.arrays import Array
+from rnnverify.layers.conv_lstm import GATED, RECURRENT
 from rnnverify.layers.dense import Dense
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.recurrent import Gated, Recurrent
 from rnnverify.mistakes.changes import putting_out, with_values
 from rnnverify.mistakes.mistake import Mistake
 
@@ -28,7 +28,7 @@ def keras_2_hard_sigmoid(x: Array) -> Array:
 
 
 def with_gates(function: ActivationFunction, layer: Layer) -> Layer | None:
-    if not isinstance(layer, Gated) or layer.recurrent_activation is function:
+    if not isinstance(layer, GATED) or layer.recurrent_activation is function:
         return None
     return replace(layer, recurrent_activation=function)
 
@@ -39,24 +39,24 @@ def old_definition(layer: Layer) -> Layer | None:
 
 
 def activations_swapped(layer: Layer) -> Layer | None:
-    if not isinstance(layer, Gated) or layer.activation is layer.recurrent_activation:
+    if not isinstance(layer, GATED) or layer.activation is layer.recurrent_activation:
         return None
     return replace(layer, activation=layer.recurrent_activation, recurrent_activation=layer.activation)
 
 
 def defaulted(both: bool, layer: Layer) -> Layer | None:
-    if not isinstance(layer, Recurrent) or layer.activation is TANH:
+    if not isinstance(layer, RECURRENT) or layer.activation is TANH:
         return None
     if not both:
         return replace(layer, activation=TANH)
-    if not isinstance(layer, Gated) or layer.recurrent_activation is sigmoid:
+    if not isinstance(layer, GATED) or layer.recurrent_activation is sigmoid:
         return None
     return replace(layer, activation=TANH, recurrent_activation=sigmoid)
 
 
 def extra_activation(layer: Layer) -> Layer | None:
     """One more tanh on what the layer puts out, and none on its states."""
-    if isinstance(layer, Recurrent):
+    if isinstance(layer, RECURRENT):
         return putting_out(layer, with_values(np.tanh))  # type: ignore[no-any-return]
     if isinstance(layer, Dense):
         inner = layer.activation
@@ -103,7 +103,7 @@ def by_half(function: ActivationFunction) -> ActivationFunction:
 
 def approximated(instead: Mapping[Any, ActivationFunction], layer: Layer) -> Layer | None:
     """Some functions replaced by others."""
-    if not isinstance(layer, Recurrent | Activation | Dense):
+    if not isinstance(layer, (*RECURRENT, Activation, Dense)):
         return None
     changes: dict[str, Any] = {
         name: instead[value] for name, value in vars(layer).items() if callable(value) and value in instead
@@ -133,7 +133,7 @@ def approximation(name: str, says: str, instead: Mapping[Any, ActivationFunction
     """...of some functions; `gated`: told apart from others only in layers that have two."""
 
     def change(layer: Layer) -> Layer | None:
-        return approximated(instead, layer) if not gated or isinstance(layer, Gated) else None
+        return approximated(instead, layer) if not gated or isinstance(layer, GATED) else None
 
     return Mistake(
         f"activation-approximated/{name}",

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.arrays import Array, blocks
+from rnnverify.layers.conv_lstm import LSTMS, RECURRENT
 from rnnverify.layers.dense import Dense
 from rnnverify.layers.gru import GRU
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.lstm import LSTM
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.simple_rnn import SimpleRNN
 from rnnverify.layers.walk import Walk, kept
 from rnnverify.mistakes.changes import stepping, with_fields
@@ -25,25 +24,25 @@ def has_two_biases(layer: Any) -> bool:
     return bool(layer.reset_after and layer.use_bias)
 
 
-@on_weights(Recurrent, Dense, biased=True)
+@on_weights(*RECURRENT, Dense, biased=True)
 def without_bias(*weights: Array) -> list[Array]:
     *kernels, bias = weights
     return [*kernels, np.zeros_like(bias)]
 
 
-@on_weights(LSTM, SimpleRNN, biased=True)
+@on_weights(*LSTMS, SimpleRNN, biased=True)
 def bias_twice(*weights: Array) -> list[Array]:
     *kernels, bias = weights
     return [*kernels, 2 * bias]
 
 
-@on_weights(LSTM, biased=True)
+@on_weights(*LSTMS, biased=True)
 def output_bias_reused(kernel: Array, recurrent: Array, bias: Array) -> list[Array]:
     _, _, c, o = blocks(bias, 4)
     return [kernel, recurrent, np.concatenate([o, o, c, o])]
 
 
-@on_weights(LSTM, biased=True)
+@on_weights(*LSTMS, biased=True)
 def forget_bias_added(kernel: Array, recurrent: Array, bias: Array) -> list[Array]:
     i, f, c, o = blocks(bias, 4)
     return [kernel, recurrent, np.concatenate([i, f + 1, c, o])]

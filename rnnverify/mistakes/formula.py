@@ -12,10 +12,10 @@ import numpy as np
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.cell import Gates, States
+from rnnverify.layers.conv_lstm import GATED, LSTMS, RECURRENT
 from rnnverify.layers.gru import GRU
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.lstm import LSTM
-from rnnverify.layers.recurrent import Gated, Recurrent
+from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.walk import Walk
 from rnnverify.mistakes.changes import Changed, reading, stepping, with_fields
 from rnnverify.mistakes.mistake import Mistake
@@ -77,7 +77,7 @@ class ForgetBiasAfterActivation(Changed):
 
 def without_recurrent_term(layer: Any) -> Layer | None:
     """What h is multiplied with is zero; a bias that is added to it stays."""
-    if not isinstance(layer, Recurrent):
+    if not isinstance(layer, RECURRENT):
         return None
     return reading(layer, lambda kernel, recurrent, *bias: (kernel, 0 * recurrent, *bias))  # type: ignore[no-any-return]
 
@@ -141,7 +141,7 @@ def reading_the_first_h(walk: Walk, taken: Taken, every_step: bool) -> Walked:
 
 
 def stale(layer: Layer) -> Layer | None:
-    return rewalking(layer, reading_the_first_h) if isinstance(layer, Recurrent) else None
+    return rewalking(layer, reading_the_first_h) if isinstance(layer, RECURRENT) else None
 
 
 def from_the_start(walk: Walk, taken: Taken, every_step: bool) -> Walked:
@@ -157,7 +157,7 @@ def from_the_start(walk: Walk, taken: Taken, every_step: bool) -> Walked:
 
 
 def all_stale(layer: Layer) -> Layer | None:
-    return rewalking(layer, from_the_start) if isinstance(layer, Gated) else None
+    return rewalking(layer, from_the_start) if isinstance(layer, GATED) else None
 
 
 def in_place(layer: Layer) -> Layer | None:
@@ -193,7 +193,7 @@ FORMULA = (
         "the output is o * c, without the tanh",
         "take it: `h = o * np.tanh(c)`",
         "XiaLiPKU/RESCAN#2",
-        on_cell(LSTM, OutputWithoutTanh),
+        on_cell(LSTMS, OutputWithoutTanh),
     ),
     Mistake(
         "recurrent-term-missing",
@@ -221,14 +221,14 @@ FORMULA = (
         "1 is added to the forget gate after its sigmoid",
         "the bias holds it already: `f = sigmoid(zf)`",
         "apache/tvm#3410",
-        on_cell(LSTM, ForgetBiasAfterActivation),
+        on_cell(LSTMS, ForgetBiasAfterActivation),
     ),
     Mistake(
         "lstm-output-activation-fixed",
         "tanh is applied to c in the output, whatever the layer's activation is",
         "use the layer's activation there, too: `h = o * activation(c)`",
         "f0uriest/keras2c",
-        on_cell(LSTM, OutputWithTanh, lambda layer: layer.activation is not TANH),
+        on_cell(LSTMS, OutputWithTanh, lambda layer: layer.activation is not TANH),
     ),
     Mistake(
         "state-updated-in-place",

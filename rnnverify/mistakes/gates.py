@@ -9,10 +9,9 @@ from itertools import permutations
 import numpy as np
 
 from rnnverify.layers.arrays import Array, blocks
+from rnnverify.layers.conv_lstm import LSTMS, RECURRENT
 from rnnverify.layers.gru import GRU
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.lstm import LSTM
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.mistakes.changes import reading
 from rnnverify.mistakes.mistake import Mistake
 from rnnverify.mistakes.weights import on_weights
@@ -33,7 +32,7 @@ def by_gate(order: Sequence[int], *weights: Array) -> list[Array]:
 
 def gate_orders() -> Iterator[Mistake]:
     for kind, family, letters, first in (
-        (LSTM, "lstm-gate-order", "ifco", tuple(SEEN_ORDERS)),
+        (LSTMS, "lstm-gate-order", "ifco", tuple(SEEN_ORDERS)),
         (GRU, "gru-gate-order", "zrh", ("r-z-h",)),
     ):
         names = ["-".join(letters[gate] for gate in order) for order in permutations(range(len(letters)))]
@@ -43,7 +42,7 @@ def gate_orders() -> Iterator[Mistake]:
                 continue
             order = [letters.index(letter) for letter in name.split("-")]
             words, keras = ", ".join(name.split("-")), ", ".join(letters)
-            seen = SEEN_ORDERS.get(name, "") if kind is LSTM else "keras-team/keras#8720" if name == "r-z-h" else ""
+            seen = SEEN_ORDERS.get(name, "") if kind is LSTMS else "keras-team/keras#8720" if name == "r-z-h" else ""
             yield Mistake(
                 f"{family}/{name}",
                 f"the columns of the kernels and of the bias are taken for the gates in the order {words}; Keras's is {keras}",
@@ -53,14 +52,14 @@ def gate_orders() -> Iterator[Mistake]:
             )
 
 
-def ordered(kind: type[Layer], order: Sequence[int], layer: Layer) -> Layer | None:
+def ordered(kind: type[Layer] | tuple[type[Layer], ...], order: Sequence[int], layer: Layer) -> Layer | None:
     return reading(layer, partial(by_gate, order)) if isinstance(layer, kind) else None
 
 
-@on_weights(Recurrent)
+@on_weights(*RECURRENT)
 def transposed_by_gate(kernel: Array, recurrent: Array, *bias: Array) -> list[Array]:
-    count = recurrent.shape[1] // recurrent.shape[0]
-    return [kernel, np.concatenate([block.T for block in blocks(recurrent, count)], axis=-1), *bias]
+    count = recurrent.shape[-1] // recurrent.shape[-2]
+    return [kernel, np.concatenate([np.swapaxes(block, -2, -1) for block in blocks(recurrent, count)], axis=-1), *bias]
 
 
 GATES = (

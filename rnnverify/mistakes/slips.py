@@ -11,9 +11,9 @@ import numpy as np
 from rnnverify.layers.activations import ACTIVATIONS
 from rnnverify.layers.arrays import Array, blocks
 from rnnverify.layers.cell import Gates, States
+from rnnverify.layers.conv_lstm import LSTMS
 from rnnverify.layers.dense import Dense
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.lstm import LSTM
 from rnnverify.layers.walk import Walk
 from rnnverify.layers.walking import Walking
 from rnnverify.mistakes.changes import Changed, putting_out, stepping, walking, with_values
@@ -27,9 +27,9 @@ def other_gates(made: Made) -> Callable[[Any], Layer | None]:
 
     class OtherGates(Changed):
         def gates(self, zx: Array, h: Array) -> Gates:
-            return made(self, *blocks(zx + h @ self.recurrent_kernel, 4))
+            return made(self, *blocks(zx + self.recurrent(h), 4))
 
-    return lambda layer: stepping(layer, OtherGates) if isinstance(layer, LSTM) else None
+    return lambda layer: stepping(layer, OtherGates) if isinstance(layer, LSTMS) else None
 
 
 def other_step(made: Callable[[Any, Gates, States], States]) -> Callable[[Any], Layer | None]:
@@ -39,7 +39,7 @@ def other_step(made: Callable[[Any, Gates, States], States]) -> Callable[[Any], 
         def step(self, zx: Array, states: States) -> States:
             return made(self, self.gates(zx, states[0]), states)
 
-    return lambda layer: stepping(layer, OtherStep) if isinstance(layer, LSTM) else None
+    return lambda layer: stepping(layer, OtherStep) if isinstance(layer, LSTMS) else None
 
 
 def gated(cell: Any, f: Array, i: Array, candidate: Array, o: Array) -> Gates:

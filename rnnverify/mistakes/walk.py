@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rnnverify.layers.conv_lstm import LSTMS
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.lstm import LSTM
 from rnnverify.layers.walk import Walk
 from rnnverify.layers.walking import Walking
 from rnnverify.mistakes.changes import walking
@@ -15,8 +15,14 @@ from rnnverify.mistakes.mistake import Mistake
 from rnnverify.mistakes.walks import Run, Taken, padded, rewalking, sample_by_sample
 from rnnverify.observation import Walked
 
+Kind = type[Walking] | tuple[type[Walking], ...]
 
-def on_walk(run: Run, kind: type[Walking] = Walking, only: Callable[[Any], bool] = lambda layer: True) -> Any:
+
+def on_walk(
+    run: Run,
+    kind: Kind = Walking,
+    only: Callable[[Any], bool] = lambda layer: True,
+) -> Any:
     """A change of layers of a class from the way in which they take their walks."""
 
     def change(layer: Any) -> Layer | None:
@@ -46,7 +52,7 @@ def over(part: slice, before: int = 0, after: int = 0) -> Run:
     return run
 
 
-def begun(change: Callable[[Walk], Walk], kind: type[Walking] = Walking) -> Any:
+def begun(change: Callable[[Walk], Walk], kind: Kind = Walking) -> Any:
     """A change of layers of a class from what their walks begin with: x, or the states."""
     return lambda layer: walking(layer, change) if isinstance(layer, kind) else None
 
@@ -89,7 +95,7 @@ WALK = (
         "h is not reset when the next sample starts; c is",
         RESET,
         "",
-        on_walk(carrying([True, False]), LSTM),
+        on_walk(carrying([True, False]), LSTMS),
         late=True,
     ),
     Mistake(
@@ -97,7 +103,7 @@ WALK = (
         "c is not reset when the next sample starts; h is",
         "start every sample from zero: `c = np.zeros(M)` beside `h = np.zeros(M)`",
         "",
-        on_walk(carrying([False, True]), LSTM),
+        on_walk(carrying([False, True]), LSTMS),
         late=True,
     ),
     Mistake(
@@ -112,14 +118,14 @@ WALK = (
         "the initial c is taken as zero; h is not",
         GIVEN,
         "",
-        begun(from_zero((1,)), LSTM),
+        begun(from_zero((1,)), LSTMS),
     ),
     Mistake(
         "initial-states-swapped",
         "the initial h is taken for c, and c for h",
         "Keras's order is h, then c: `h, c = initial_state`",
         "keras-team/keras#11726",
-        begun(states_swapped, LSTM),
+        begun(states_swapped, LSTMS),
     ),
     Mistake(
         "only-first-step",

@@ -10,10 +10,10 @@ import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.bidirectional import Bidirectional
+from rnnverify.layers.conv_lstm import RECURRENT
 from rnnverify.layers.dense import Dense
 from rnnverify.layers.embedding import Embedding
 from rnnverify.layers.layer import Layer
-from rnnverify.layers.recurrent import Recurrent
 from rnnverify.mistakes.changes import altered, reading
 from rnnverify.mistakes.mistake import Mistake
 from rnnverify.observation.precision import rounded
@@ -52,22 +52,22 @@ def misread_the_other_way(matrix: Array) -> Array:
     return matrix.reshape(-1, order="F").reshape(matrix.shape)
 
 
-@on_weights(Recurrent, Dense)
+@on_weights(*RECURRENT, Dense)
 def kernel_misread(kernel: Array, *rest: Array) -> list[Array]:
     return [misread(kernel), *rest]
 
 
-@on_weights(Recurrent, Dense)
+@on_weights(*RECURRENT, Dense)
 def kernel_misread_the_other_way(kernel: Array, *rest: Array) -> list[Array]:
     return [misread_the_other_way(kernel), *rest]
 
 
-@on_weights(Recurrent)
+@on_weights(*RECURRENT)
 def recurrent_misread(kernel: Array, recurrent: Array, *bias: Array) -> list[Array]:
     return [kernel, misread(recurrent), *bias]
 
 
-@on_weights(Recurrent)
+@on_weights(*RECURRENT)
 def recurrent_misread_the_other_way(kernel: Array, recurrent: Array, *bias: Array) -> list[Array]:
     return [kernel, misread_the_other_way(recurrent), *bias]
 
@@ -106,7 +106,7 @@ def merged_the_other_way(layer: Layer) -> Layer | None:
     return altered(layer, merged=lambda self, forward, backward: own.merged(self, backward, forward))  # type: ignore[no-any-return]
 
 
-@on_weights(Recurrent, Dense)
+@on_weights(*RECURRENT, Dense)
 def zeros(*weights: Array) -> list[Array]:
     return [np.zeros_like(array) for array in weights]
 
@@ -119,7 +119,7 @@ def tf32(array: Array) -> Array:
 
 
 def halved(layer: Layer, to: Callable[[Array], Array]) -> Layer | None:
-    if not isinstance(layer, Recurrent | Dense | Embedding):
+    if not isinstance(layer, (*RECURRENT, Dense, Embedding)):
         return None
     return reading(layer, lambda *weights: [to(array) for array in weights])  # type: ignore[no-any-return]
 

@@ -32,7 +32,7 @@ def product(weights: Shapes) -> str:
         return " + ".join(" x ".join(map(str, shape)) or "1" for shape in weights.values())
     (*_, width), *_ = weights.values()
     rows = [str(prod(shape[:-1])) for shape in weights.values()]
-    units = weights.get("recurrent_kernel", (width,))[0]
+    units = weights["recurrent_kernel"][-2] if recurrent else width  # as many as it has rows, of each place in a window
     gates = f"{width // units} x " if width > units else ""
     return f"{gates}({' + '.join(rows)}) x {units}" if len(rows) > 1 else f"{rows[0]} x {width}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -50,11 +51,14 @@ def walks_of(trace: Trace, sample: int, unit: int) -> dict[str, dict[str, Any]]:
                 for name, array in trace[layer].items()
                 if name.startswith(prefix) and not name.startswith("output")
             }
-            samples, _, *units = arrays["h"].shape
+            samples, timesteps, *units = max((array.shape for array in arrays.values()), key=prod)  # of a stack's cells
             sizes.append(f"{layer} {samples} samples and {' x '.join(map(str, units))} units")
-            if sample < samples and len(units) == 1 and unit < units[0]:
+            if sample < samples and unit < prod(units):
                 title = f"{layer}, {prefix.rstrip('_')}" if prefix else layer + ", backwards" * backwards
-                found[title] = {name: array[sample, :, unit] for name, array in arrays.items()}
+                if len(units) > 1:  # those of images are counted row by row, a place's filters next to each other
+                    title += f" at {', '.join(str(place) for place in np.unravel_index(unit, units))}"
+                flat = {name: array.reshape(samples, timesteps, -1) for name, array in arrays.items()}
+                found[title] = {name: array[sample, :, unit] for name, array in flat.items() if unit < array.shape[-1]}
     if not sizes:
         raise RequestError(
             f"{trace.spec}: no recurrent layer here, so there are no gates and states to print; -o keeps the outputs"

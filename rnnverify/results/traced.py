@@ -65,7 +65,7 @@ class Trace(Shown, Mapping[str, Mapping[str, "Array"]]):
                 dims = ["sample"]
                 dims += [axis("timestep", f"{layer}.timestep", array.shape[1])] if timed and array.ndim > 1 else []
                 rest = array.shape[len(dims) :]
-                unit = f"{layer}.unit"
-                dims += [axis(unit, f"{layer}.{name}_{index}", size) for index, size in enumerate(rest)]
+                common = [*(f"{layer}.place_{index}" for index in range(len(rest) - 1)), f"{layer}.unit"]
+                dims += [axis(common[index], f"{layer}.{name}_{index}", size) for index, size in enumerate(rest)]
                 made[f"{layer}.{name}"] = (dims, array)
         return xarray.Dataset(made)

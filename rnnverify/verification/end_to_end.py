@@ -22,7 +22,7 @@ from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import UNIT_ROUNDOFF
 from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.verification.given import off_by_rounding
-from rnnverify.verification.precision import precision_of
+from rnnverify.verification.precision import precision_in
 
 
 class Expected(NamedTuple):
@@ -50,7 +50,7 @@ def expected_end_to_end(
     walks = {}
     with np.errstate(all="ignore"):  # an overflow is Keras's too
         for node in observed.nodes:
-            precision = replace(precision_of(node.config, observed.tf32), ordered=regular, fused=regular)
+            precision = replace(precision_in(graph, node, observed.tf32), ordered=regular, fused=regular)
             if node.opaque:
                 done.update(off_by_rounding(node, observed, done, precision))
                 continue

@@ -6,8 +6,20 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from rnnverify.layers.graph import Graph
+from rnnverify.observation import Node
 from rnnverify.observation.precision import UNIT_ROUNDOFF, dtypes_in
 from rnnverify.rounding import PRECISIONS, Precision
+from rnnverify.rounding.precision import LIMIT
+
+
+def precision_in(graph: Graph, node: Node, tf32: bool) -> Precision:
+    """What a node computes in."""
+    made = precision_of(node.config, tf32)
+    layer = graph.layers.get(node.name)  # none where it is taken as given
+    if layer is None or not layer.narrow_sums or made.summed is None:
+        return made
+    return dataclasses.replace(made, summed=made.unit, limit=LIMIT)
 
 
 def precision_of(config: Mapping[str, Any], tf32: bool) -> Precision:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def of_steps(
     """
     ordered = dataclasses.replace(precision, ordered=True)
     walk = taken.walk  # a product takes the precision of its first operand
-    rows = worst_rows(over, 2, walk.weights)
+    rows = worst_rows(over, 2, walk.weights, prod(over.shape[2:-1]))
     before: Any = [Rounded.exact(one[rows][:, np.newaxis], ordered) for one in taken.before(part)]
     after: Any = [Rounded.exact(one[rows][:, np.newaxis], ordered) for one in taken.after(part)]
     given: Any = Rounded.exact(x[rows][:, np.newaxis], ordered)
@@ -65,9 +66,9 @@ def of_call(
     return rows, made[:, 0] if timed else made
 
 
-def worst_rows(over: Array, axes: int, weights: Sequence[Any]) -> Rows:
-    """The rows (N,) or (N, t) of which some element is off, the worst first, and not too many."""
+def worst_rows(over: Array, axes: int, weights: Sequence[Any], places: int = 1) -> Rows:
+    """The rows (N,) or (N, t) of which some element is off, the worst first, and not too many: weights meet so many places."""
     worst = over.max(axis=tuple(range(axes, over.ndim)))
-    most = max(1, WORK // max(1, sum(weight.size for weight in map(np.asarray, weights))))
+    most = max(1, WORK // max(1, places * sum(weight.size for weight in map(np.asarray, weights))))
     order = np.argsort(-worst, axis=None, kind="stable")[: min(most, np.count_nonzero(worst))]
     return np.unravel_index(order, worst.shape)

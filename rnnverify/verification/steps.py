@@ -25,7 +25,7 @@ from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import HOLDS, rounded
 from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.threads import in_order
-from rnnverify.verification.precision import precision_of
+from rnnverify.verification.precision import precision_in
 from rnnverify.verification.second_look import of_call, of_steps
 from rnnverify.verification.systematic import distinct, thinned
 from rnnverify.verification.taken import STRETCH, Taken, same, stretches_of
@@ -48,7 +48,7 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
         if node.opaque:
             continue
         walked = observed.walks.get(node.name, ())
-        check = NodeCheck(node, graph, given, masks, walked, precision_of(node.config, observed.tf32))
+        check = NodeCheck(node, graph, given, masks, walked, precision_in(graph, node, observed.tf32))
         tally = Tally(node.name, graph.largest[node.name])
         outputs = [observed.emitted[ref] for ref in sorted(observed.emitted) if ref.node == node.name]
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
@@ -224,7 +224,8 @@ class NodeCheck:
             return
         samples, timesteps = taken.sequence.shape[:2]
         around = prod(walk.states[0].shape[1:-1])
-        width = max(prod(walk.x.shape[2:]), around * max((weight.shape[-1] for weight in walk.weights), default=1))
+        widths = (size for weight in walk.weights for size in (prod(weight.shape[:-1]), weight.shape[-1]))
+        width = max(prod(walk.x.shape[2:]), around * max(widths, default=1))
 
         def made(part: slice) -> tuple[slice, States]:
             x: Any = Rounded.exact(self.as_fed(walk.x[:, part]), self.precision)

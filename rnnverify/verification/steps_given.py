@@ -16,7 +16,7 @@ from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.rounding import Rounded
 from rnnverify.verification.claims import Claim
 from rnnverify.verification.end_to_end import Expected
-from rnnverify.verification.precision import precision_of
+from rnnverify.verification.precision import precision_in
 from rnnverify.verification.steps import NodeCheck
 from rnnverify.verification.tally import Tally
 
@@ -75,7 +75,7 @@ class StepsGiven:
                 number += 1
             walked.append(Walked(states[0], others=tuple(states[1:])))
         given[Ref(node.name)] = walked[0].sequence
-        made = NodeCheck(node, graph, given, masks, walked, precision_of(node.config, observed.tf32))
+        made = NodeCheck(node, graph, given, masks, walked, precision_in(graph, node, observed.tf32))
         return cls(made, sequences, graph)
 
     def check(self) -> dict[str, tuple[Tally, Array]]:
@@ -161,7 +161,7 @@ def outputs_given(
     given |= {ref: np.asarray(expected.tensors[ref].values) for ref in node.mask if ref is not None}
     outputs = [own[index].array for index in range(len(own))]
     given[Ref(node.name)] = outputs[0]
-    check = NodeCheck(node, graph, given, masks, (), precision_of(node.config, observed.tf32))
+    check = NodeCheck(node, graph, given, masks, (), precision_in(graph, node, observed.tf32))
     tallies = {index: Tally(node.name, graph.largest[node.name]) for index in range(len(own))}
     within: dict[int, list[Array]] = {index: [] for index in tallies}
     with np.errstate(all="ignore"):

@@ -190,6 +190,23 @@ def images(tk: Any) -> Any:
 
 
 @kind
+def hard_sigmoid_images(tk: Any) -> Any:
+    """An encoder of images, with the gates that Keras 2 gave it, and a decoder that starts from its states."""
+    x = tk.Input((T, 5, 4, 2), name="x")
+    y, *states = tk.layers.ConvLSTM2D(3, (3, 2), padding="same", return_sequences=True, return_state=True)(x)
+    y = tk.layers.ConvLSTM2D(3, 2, padding="same", recurrent_activation="sigmoid")(y, initial_state=states)
+    return tk.Model(x, tk.layers.Flatten()(y))
+
+
+@kind
+def rows_and_volumes(tk: Any) -> Any:
+    rows = tk.layers.ConvLSTM1D(3, 2, recurrent_activation="sigmoid", return_sequences=True, dropout=0.1)
+    spread = tk.layers.TimeDistributed(tk.layers.Reshape((2, 3, 1, 3)))
+    last = tk.layers.ConvLSTM3D(2, (2, 1, 1), recurrent_activation="sigmoid", use_bias=False)
+    return sequential(tk, tk.layers.Bidirectional(rows, merge_mode="ave"), spread, last, shape=(T, 7, 2))
+
+
+@kind
 def rectified(tk: Any) -> Any:
     layers = [tk.layers.PReLU(), tk.layers.LayerNormalization(), tk.layers.ELU(0.7), tk.layers.Permute((2, 1))]
     more = [tk.layers.SpatialDropout1D(0.1), tk.layers.ReLU(1.0), tk.layers.Reshape((3, -1)), tk.layers.Softmax()]

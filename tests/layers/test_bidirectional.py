@@ -54,7 +54,7 @@ def test_every_recurrent_layer_can_be_a_direction() -> None:
     assert (
         set(inside_of(Bidirectional))
         == {name for name, replay in LAYERS.items() if issubclass(replay, Walking)}
-        == {*STATES, "RNN"}
+        == {*STATES, "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}  # of those see their own tests
     )
 
 
@@ -228,8 +228,9 @@ def test_the_weight_count_is_keras_own(keras: Any) -> None:
 
 def test_another_class_inside_is_refused_by_name(keras: Any) -> None:
     config = layers_in(keras).Bidirectional(keras.layers.LSTM(M)).get_config()
-    inner = {**config["layer"], "class_name": "ConvLSTM1D"}
-    message = "Bidirectional: the replay implements it around SimpleRNN, LSTM, GRU, RNN, got ConvLSTM1D"
+    inner = {**config["layer"], "class_name": "Conv1D"}
+    inside = "SimpleRNN, LSTM, GRU, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, RNN"
+    message = f"Bidirectional: the replay implements it around {inside}, got Conv1D"
     with pytest.raises(UnsupportedError, match=re.escape(message)):
         Bidirectional.from_config({**config, "layer": inner})
 

@@ -17,6 +17,7 @@ from rnnverify.layers.registry import LAYERS, layer_of
 from rnnverify.layers.rnn import Stack
 from tests.layers.against_keras import in_replay, with_random_weights
 
+CONV_LSTMS = ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 # What the others are made with.
 OTHERS: Mapping[str, tuple[str, *tuple[Any, ...]]] = {
     **{
@@ -37,7 +38,7 @@ OTHERS: Mapping[str, tuple[str, *tuple[Any, ...]]] = {
     "Attention": ("Attention",),
     "AdditiveAttention": ("AdditiveAttention",),
     "CategoryEncoding": ("CategoryEncoding", 3),
-    **{name: (name, 2, 3) for name in ("MultiHeadAttention", "Conv1D", "Conv2D", "SeparableConv1D")},
+    **{name: (name, 2, 3) for name in ("MultiHeadAttention", "Conv1D", "Conv2D", "SeparableConv1D", *CONV_LSTMS)},
     "Reshape": ("Reshape", (2, 3)),
     "Permute": ("Permute", (2, 1)),
 }
@@ -134,6 +135,7 @@ def test_the_fixed_fields_are_these() -> None:
         **{name: {"data_format": "channels_last"} for name in CHANNELS_LAST},
         "LayerNormalization": {"rms_scaling": False},
         "MultiHeadAttention": {"sliding_window": None, "use_gate": False},
+        **{name: {"data_format": "channels_last"} for name in CONV_LSTMS},
     }
 
 

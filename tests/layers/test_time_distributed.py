@@ -35,7 +35,7 @@ from tests.layers.against_keras import (
 N, T, S, D, M = 4, 5, 6, 3, 2
 Builder = Callable[[Any, int], Any]
 
-# What each inner layer takes per timestep: D features, or a sequence of S steps of them.
+# What each inner layer takes per timestep: D features, or so many axes of them.
 PER_STEP: dict[str, tuple[int, Builder]] = {
     "Activation": (1, lambda layers, M: layers.Activation("softsign")),
     "Dense": (1, lambda layers, M: layers.Dense(M, activation="tanh")),
@@ -51,6 +51,9 @@ PER_STEP: dict[str, tuple[int, Builder]] = {
     "SeparableConv1D": (2, lambda layers, M: layers.SeparableConv1D(M, 2, padding="same")),
     "DepthwiseConv1D": (2, lambda layers, M: layers.DepthwiseConv1D(2, padding="same")),
     "Conv2D": (3, lambda layers, M: layers.Conv2D(M, 2, padding="same")),
+    "ConvLSTM1D": (3, lambda layers, M: layers.ConvLSTM1D(M, 2, padding="same", return_sequences=True)),
+    "ConvLSTM2D": (4, lambda layers, M: layers.ConvLSTM2D(M, 2, padding="same")),
+    "ConvLSTM3D": (5, lambda layers, M: layers.ConvLSTM3D(M, 2, strides=2, padding="same")),
     "MaxPooling1D": (2, lambda layers, M: layers.MaxPooling1D(2, padding="same")),
     "AveragePooling1D": (2, lambda layers, M: layers.AveragePooling1D(2, padding="same")),
     "MaxPooling2D": (3, lambda layers, M: layers.MaxPooling2D(2, padding="same")),
@@ -83,7 +86,7 @@ HEEDING = [name for name in PER_STEP if LAYERS[name].heeds_mask]
 
 
 def shape_for(inner: str, N: int = N, T: int = T, S: int = S, D: int = D) -> tuple[int, ...]:
-    return (N, T, *(3, S)[3 - PER_STEP[inner][0] :], D)
+    return (N, T, *(2, 4, 3, S)[5 - PER_STEP[inner][0] :], D)
 
 
 def with_weights(layer: Any, shape: tuple[int, ...], seed: int = 1) -> Any:

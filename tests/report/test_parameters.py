@@ -15,6 +15,10 @@ from rnnverify.report.parameters import Shapes, derivation
         ({"kernel": (3, 5), "recurrent_kernel": (5, 5)}, "(3 + 5) x 5 = 40"),
         ({"kernel": (8, 12), "recurrent_kernel": (3, 12), "bias": (12,)}, "4 x (8 + 3 + 1) x 3 = 144"),
         ({"kernel": (8, 9), "recurrent_kernel": (3, 9), "bias": (2, 9)}, "3 x (8 + 3 + 2) x 3 = 117"),
+        (
+            {"kernel": (3, 2, 1, 8), "recurrent_kernel": (3, 2, 2, 8), "bias": (8,)},
+            "4 x (6 + 12 + 1) x 2 = 152",
+        ),
         ({"kernel": (5, 2), "bias": (2,)}, "(5 + 1) x 2 = 12"),
         ({"kernel": (5, 2)}, "5 x 2 = 10"),
         ({"embeddings": (50, 8)}, "50 x 8 = 400"),

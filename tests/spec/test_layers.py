@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rnnverify.layers.activations import ACTIVATIONS as REPLAYED
+from rnnverify.layers.conv_lstm import ConvLSTM1D
 from rnnverify.layers.layer import Layer
 from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.registry import LAYERS
@@ -16,7 +17,11 @@ from rnnverify.spec.arguments import INITIALIZERS, InputLayer, LayerArguments, a
 
 # Keras's constructors take these as **kwargs, so that no signature shows them.
 EVERY_LAYER = {"name": None, "trainable": True, "dtype": None}
-EVERY_RECURRENT_LAYER = {"zero_output_for_mask"}  # and passes these on to keras.layers.RNN
+# and passes these on to keras.layers.RNN
+EVERY_RECURRENT_LAYER: dict[type[Layer], set[str]] = {
+    Recurrent: {"zero_output_for_mask"},
+    ConvLSTM1D: {"zero_output_for_mask", "unroll"},
+}
 OURS = {"inputs", "initial_state"}
 
 IMAGES = {"data_format": "channels come last, as after a recurrent layer"}
@@ -31,6 +36,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     **dict.fromkeys(("Conv1D", "Conv2D", "DepthwiseConv1D", "SeparableConv1D", "ZeroPadding1D"), IMAGES),
     **dict.fromkeys(("MaxPooling1D", "AveragePooling1D", "MaxPooling2D", "AveragePooling2D"), IMAGES),
     **dict.fromkeys(("GlobalMaxPooling1D", "GlobalAveragePooling1D"), IMAGES),
+    **{name: {**IMAGES, "stateful": STATEFUL} for name in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")},
     "Bidirectional": {"weights": "weights come from `weights` in the spec"},
     "Dense": {
         "lora_rank": "fine-tuning adds weights that the replay does not know",
@@ -75,9 +81,10 @@ def choices(key: str) -> list[str]:
 
 def constructor(keras: Any, name: str) -> dict[str, inspect.Parameter]:
     parameters = dict(inspect.signature(getattr(keras.layers, name).__init__).parameters)
-    if issubclass(LAYERS.get(name, Layer), Recurrent):
-        of_every_rnn = inspect.signature(keras.layers.RNN.__init__).parameters
-        parameters |= {key: of_every_rnn[key] for key in EVERY_RECURRENT_LAYER}
+    of_every_rnn = inspect.signature(keras.layers.RNN.__init__).parameters
+    for kind, passed_on in EVERY_RECURRENT_LAYER.items():
+        if issubclass(LAYERS.get(name, Layer), kind):
+            parameters |= {key: of_every_rnn[key] for key in passed_on}
     return {key: given for key, given in parameters.items() if key not in ("self", "args", "kwargs")}
 
 
