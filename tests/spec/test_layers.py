@@ -36,7 +36,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     **dict.fromkeys(("Conv1D", "Conv2D", "DepthwiseConv1D", "SeparableConv1D", "ZeroPadding1D"), IMAGES),
     **dict.fromkeys(("MaxPooling1D", "AveragePooling1D", "MaxPooling2D", "AveragePooling2D"), IMAGES),
     **dict.fromkeys(("GlobalMaxPooling1D", "GlobalAveragePooling1D"), IMAGES),
-    **{name: {**IMAGES, "stateful": STATEFUL} for name in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")},
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), IMAGES),
     "Bidirectional": {"weights": "weights come from `weights` in the spec"},
     "Dense": {
         "lora_rank": "fine-tuning adds weights that the replay does not know",
