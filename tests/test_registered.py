@@ -180,6 +180,26 @@ def test_its_port_is_told_which_mistake_it_makes(keras: Any) -> None:
     assert found.diagnosis.mistakes[0].id == "state-carried-across-samples"
 
 
+def test_a_right_port_of_it_matches(keras: Any) -> None:
+    rnnverify.register("Leaky", leaky)
+    model = model_of(keras, keras.layers.RNN(leaky_cell(keras)(M), return_sequences=True, name="leaky"))
+
+    def port(x: Any, weights: Any) -> Any:
+        made = []
+        for sequence in x.astype(np.float32):
+            v = np.ones(M, np.float32)
+            for step in sequence:
+                v = v + np.float32(0.25) * (step @ weights["leaky"][0] - v)
+                made.append(v * v - 1)
+        return np.reshape(made, (N, T, M))
+
+    found = rnnverify.compare(model, port, inputs())
+    assert found.passed, str(found)
+    assert all(
+        0 < output.max_abs_error < 12 * output.expected_error for output in rnnverify.verify(model, inputs()).outputs
+    )
+
+
 def test_a_mistake_in_one_cell_of_a_stack_is_named(keras: Any) -> None:
     cells = [keras.layers.GRUCell(4), keras.layers.LSTMCell(M)]
     model = model_of(keras, keras.layers.RNN(cells, return_sequences=True, name="deep"))

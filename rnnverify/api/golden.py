@@ -23,6 +23,7 @@ from rnnverify.errors import RequestError
 from rnnverify.layers.gate_map import ends, gate_columns
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.trace import trace
+from rnnverify.layers.walking import is_stateful
 from rnnverify.observation import Observation
 from rnnverify.observation.arrays_file import plain, write_arrays
 from rnnverify.results import Expected, Kill, LayerWeights, Vectors
@@ -35,14 +36,8 @@ from rnnverify.verification.given import refuse_opaque
 from rnnverify.verification.verdict import judge
 
 FILES = (
-    "inputs.npz",
-    "weights.npz",
-    "spec.yaml",
-    "vectors.npz",
-    "vectors.json",
-    "vectors.h",
-    "harness.c",
-    "manifest.json",
+    *("inputs.npz", "weights.npz", "spec.yaml", "vectors.npz"),
+    *("vectors.json", "vectors.h", "harness.c", "manifest.json"),
 )
 MOST = 2_000_000  # numbers in all: as text some 40 MB
 USUAL = 8  # samples
@@ -153,13 +148,20 @@ def chosen_for(path: str, document: Mapping[str, Any], allow_code: bool) -> tupl
 
 def starts_anywhere(spec: Spec) -> bool:
     """Whether some layer can be given initial states."""
-    return any(layer.layer.takes_initial_state and not layer.initial_state for layer in spec.layers)
+    return any(
+        layer.layer.takes_initial_state and not layer.initial_state and not is_stateful(layer.layer)
+        for layer in spec.layers
+    )
 
 
 def written_spec(making: str, path: str, document: Mapping[str, Any], base: Spec, chosen: Chosen) -> Spec:
     """Write the spec of the vectors, with its inputs and weights, and read it as anybody would."""
     observed = chosen.observed
-    write_arrays(os.path.join(making, "inputs.npz"), observed.inputs)
+    calls = [
+        (name.partition(":")[0], x) for name, x in observed.inputs.items()
+    ]  # `input`, `input:2`: one after the other
+    joined = {name: np.concatenate([x for own, x in calls if own == name]) for name, _ in calls}
+    write_arrays(os.path.join(making, "inputs.npz"), joined)
     made = {key: value for key, value in document.items() if key not in ("candidate", "data", "weights")}
     made["N"] = len(chosen.rows)
     if base.model is not None and not is_function(base.model):

@@ -13,6 +13,7 @@ import yaml
 from rnnverify.diagnosis.fed import Data
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
+from rnnverify.layers.walking import is_stateful
 from rnnverify.observation import Node, Observation, Ref
 
 LONG = 15  # timesteps, from which on a shorter walk may show more
@@ -175,7 +176,8 @@ def larger_weights(observed: Observation, seed: int) -> Observation:
 
 def takes_states(node: Node, graph: Graph) -> bool:
     """Whether its states are zero, and could be given."""
-    return graph.layers[node.name].takes_initial_state and not node.initial_state
+    layer = graph.layers[node.name]
+    return layer.takes_initial_state and not node.initial_state and not is_stateful(layer)
 
 
 def other_states(observed: Observation, seed: int, graph: Graph) -> Observation:

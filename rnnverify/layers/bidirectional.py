@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -78,6 +78,9 @@ class Bidirectional(Layer):
 
     def state_shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
         return [shape for _, layer in self.directions for shape in layer.state_shapes(inputs)]
+
+    def first_states(self, samples: int, inputs: Sequence[Shape], dtype: np.dtype[Any]) -> list[Array]:
+        return [state for _, layer in self.directions for state in layer.first_states(samples, inputs, dtype)]
 
     def weight_shapes(self, inputs: Sequence[Shape]) -> dict[str, Shape]:
         return {

@@ -15,6 +15,8 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, get_type_hints
 
+import numpy as np
+
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.activations import ActivationFunction
 from rnnverify.layers.arguments import Inert, choices_of, inert_for, short, suits
@@ -189,6 +191,10 @@ class Layer:
     def state_shapes(self, inputs: Sequence[Shape]) -> list[Shape]:
         """The shapes of those states."""
         return []
+
+    def first_states(self, samples: int, inputs: Sequence[Shape], dtype: np.dtype[Any]) -> list[Array]:
+        """The states that it starts from by itself."""
+        return [np.zeros((samples, *shape), dtype=dtype) for shape in self.state_shapes(inputs)]
 
     @property
     def vocabulary(self) -> int | None:

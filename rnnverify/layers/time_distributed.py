@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rnnverify.errors import UnsupportedError
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
+from rnnverify.layers.walking import is_stateful
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,3 @@ class TimeDistributed(Layer):
             raise UnsupportedError("TimeDistributed: a layer with several outputs is not implemented by the replay")
         y = outputs[0].values
         return (Masked(y.reshape(samples, timesteps, *y.shape[1:]), mask),)
-
-
-def is_stateful(layer: Layer) -> bool:
-    """Whether a layer, or one of two directions, keeps its states from one call to the next."""
-    return any(getattr(one, "stateful", False) for one in (layer, getattr(layer, "layer", None)))

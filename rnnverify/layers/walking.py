@@ -86,10 +86,6 @@ class Walking(Layer, ABC):
     def calls_built(self, inputs: Sequence[Shape]) -> int:
         return 3 * inputs[0][0] if self.unroll else 0  # as measured: a step takes Keras three times as long as a Dense
 
-    def first_states(self, samples: int, inputs: Sequence[Shape], dtype: np.dtype) -> list[Array]:
-        """The states that it starts from by itself."""
-        return [np.zeros((samples, *shape), dtype=dtype) for shape in self.state_shapes(inputs)]
-
     def walks(self, call: Call) -> tuple[Walk, ...]:
         x, mask = call.x if call.masked else Masked(call.x.values)
         if (
@@ -118,3 +114,8 @@ class Walking(Layer, ABC):
         y = Masked(done.sequence, call.x.mask) if self.return_sequences else Masked(done.sequence[:, -1])
         states = done.states[1:] if self.puts_out else done.states
         return (y, *map(Masked, states)) if self.return_state else (y,)
+
+
+def is_stateful(layer: Layer) -> bool:
+    """Whether a layer, or one of two directions, keeps its states from one call to the next."""
+    return any(getattr(one, "stateful", False) for one in (layer, getattr(layer, "layer", None)))

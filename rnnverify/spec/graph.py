@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnverify.layers.layer import Layer, MisfitError, Shape
+from rnnverify.layers.walking import is_stateful
 from rnnverify.observation import Ref
 from rnnverify.spec.arguments import Called, InputLayer, snake_case
 from rnnverify.spec.entries import Entry, Parser
@@ -117,7 +118,7 @@ class Assembly:
         wanted, state_names = layer.state_shapes(inputs), layer.state_names
         given: tuple[str, ...] | None = getattr(arguments, "initial_state", None)
         if given is None:
-            if not self.random_states:
+            if not self.random_states or is_stateful(layer):  # which goes on from its own
                 return ()
             fed = [
                 Input(self.fresh_name(f"{name}_{state}"), shape, "state")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnnverify.layers.layer import Layer, Shape
+from rnnverify.layers.walking import is_stateful
 from rnnverify.observation import Ref, Tolerance
 from rnnverify.spec.arguments import LayerArguments
 from rnnverify.spec.data import Data
@@ -70,8 +71,7 @@ class Spec:
     @property
     def stateful(self) -> bool:
         """Whether a layer of it keeps its states from one call to the next, as far as the spec says so."""
-        parts = [part for one in self.layers for part in (one.layer, getattr(one.layer, "layer", None))]
-        return any(getattr(part, "stateful", False) for part in parts)
+        return any(is_stateful(one.layer) for one in self.layers)
 
     def calls_of(self, stateful: bool) -> int:
         """How many calls are made in a row: by default two of a stateful model, as one shows nothing of what it keeps."""

@@ -92,8 +92,8 @@ def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Pre
     shapes = [x.values.shape[1:] for x in inputs]
     states = [handed(node, graph, ref, done[ref].values, precision) for ref in node.initial_state]
     if layer.takes_initial_state and not states:
-        zeros = [np.zeros((len(inputs[0].values), *shape)) for shape in layer.state_shapes(shapes)]
-        states = [Rounded.exact(state, precision) for state in zeros]
+        first = layer.first_states(len(inputs[0].values), shapes, np.dtype(np.float64))
+        states = [Rounded.exact(state, precision) for state in first]
     return Call(
         inputs=inputs,
         weights=exact_matrices(graph.weights(node, shapes, np.float64), precision),

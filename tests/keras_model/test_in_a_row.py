@@ -157,10 +157,24 @@ def test_a_spec_says_how_many(calls: Any, count: int) -> None:
         assert bool(observed.nodes[2].initial_state) == (not isinstance(calls, dict))
 
 
-def test_random_states_are_fed_to_every_call() -> None:
-    observed = rnnverify.observe(rnnverify.spec.loading.spec_from_mapping(spec(initial_state="random")))
-    assert {"gru_h", "gru_h:2", "gru_h:3"} <= observed.inputs.keys()
+def test_random_states_are_fed_to_layers_that_keep_none() -> None:
+    layers = [{"GRU": {"units": M, "stateful": True, "return_sequences": True}}, {"LSTM": {"units": 3}}]
+    observed = rnnverify.observe(rnnverify.spec.loading.spec_from_mapping(spec(initial_state="random", layers=layers)))
+    assert {name for name in observed.inputs if "lstm" in name} == {
+        *("lstm_h", "lstm_c", "lstm_h:2", "lstm_c:2", "lstm_h:3", "lstm_c:3")
+    }
+    assert not any("gru" in name for name in observed.inputs)
     assert rnnverify.verify(observed).verdict == "match"
+
+
+def test_golden_vectors_hold_all_calls(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(
+        "N: 2\nT: 3\nD: 2\ncalls: 2\nlayers:\n  - SimpleRNN: {units: 2, stateful: true}\n  - Dense: {units: 1}\n"
+    )
+    made = rnnverify.vectors(str(tmp_path / "s.yaml"), str(tmp_path / "v"))
+    assert made.keras.passed
+    again = rnnverify.verify(str(tmp_path / "v" / "spec.yaml"))
+    assert (again.verdict, len(again.layers)) == ("match", 4)
 
 
 def test_one_part_of_a_file_after_the_other(tmp_path: Path) -> None:
