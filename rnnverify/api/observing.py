@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from rnnverify.errors import RequestError, UnsupportedError
+from rnnverify.grids.elsewhere import observed_by
 from rnnverify.keras_model.from_memory import observe_model
 from rnnverify.keras_model.session import Session
 from rnnverify.layers.registry import REPLAYED
@@ -69,7 +70,7 @@ def observe(
                 "reset: expected none beside a spec, which says it itself (calls: {count: 3, reset: [3]})"
             )
         check_consent(target, allow_code, candidate=False)
-        return Session(REPLAYED).observe(replace(target, opaque=named(opaque) or target.opaque))
+        return observed_by(Session(REPLAYED), replace(target, opaque=named(opaque) or target.opaque))
     if x is None:
         raise RequestError(
             "expected the inputs x of the model: an array (N, ...), a list of them, or a mapping by name"

@@ -56,12 +56,19 @@ OPAQUE = click.option(
 )
 
 
+BACKEND = click.option(
+    "--backend",
+    type=click.Choice(["tensorflow", "jax", "torch", "numpy", "openvino"]),
+    help="Which of Keras's backends runs the model, in a process of its own; short for --set backend=NAME.",
+)
+
+
 def spec_options(quiet: str, verbose: str | None = None, opaque: bool = False) -> Callable[[Command], Command]:
     """--set, --seed, --atol, --rtol, -q and perhaps -v and --opaque, handed to a command as one object, after click's context.
 
     Args:
         quiet, verbose: what -q and -v do with this command.
-        opaque: whether layers may be taken as given.
+        opaque: whether layers may be taken as given, and Keras's backend be chosen.
     """
 
     def decorated(command: Command) -> Command:
@@ -78,15 +85,17 @@ def spec_options(quiet: str, verbose: str | None = None, opaque: bool = False) -
             quiet: bool,
             verbose: bool = False,
             opaque: tuple[str, ...] = (),
+            backend: str | None = None,
             **rest: object,
         ) -> None:
             context.meta[VERBOSE] = verbose
+            settings = settings if backend is None else (*settings, f"backend={backend}")
             command(context, Options(settings, seed, atol, rtol, quiet, verbose, opaque), **rest)
 
         for option in (
             *([click.option("-v", "--verbose", is_flag=True, help=verbose)] if verbose else []),
             click.option("-q", "--quiet", is_flag=True, help=quiet),
-            *([OPAQUE] if opaque else []),
+            *([OPAQUE, BACKEND] if opaque else []),
             click.option("--rtol", type=float, help=DEMAND),
             click.option("--atol", type=float, help=DEMAND),
             click.option("--seed", type=int, help="Seed of weights and data, in place of the spec's."),

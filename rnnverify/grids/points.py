@@ -8,6 +8,7 @@ from functools import cache
 
 from rnnverify.diagnosis.explanation import explained
 from rnnverify.errors import RequestError
+from rnnverify.grids.elsewhere import observed_by
 from rnnverify.grids.grid import Grid, Point
 from rnnverify.keras_model.session import Session, load_keras
 from rnnverify.keras_model.settings import quiet
@@ -37,7 +38,7 @@ def verify_points(grid: Grid, points: Sequence[Point]) -> list[Record]:
 def verify_point(grid: Grid, point: Point) -> Record:
     try:
         spec = grid.spec(point)
-        result = explained(judge(session().observe(spec)))
+        result = explained(judge(observed_by(session(), spec)))
     except RequestError as error:
         return failed(grid, point, str(error))
     except (

@@ -72,8 +72,9 @@ class Row(NamedTuple):
         Raises:
             RequestError: Keras cannot predict.
         """
+        # Copies everywhere: with PyTorch an array may be the variable's own memory.
         variables = [one for layer in self.layers for one in states_in(whole(layer))]
-        at_first = [np.asarray(one) for one in variables]
+        at_first = [np.array(one) for one in variables]
         made = []
         try:
             for number, x in enumerate(calls, 1):
@@ -90,14 +91,14 @@ class Row(NamedTuple):
         return made
 
     def one_call(self, x: Inputs, variables: Sequence[Any], reset: bool) -> Called:
-        samples, before = len(next(iter(x.values()))), [np.asarray(one) for one in variables]
-        states = {name: [np.asarray(one) for one in own] for name, own in self.kept.items()}
+        samples, before = len(next(iter(x.values()))), [np.array(one) for one in variables]
+        states = {name: [np.array(one) for one in own] for name, own in self.kept.items()}
         started = time.perf_counter()
         if self.model is not None:
             predicted = predict(self.keras, self.model, self.feed(x), samples, None, samples)
             predictions = [np.asarray(array) for array in self.keras.tree.flatten(predicted)]
-        seconds, after = time.perf_counter() - started, [np.asarray(one) for one in variables]
-        left = {name: [np.asarray(one) for one in own] for name, own in self.kept.items()}
+        seconds, after = time.perf_counter() - started, [np.array(one) for one in variables]
+        left = {name: [np.array(one) for one in own] for name, own in self.kept.items()}
         if self.model is not None:  # once more, to see it all
             put(variables, before)
         started = time.perf_counter()
@@ -105,7 +106,7 @@ class Row(NamedTuple):
         seen = self.watcher.look({**x, **fed}, samples)
         if self.model is None:
             predictions, seconds = seen.outputs, time.perf_counter() - started
-            left = {name: [np.asarray(one) for one in own] for name, own in self.kept.items()}
+            left = {name: [np.array(one) for one in own] for name, own in self.kept.items()}
         else:
             put(variables, after)
         return Called(x, states, left, predictions, seen, seconds, reset)
@@ -198,7 +199,7 @@ def described_in_a_row(
     """The graph of one call, or of several in a row, without running any: its inputs, nodes and outputs."""
     if not built.kept:
         return dict(calls[0]), built.described_nodes(), built.outputs
-    states = {name: [np.asarray(one) for one in own] for name, own in built.kept.items()}
+    states = {name: [np.array(one) for one in own] for name, own in built.kept.items()}
     nothing = Seen([], {}, {}, {})
     called = [Called(x, states, states, [], nothing, 0.0, number in reset) for number, x in enumerate(calls, 1)]
     whole = Unrolled(called, built.described_nodes(), built.outputs, counted(built))

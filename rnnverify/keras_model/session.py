@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from types import MappingProxyType
 from typing import Any
@@ -38,6 +38,8 @@ from rnnverify.spec.paths import is_function
 Array = npt.NDArray[Any]
 
 log = logging.getLogger(__name__)
+
+BACKENDS = ("tensorflow", "torch", "jax", "openvino")  # whose versions a report gives, where they are installed
 
 
 class Session:
@@ -172,9 +174,10 @@ def load_keras() -> Any:
         Exception
     ) as error:  # besides ImportError what Keras makes of a KERAS_BACKEND or a keras.json that it does not know
         backend = os.environ["KERAS_BACKEND"]
+        missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else backend
         raise RequestError(
             f"Keras cannot be imported ({first_line(error)}) with KERAS_BACKEND={backend};"
-            " unset it, and install Keras's backend with: pip install tensorflow"
+            f" unset it, or install what is missing with: pip install {missing}"
         ) from None
     finally:
         if not imported:
@@ -202,7 +205,7 @@ def trace_for_any_size(model: Any, x: Any) -> None:
 
 def may_use_tf32(keras: Any) -> bool:
     """Whether float32 products may run on a GPU's TF32 units: on NVIDIA's since Ampere, unless it was switched off."""
-    if keras.backend.backend() != "tensorflow" or not any("gpu" in name for name in keras.distribution.list_devices()):
+    if keras.backend.backend() != "tensorflow" or not any("gpu" in name for name in devices(keras)):
         return False
     import tensorflow
 
@@ -215,8 +218,24 @@ def environment(keras: Any) -> Mapping[str, str]:
     return {
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
-        "tensorflow": version("tensorflow"),
+        **{name: found for name in BACKENDS if (found := version_of(name))},
         "numpy": np.__version__,
         "python": python_version(),
-        "device": ", ".join(keras.distribution.list_devices()) or "cpu",
+        "device": ", ".join(devices(keras)) or "cpu",
     }
+
+
+def version_of(package: str) -> str | None:
+    """The version of a package; None where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def devices(keras: Any) -> list[str]:
+    """What Keras computes on, as far as its backend says."""
+    try:
+        return [str(one) for one in keras.distribution.list_devices()]
+    except (AttributeError, NotImplementedError):  # of some it does not know
+        return []

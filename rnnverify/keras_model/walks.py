@@ -70,7 +70,11 @@ def walk_of(keras: Any, direction: Direction, mask: Any, taken: set[str]) -> Wat
     taken.add(name)
     widths = widths_of(keras, original)
     start = packed(keras, original, list(start))
-    sibling = emitting_all(keras, original, widths, name)
+    remembers = mask is not None and keras.backend.backend() != "tensorflow"
+    sibling = emitting_all(keras, original, widths, name, Remembering if remembers else EmittingAll)
+    if start and remembers:
+        first = keras.tree.flatten(start)[0]
+        start = [keras.ops.zeros_like(keras.ops.repeat(first[:, :1], sum(widths), axis=1)), *start]
     return Watched(sibling(x, mask=mask, **({"initial_state": start} if start else {})), widths)
 
 
@@ -99,10 +103,37 @@ class EmittingAll:
     call = __call__  # by which Keras knows a cell
 
 
-def emitting_all(keras: Any, layer: Any, widths: Sequence[int], name: str, **changes: Any) -> Any:
+class Remembering(EmittingAll):
+    """The same with what it put out last as the first of its states.
+
+    Keras puts that out at masked steps on all backends but TensorFlow, and takes it for what was put out before.
+    """
+
+    def __init__(self, keras: Any, cell: Any, widths: Sequence[int], puts_out: bool) -> None:
+        super().__init__(keras, cell, widths, puts_out)
+        own = cell.state_size
+        self.state_size = [sum(widths), *(own if isinstance(own, list | tuple) else [own])]
+        self.get_initial_state = self.first_states
+
+    def first_states(self, batch_size: Any = None) -> Any:
+        """Zeros, and what the cell starts from."""
+        made = self.cell.get_initial_state(batch_size=batch_size)
+        zeros = self.keras.ops.zeros((batch_size, sum(self.widths)), dtype=self.compute_dtype)
+        return [zeros, *(made if isinstance(made, list | tuple) else [made])]
+
+    def __call__(self, inputs: Any, states: Any, **options: Any) -> Any:
+        emitted, new = super().__call__(inputs, list(states[1:]), **options)
+        return emitted, [emitted, *(new if isinstance(new, list | tuple) else [new])]
+
+    call = __call__
+
+
+def emitting_all(
+    keras: Any, layer: Any, widths: Sequence[int], name: str, kind: type[EmittingAll] = EmittingAll, **changes: Any
+) -> Any:
     """A recurrent layer that takes the same steps, and emits every state at every one of them."""
     options = {key: getattr(layer, key) for key in ("go_backwards", "unroll", "zero_output_for_mask")} | changes
-    cell = EmittingAll(keras, layer.cell, widths, not puts_out_a_state(layer))
+    cell = kind(keras, layer.cell, widths, not puts_out_a_state(layer))
     return keras.layers.RNN(cell, return_sequences=True, name=name, dtype=layer.dtype_policy, **options)
 
 

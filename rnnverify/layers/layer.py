@@ -46,6 +46,7 @@ class Layer:
     inert: ClassVar[Mapping[str, Inert]] = MappingProxyType({})
     fixed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     of_call: ClassVar[frozenset[str]] = frozenset()  # arguments that come with the call, where Keras's config has none
+    of_late: ClassVar[frozenset[str]] = frozenset()  # ...that files which were saved before they were known do not have
     rank: ClassVar[tuple[int, str] | None] = None  # how many axes its input has, and in words
     several_inputs: ClassVar[bool] = False
     takes_initial_state: ClassVar[bool] = False
@@ -72,7 +73,7 @@ class Layer:
                     )
             elif name not in {*used, *cls.inert_arguments(), *COMMON}:
                 raise UnsupportedError(f"{title}: the option {name!r} (here {short(value)}) is unknown to the replay")
-        if missing := sorted(set(used) - config.keys() - cls.of_call):
+        if missing := sorted(set(used) - config.keys() - cls.of_call - cls.of_late):
             raise UnsupportedError(f"{title}: its config lacks {', '.join(missing)}")
         return cls.of({name: config[name] for name in used if name in config})
 

@@ -29,6 +29,7 @@ class Walking(Layer, ABC):
     unroll: bool = False
     stateful: bool = False  # what it starts from then is told by the graph
 
+    of_late = frozenset({"stateful"})
     takes_initial_state = True
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     puts_out: ClassVar[bool] = (

@@ -28,6 +28,7 @@ from rnnverify.spec.types import (
 )
 
 MOST_CALLS = 100
+BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
 SAVED_MODEL_LETTERS = {"N": 3, "T": 7}  # where a spec for a saved model leaves them out: they differ, and exceed 1
 
 
@@ -51,6 +52,7 @@ class SpecKeys(Arguments):
     candidate: MaybeCandidate = None
     opaque: Opaque = ()
     calls: Any = None
+    backend: Annotated[str | None, one_of(*BACKENDS, None)] = None
 
 
 class CallKeys(Arguments):

@@ -138,6 +138,8 @@ def validated(source: Source) -> Spec:
         tolerance=Tolerance(tolerance.atol, tolerance.rtol),
         candidate=keys.candidate and candidate_located(source.file, keys.candidate),
         opaque=keys.opaque,
+        backend=keys.backend,
+        document=source.value,
         calls=calls.count if calls else None,
         reset=calls.reset if calls else (),
         assumed=tuple(assumed),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from rnnverify.layers.layer import Layer, Shape
 from rnnverify.layers.walking import is_stateful
@@ -66,6 +68,8 @@ class Spec:
     opaque: tuple[str, ...] = ()  # layers that are taken as given, by name or class; or all that have no replay
     calls: int | None = None  # in a row, of a model with stateful layers; None: as many as show what it keeps
     reset: tuple[int, ...] = ()  # the numbers of the calls, from 1, that start anew
+    backend: str | None = None  # of Keras's; None: the one at hand
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # what it was read from
     assumed: tuple[str, ...] = ()  # letters that nobody set, for a saved model
 
     @property

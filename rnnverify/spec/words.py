@@ -22,6 +22,7 @@ SPEC: Mapping[str, str] = MappingProxyType(
         "seed": "of weights and data",
         "tolerance": "a further demand on every output: |Keras - replay| <= atol + rtol |Keras|",
         "candidate": "your own arithmetic, judged beside Keras: port.py:forward, outputs.npz or cmd:./port {inputs} {outputs}",
+        "backend": "Keras's backend; by default the one of KERAS_BACKEND, or tensorflow",
         "calls": "how many calls are made in a row, of a model with stateful layers: 3, or {count: 3, reset: [3]}",
         "opaque": "layers of which what they put out is taken as given, by name or class, or all that have no replay",
     }

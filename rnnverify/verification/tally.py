@@ -216,6 +216,16 @@ def looked_at_again(
     return bound, allowed, deviation
 
 
+def fits(keras: Array, expected: Any) -> bool:
+    """Whether every element is within its limit, before any second look."""
+    value, bound, variance = taken_apart(expected)
+    limit = expected.precision.limit if isinstance(expected, Rounded) else LIMIT
+    if keras.shape != value.shape:
+        return False
+    near = np.abs(np.asarray(keras, dtype=np.float64) - value) <= np.minimum(limit * np.sqrt(variance), bound)
+    return bool((near | (keras == value) | (np.isnan(keras) & np.isnan(value))).all())
+
+
 def seen_in(value: Array, allowed: Array, unknown: Any, largest: float) -> Seen:
     """In how many elements a relative change of each size would have been beyond the limit."""
     size = np.abs(value)

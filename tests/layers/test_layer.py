@@ -108,7 +108,7 @@ def test_an_unknown_field_is_refused_by_name(keras: Any, class_name: str) -> Non
 
 @every_class
 def test_missing_fields_are_named(class_name: str) -> None:
-    if missing := used_fields(class_name) - LAYERS[class_name].of_call:
+    if missing := used_fields(class_name) - LAYERS[class_name].of_call - LAYERS[class_name].of_late:
         message = f"{class_name} 'it': its config lacks {', '.join(sorted(missing))}"
         with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
             layer_of(class_name, {"name": "it"})

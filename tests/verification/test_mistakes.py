@@ -15,7 +15,7 @@ import pytest
 from rnnverify.api import observe
 from rnnverify.layers.arrays import Array, blocks
 from rnnverify.layers.bidirectional import Bidirectional
-from rnnverify.layers.cell import Cell, Gates, States
+from rnnverify.layers.cell import Cell, CellInParts, Gates, States
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.gru import GRU
 from rnnverify.layers.layer import Call, Layer
@@ -42,7 +42,7 @@ def gates_read_as_i_f_o_c(layer: LSTM) -> Layer:
     return altered(layer, weights_from=read)
 
 
-class UpdateGateInverted(Cell):
+class UpdateGateInverted(CellInParts):
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
 

@@ -1,0 +1,116 @@
+"""Keras on another of its backends: in a process of its own, for a process has one backend once Keras is imported.
+
+    python -m rnnverify.grids.elsewhere FD
+
+is that process, which answers on the socket FD until whoever started it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from rnnverify.errors import RequestError
+from rnnverify.grids.workers import OverdueError, Worker, WorkerDiedError, serve
+from rnnverify.keras_model.session import Session
+from rnnverify.layers.registry import REPLAYED
+from rnnverify.observation import Observation
+from rnnverify.spec.loading import spec_from_mapping
+from rnnverify.spec.model import Spec
+
+PATIENCE = 600.0  # seconds that a model may take there
+
+
+def observed_by(session: Session, spec: Spec) -> Observation:
+    """What Keras does for a spec: here, or where its backend is another one.
+
+    Raises:
+        RequestError: as `Session.observe`; or the backend cannot be started, or dies, or hangs.
+    """
+    if spec.backend in (None, backend_here()):
+        return session.observe(spec)
+    if os.name != "posix":
+        raise RequestError(
+            f"{spec.path}: backend: another backend needs a POSIX system; set KERAS_BACKEND={spec.backend}"
+        )
+    backend = str(spec.backend)
+    try:
+        worker = started(backend)
+        answer: Observation = worker.ask(observe, (dict(spec.document), spec.path, spec.opaque), PATIENCE)
+    except (WorkerDiedError, OverdueError) as error:
+        started.cache_clear()
+        how = f"took longer than {PATIENCE:g} seconds" if isinstance(error, OverdueError) else f"died ({error})"
+        raise RequestError(
+            f"{spec.path}: Keras on {backend} {how}; make the model smaller, or try it by itself"
+        ) from None
+    return answer
+
+
+def backend_here() -> str:
+    """The backend that Keras has in this process, or would have."""
+    if "keras" in sys.modules:
+        return str(sys.modules["keras"].backend.backend())
+    return os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+@cache
+def started(backend: str) -> Worker:
+    """The process of a backend: one answers all."""
+    ours, theirs = socket.socketpair()
+    home = str(Path(__file__).resolve().parents[2])
+    known = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rnnverify.grids.elsewhere", str(theirs.fileno())],
+        stdin=subprocess.PIPE,  # which ends when we do
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[theirs.fileno()],
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": known},
+    )
+    theirs.close()
+
+    def ended(seconds: float) -> int | None:
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    return Worker(Connection(ours.detach()), process.kill, ended)
+
+
+@cache
+def session() -> Session:
+    """That process's own."""
+    return Session(REPLAYED)
+
+
+def observe(document: Mapping[str, Any], path: str, opaque: tuple[str, ...]) -> Observation:
+    """What Keras does there for a spec, which is code's author's own business: consent was asked for before."""
+    spec = spec_from_mapping({**document, **({"opaque": list(opaque)} if opaque else {})}, path)
+    seen = session().observe(spec)
+    return replace(seen, nodes=tuple(replace(node, config=untracked(node.config)) for node in seen.nodes))
+
+
+def untracked(value: Any) -> Any:
+    """A config without Keras's own kinds of dict and list, which cannot be sent."""
+    if isinstance(value, Mapping):
+        return {key: untracked(one) for key, one in value.items()}
+    return [untracked(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def main() -> None:
+    serve(Connection(int(sys.argv[1])), sys.stdin.buffer.read)
+
+
+if __name__ == "__main__":
+    from rnnverify.grids.elsewhere import main as answer_all  # under the name by which calls name what they want
+
+    answer_all()
