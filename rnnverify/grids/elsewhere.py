@@ -7,6 +7,7 @@ is that process, which answers on the socket FD until whoever started it is gone
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import subprocess
@@ -27,6 +28,14 @@ from rnnverify.spec.loading import spec_from_mapping
 from rnnverify.spec.model import Spec
 
 PATIENCE = 600.0  # seconds that a model may take there
+STARTED: dict[str, Worker] = {}  # by backend: one process answers all
+
+
+@atexit.register
+def end() -> None:
+    """Let the processes end with this one."""
+    while STARTED:
+        STARTED.popitem()[1].end()
 
 
 def observed_by(session: Session, spec: Spec) -> Observation:
@@ -42,11 +51,13 @@ def observed_by(session: Session, spec: Spec) -> Observation:
             f"{spec.path}: backend: another backend needs a POSIX system; set KERAS_BACKEND={spec.backend}"
         )
     backend = str(spec.backend)
+    if backend not in STARTED:
+        STARTED[backend] = started(backend)
+    worker = STARTED[backend]
     try:
-        worker = started(backend)
         answer: Observation = worker.ask(observe, (dict(spec.document), spec.path, spec.opaque), PATIENCE)
     except (WorkerDiedError, OverdueError) as error:
-        started.cache_clear()
+        STARTED.pop(backend).end()
         how = f"took longer than {PATIENCE:g} seconds" if isinstance(error, OverdueError) else f"died ({error})"
         raise RequestError(
             f"{spec.path}: Keras on {backend} {how}; make the model smaller, or try it by itself"
@@ -61,9 +72,8 @@ def backend_here() -> str:
     return os.environ.get("KERAS_BACKEND", "tensorflow")
 
 
-@cache
 def started(backend: str) -> Worker:
-    """The process of a backend: one answers all."""
+    """A process with a backend."""
     ours, theirs = socket.socketpair()
     home = str(Path(__file__).resolve().parents[2])
     known = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -70,12 +70,18 @@ def test_a_backend_that_is_not_there_is_named() -> None:
     [(WorkerDiedError("exit code -11"), r"died \(exit code -11\)"), (OverdueError(1.0), "took longer")],
 )
 def test_one_that_dies_or_hangs_is_said(monkeypatch: pytest.MonkeyPatch, error: Exception, message: str) -> None:
+    ended = []
+
     class Broken:
         def ask(self, *_: Any) -> Any:
             raise error
 
-    started = elsewhere.started
+        def end(self) -> None:
+            ended.append(self)
+
+    monkeypatch.setattr(elsewhere, "STARTED", {})
     monkeypatch.setattr(elsewhere, "started", lambda backend: Broken())
-    monkeypatch.setattr(elsewhere.started, "cache_clear", started.cache_clear, raising=False)
     with pytest.raises(RequestError, match=f"Keras on numpy {message}"):
         rnnverify.verify(spec_from_mapping(spec(LAYERS["LSTM"], "numpy")))
+    assert len(ended) == 1
+    assert not elsewhere.STARTED
