@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.candidates.candidate import Answer, Candidate, Task, named, under_names
+from rnnverify.candidates.engines import engine_for, of_engine
 from rnnverify.candidates.files import of_file
 from rnnverify.candidates.function import of_function
 from rnnverify.candidates.process import of_command, of_source
@@ -31,6 +32,7 @@ KINDS: Mapping[str, Callable[[str, Options], Candidate]] = {
         text.removeprefix("cmd:"), options.form, options.seconds, options.folder
     ),
     "FILE.py:FUNCTION": lambda text, options: of_source(*split(text), options.seconds),
+    "FILE.onnx, ort:FILE.onnx or onnxref:FILE.onnx": lambda text, options: of_engine(text, options.seconds),
     "FILE.npz or FILE.npy": lambda text, options: of_file(text),
 }
 
@@ -42,11 +44,13 @@ def split(text: str) -> tuple[str, str]:
 
 def kind_of(text: str) -> str | None:
     """Which of the kinds it is."""
-    program, function, file = KINDS
+    program, function, engine, file = KINDS
     if text.startswith("cmd:"):
         return program
     if text.rpartition(":")[0].endswith(".py"):
         return function
+    if engine_for(text) is not None:
+        return engine
     return file if text.lower().endswith((".npz", ".npy")) else None
 
 

@@ -39,8 +39,6 @@ Array = npt.NDArray[Any]
 
 log = logging.getLogger(__name__)
 
-BACKENDS = ("tensorflow", "torch", "jax", "openvino")  # whose versions a report gives, where they are installed
-
 
 class Session:
     """The way from specs to observations. The model of the last architecture is kept for the next spec.
@@ -218,19 +216,25 @@ def environment(keras: Any) -> Mapping[str, str]:
     return {
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
-        **{name: found for name in BACKENDS if (found := version_of(name))},
+        "tensorflow": version_of("tensorflow"),
         "numpy": np.__version__,
         "python": python_version(),
-        "device": ", ".join(devices(keras)) or "cpu",
+        "device": device_of(keras),
     }
 
 
-def version_of(package: str) -> str | None:
-    """The version of a package; None where it is not installed."""
+def device_of(keras: Any) -> str:
+    """What Keras computes on; on another backend than TensorFlow with that and its version."""
+    backend, found = keras.backend.backend(), ", ".join(devices(keras)) or "cpu"
+    return found if backend == "tensorflow" else f"{found} ({backend} {version_of(backend)})"
+
+
+def version_of(package: str) -> str:
+    """The version of a package."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return None
+        return "not installed"
 
 
 def devices(keras: Any) -> list[str]:

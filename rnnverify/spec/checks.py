@@ -8,7 +8,7 @@ from rnnverify.spec.data import File, Text
 from rnnverify.spec.keys import SpecKeys
 from rnnverify.spec.model import Spec
 from rnnverify.spec.opaque import unmatched
-from rnnverify.spec.paths import COMMAND, is_function
+from rnnverify.spec.paths import COMMAND, ENGINES, is_function
 from rnnverify.spec.problems import Problems
 from rnnverify.spec.source import Source
 
@@ -32,7 +32,10 @@ def candidate_file(candidate: str) -> str | None:
     if candidate.startswith(COMMAND):
         return None
     path, colon, _ = candidate.rpartition(":")
-    return path if colon and path.endswith(".py") else candidate
+    if colon and path.endswith(".py"):
+        return path
+    engine = next((one for one in ENGINES if candidate.startswith(one)), "")
+    return candidate.removeprefix(engine)
 
 
 def check_use(problems: Problems, spec: Spec, used: set[str]) -> None:

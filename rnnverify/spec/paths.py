@@ -7,6 +7,7 @@ from pathlib import Path
 from rnnverify.observation.opening import is_given_open
 
 COMMAND = "cmd:"
+ENGINES = ("ort:", "onnxref:")  # what may stand before the path of a file that an engine runs
 
 
 def folder_of(spec_file: str) -> Path:
@@ -28,7 +29,8 @@ def candidate_located(spec_file: str, candidate: str) -> str:
     path, colon, function = candidate.rpartition(":")
     if colon and path.endswith(".py"):
         return f"{folder_of(spec_file) / path}:{function}"
-    return str(folder_of(spec_file) / candidate)
+    engine = next((one for one in ENGINES if candidate.startswith(one)), "")
+    return engine + str(folder_of(spec_file) / candidate.removeprefix(engine))
 
 
 def is_code(candidate: str) -> bool:
