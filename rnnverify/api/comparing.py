@@ -47,11 +47,11 @@ def compare(
 
     Args:
         target: a Spec, a built keras.Model, one built Keras layer, what Keras was observed to do, or the path of a file.
-        candidate: a function of (x, weights), called with the inputs and, by layer, lists as get_weights() gives them, which
-            returns the model's output, a list of its outputs, or a mapping of tensors by name; such arrays themselves; or as on
-            the command line `port.py:forward`, `outputs.npz`, `cmd:./port {inputs} {outputs}`. Names are those of the report,
-            `dense` or `lstm.c`, or those under which the model returns its outputs; a state may be given after the last step
-            (N, M) or after every step (N, T, M).
+        candidate: a function of (x, weights), called with the inputs and, by layer, lists as get_weights() gives
+            them, which returns the model's output, a list of its outputs, or a mapping of tensors by name; such
+            arrays themselves; or as on the command line `port.py:forward`, `outputs.npz`, `model.onnx`, `cmd:./port
+            {inputs} {outputs}`. Names are those of the report, `dense` or `lstm.c`, or those under which the model
+            returns its outputs; a state may be given after the last step (N, M) or after every step (N, T, M).
         x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
             by name. A Spec draws its own.
         dtype: what the candidate computes in.

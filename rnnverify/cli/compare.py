@@ -55,13 +55,14 @@ def compare(
     SPEC is a YAML spec, a saved model (.keras, .h5), or a saved observation (.npz). WHAT is a function in a Python file,
     called as forward(x, weights), where weights has for each layer's name its get_weights() list; or a file of outputs, .npy, or
     .npz with arrays named as in the report (dense, lstm, lstm.c); or a program, which reads the inputs and weights from one file
-    and writes its outputs to another.
+    and writes its outputs to another; or an .onnx file, which ONNX Runtime runs, or with onnxref: before it ONNX's reference.
 
     \b
     Examples:
       rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward
       rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward --why --script smallest.py
       rnnverify compare model.keras --candidate outputs.npz --set N=4
+      rnnverify compare model.keras --candidate model.onnx
       rnnverify compare configs/lstm_softmax.yaml --candidate 'cmd:./port {inputs} {outputs}' --candidate-format raw
     """
     from rnnverify import api
