@@ -305,7 +305,7 @@ def test_it_is_replayed_from_a_saved_observation(keras: Any, tmp_path: Path) -> 
         (lambda x, s, w, c: (x, [x]), r"expected a new state in the shape \(\d+, 5\), as before the step"),
         (lambda x, s, w, c: (x, []), "expected 1 new states, got 0"),
         (lambda x, s, w, c: (s[0].sum(), s), "expected the output as an array with|has lost|it raises"),
-        (lambda x, s: (x, s), "it raises TypeError"),
+        (lambda x, s, w, c, more: (x, s), "it raises TypeError"),
         (lambda x, s, w, c: 1 / 0, "it raises ZeroDivisionError: division by zero"),
     ],
 )
@@ -329,6 +329,19 @@ def test_what_a_function_may_not_do_is_said(keras: Any, made: Any, message: str)
 def test_what_cannot_be_registered_is_said(name: Any, function: Any, message: str) -> None:
     with pytest.raises(RequestError, match=f"^register: {message}"):
         rnnverify.register(name, function)
+
+
+def test_the_config_may_be_left_away(keras: Any) -> None:
+    rnnverify.register("Leaky", lambda x, states, weights: leaky(x, states, weights, {}))
+    assert rnnverify.verify(model_of(keras, keras.layers.RNN(leaky_cell(keras)(M))), inputs()).verdict == "match"
+
+
+def test_the_cells_of_keras_own_tests_are_ones_own(keras: Any) -> None:
+    from keras.src.layers.rnn.rnn_test import OneStateRNNCell
+
+    rnnverify.register("OneStateRNNCell", lambda x, s, w: (x @ w[0] + s[0] @ w[1],) * 2)
+    cells = [OneStateRNNCell(4), OneStateRNNCell(3)]
+    assert rnnverify.verify(model_of(keras, keras.layers.RNN(cells)), inputs()).verdict == "match"
 
 
 def test_a_cell_that_cannot_be_saved(keras: Any) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
 from typing import Any, NoReturn
 
 import numpy as np
@@ -24,7 +25,7 @@ def asked(name: str, function: Callable[..., Any], *arguments: Any, **more: Any)
         RequestError: it raises something.
     """
     try:
-        return function(*arguments, **more)
+        return function(*wanted(function, arguments), **more)
     except (RequestError, MisfitError):
         raise
     except Exception as error:  # whatever it is: it is the user's code
@@ -36,6 +37,17 @@ def asked(name: str, function: Callable[..., Any], *arguments: Any, **more: Any)
                 " reshape, transpose, with an axis where they take one",
             )
         wrong(name, f"it raises {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+
+
+def wanted(function: Callable[..., Any], arguments: Sequence[Any]) -> Sequence[Any]:
+    """As many of the arguments as a function takes by place: one that needs no config need not name it."""
+    try:
+        kinds = [one.kind for one in signature(function).parameters.values() if one.name != "mask"]
+    except (TypeError, ValueError):  # of some that are not written in Python it is not known
+        return arguments
+    if Parameter.VAR_POSITIONAL in kinds:
+        return arguments
+    return arguments[: sum(kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)]
 
 
 def check_array(name: str, what: str, array: Any, x: Any, shape: tuple[int, ...] | None) -> None:
