@@ -60,12 +60,13 @@ def register(name: str, function: Function) -> None:
 
     Args:
         name: the class's, as in `class MyCell(keras.Layer)`.
-        function: for a cell, which an RNN takes through time, `step(x, states, weights, config) -> (output, new_states)`: x is
-            (N, D), states is a list of arrays (N, ...) in Keras's order, weights is the list of `get_weights()`, config what
-            `get_config()` gave, and may be left away; for one step of all samples. For a layer `call(x, weights, config) -> y`, where x is a list of
-            arrays if the layer is called on several; it may take `mask`, (N, T) of bool or None, as a further argument.
-            It computes with operators and NumPy's functions on what it is given, which besides numbers carry how far rounding
-            may take them: np.asarray and loops over elements would lose that. Activations: `rnnverify.layers.activations`.
+        function: for a cell, which an RNN takes through time, `step(x, states, weights, config) -> (output, new_states)`:
+            x is (N, D), states is a list of arrays (N, ...) in Keras's order, weights is the list of `get_weights()`,
+            config what `get_config()` gave, and may be left away; for one step of all samples. For a layer `call(x,
+            weights, config) -> y`, where x is a list of arrays if the layer is called on several; it may take `mask`, (N,
+            T) of bool or None, as a further argument. It computes with operators and NumPy's functions on what it is
+            given, which besides numbers carry how far rounding may take them: np.asarray and loops over elements would
+            lose that. Activations: `rnnverify.layers.activations`.
 
     Raises:
         RequestError: the name is that of a class that has a replay, or no name; or the other is no function.
