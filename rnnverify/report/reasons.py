@@ -124,6 +124,14 @@ def resolution(layer: LayerResult) -> str:
     return f"{layer.layer}: a relative change of {first[0]} would show in {first[1]} of the elements{further}"
 
 
+def ledger(layer: LayerResult) -> str:
+    """What became of every option of its config; empty where nothing is known of them."""
+    if not layer.options:
+        return ""
+    used, inert = (", ".join(layer.options[what]) for what in ("used", "inert"))
+    return f"{layer.layer}: used {used or 'no option'}" + (f"; no effect at inference: {inert}" if inert else "")
+
+
 def percent(share: float) -> str:
     """Never more than there is: 100% are all of them."""
     return f"{math.floor(1000 * share) / 10:g}%"

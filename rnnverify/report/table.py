@@ -7,7 +7,7 @@ from math import inf
 
 from rnnverify.report.parameters import derivation, gates
 from rnnverify.report.parts import Line
-from rnnverify.report.reasons import checked_text, parting_text, reason_of, resolution, suspicion, worst_first
+from rnnverify.report.reasons import checked_text, ledger, parting_text, reason_of, resolution, suspicion, worst_first
 from rnnverify.report.tables import Column, Row, Table, row
 from rnnverify.results import Comparison, GivenLayer, LayerResult, OutputResult, Verification
 from rnnverify.text import shape_text
@@ -53,6 +53,8 @@ def details(result: Verification) -> Iterator[Line]:
             yield Line(f"{layer.layer}: {layer.ends}", style="dim")
     for layer in result.layers:
         yield Line(resolution(layer), style="dim")
+        if told := ledger(layer):
+            yield Line(told, style="dim")
     for layer in result.layers:
         for suspect in layer.suspects:
             yield Line(("suspicious", "bold red"), f": {suspicion(layer.layer, suspect)}")

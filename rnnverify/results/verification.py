@@ -80,6 +80,9 @@ class LayerResult:
     ]  # the share of its elements in which a relative change of so much would have been a mismatch
     passed: bool
     gates: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)  # of weights: each gate's columns
+    options: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # of its config: those `used`, and those `inert`
     ends: str | None = None  # which end of its output is which, where a walk goes backwards
     suspects: tuple[Suspect, ...] = ()  # of the first unit that is wrong: the weights that its residuals point at
 

@@ -11,14 +11,17 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnnverify.errors import DataError
+from rnnverify.layers.arguments import short
 from rnnverify.layers.gate_map import ends, gate_columns
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.layer import Layer, Masked
+from rnnverify.layers.registered import SEEN
+from rnnverify.layers.registry import LAYERS
 from rnnverify.observation import Node, Observation, Ref
 from rnnverify.results import GivenLayer, LayerResult, OutputResult, Parting, Verification
 from rnnverify.verification.given import allowed_for
@@ -109,8 +112,27 @@ def summarise(node: Node, layer: Layer, tally: Tally, shape: tuple[int, ...]) ->
         resolution=tally.resolution,
         passed=tally.first is None,
         gates=gate_columns(layer),
+        options=options_of(node),
         ends=ends(layer),
     )
+
+
+def options_of(node: Node) -> dict[str, tuple[str, ...]]:
+    """What becomes of every option in a layer's config; of an operation, and of a class of the user's own, nothing is said."""
+    declared = LAYERS.get(node.class_name)
+    if declared is None:
+        return {}
+    used = [name for name in (*declared.arguments(), "dtype") if name in node.config]
+    inert = [name for name in node.config if name not in used and name not in ("name", SEEN)]
+    return {"used": tuple(f"{name}={short(value_of(node.config[name]))}" for name in used), "inert": tuple(inert)}
+
+
+def value_of(value: Any) -> Any:
+    """An option's value; of a layer inside its class, of a policy its name."""
+    inner = value.get("config") if isinstance(value, Mapping) else None
+    if isinstance(inner, Mapping):
+        return inner["name"] if value.get("class_name") == "DTypePolicy" else value["class_name"]
+    return value
 
 
 def given_layers(observed: Observation) -> Iterator[GivenLayer]:
