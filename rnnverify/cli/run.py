@@ -89,7 +89,7 @@ def targets(
     if save_observation is not None and (len(specs) > 1 or is_observation(specs[0])):
         raise RequestError("--save-observation: expected one spec, which Keras is to run")
     if any(map(is_observation, specs)) and (options.settings or options.opaque or options.seed is not None):
-        raise RequestError("--set, --seed, --opaque: a saved observation is what it is; they need a spec")
+        raise RequestError("--set, --seed, --opaque, --backend: a saved observation is what it is; they need a spec")
     loaded = [path if is_observation(path) else load_spec(path, overrides) for path in specs]
     for target in loaded:
         if not isinstance(target, str):

@@ -21,11 +21,13 @@ from typing import Any
 
 from rnnverify.errors import RequestError
 from rnnverify.grids.workers import OverdueError, Worker, WorkerDiedError, serve
+from rnnverify.keras_model.loading import module_of
 from rnnverify.keras_model.session import Session
 from rnnverify.layers.registry import REPLAYED
 from rnnverify.observation import Observation
 from rnnverify.spec.loading import spec_from_mapping
 from rnnverify.spec.model import Spec
+from rnnverify.spec.paths import is_function
 
 PATIENCE = 600.0  # seconds that a model may take there
 STARTED: dict[str, Worker] = {}  # by backend: one process answers all
@@ -62,6 +64,10 @@ def observed_by(session: Session, spec: Spec) -> Observation:
         raise RequestError(
             f"{spec.path}: Keras on {backend} {how}; make the model smaller, or try it by itself"
         ) from None
+    if spec.model is not None and is_function(spec.model):  # it may say what its own cells compute, here, too
+        if "keras" not in sys.modules:
+            os.environ.setdefault("KERAS_BACKEND", backend)
+        module_of(spec.model)
     return answer
 
 
@@ -89,9 +95,12 @@ def started(backend: str) -> Worker:
 
     def ended(seconds: float) -> int | None:
         try:
-            return process.wait(seconds)
+            code = process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
+        assert process.stdin is not None
+        process.stdin.close()
+        return code
 
     return Worker(Connection(ours.detach()), process.kill, ended)
 

@@ -35,10 +35,7 @@ def load_model(keras: Any, spec: Spec, copy: Copy | None) -> Any:
                 if copy.old
                 else keras.models.load_model(copy.path, compile=False)
             )
-        module, _, function = name.rpartition(":")
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
-        model = getattr(importlib.import_module(module), function)()
+        model = getattr(module_of(name), name.rpartition(":")[2])()
     except KeyboardInterrupt:
         raise
     except DamagedError as error:
@@ -49,6 +46,13 @@ def load_model(keras: Any, spec: Spec, copy: Copy | None) -> Any:
     if not isinstance(model, keras.Model):
         raise RequestError(f"{spec.path}: model: expected {name} to return a keras.Model, got {type(model).__name__}")
     return model
+
+
+def module_of(name: str) -> Any:
+    """The module of a function of the user's, `module:function`, which is imported if it is not yet."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    return importlib.import_module(name.rpartition(":")[0])
 
 
 def of_keras_2(keras: Any, config: str, old: OfKeras2) -> Any:

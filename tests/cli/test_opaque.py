@@ -111,7 +111,7 @@ def test_a_demand_on_blind_spots_cannot_be_met(model: str) -> None:
         ),
         (
             ["run", "o.npz", "--opaque", "norm"],
-            "--set, --seed, --opaque: a saved observation is what it is; they need a spec",
+            "--set, --seed, --opaque, --backend: a saved observation is what it is; they need a spec",
         ),
         (
             ["run", "specs/m.yaml", "--set", "opaque=3"],

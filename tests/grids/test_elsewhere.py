@@ -15,6 +15,7 @@ from rnnverify.cli import main
 from rnnverify.errors import RequestError
 from rnnverify.grids import elsewhere
 from rnnverify.grids.workers import OverdueError, WorkerDiedError
+from rnnverify.layers.registered import REGISTERED
 from rnnverify.spec.loading import spec_from_mapping
 
 LAYERS: dict[str, list[Any]] = {
@@ -41,6 +42,32 @@ def test_every_step_is_verified_there(name: str, backend: str) -> None:
     if forgets:
         assert result.first_divergence is not None
         assert (result.first_divergence.layer, result.first_divergence.keras) == ("gru", 0.0)
+
+
+def test_what_a_module_registers_holds_here_too(keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "of_mine.py").write_text(
+        """import keras, rnnverify
+
+class Halving(keras.Layer):
+    def call(self, x):
+        return x * 0.5
+
+rnnverify.register("Halving", lambda x, weights, config: x * 0.5)
+
+def made():
+    x = keras.Input((4, 2))
+    return keras.Model(x, keras.layers.GRU(3)(Halving()(x)))
+"""
+    )
+    (tmp_path / "s.yaml").write_text("model: of_mine:made\nN: 2\nbackend: numpy\n")
+    monkeypatch.setattr(elsewhere, "STARTED", {})  # one that is started here finds what stands here
+    try:
+        result = rnnverify.verify("s.yaml", allow_code=True)
+    finally:
+        REGISTERED.pop("Halving", None)
+        elsewhere.end()
+    assert (result.verdict, result.environment["backend"]) == ("match", "numpy")
 
 
 def test_a_wrong_weight_is_seen_there_too() -> None:
