@@ -98,6 +98,4 @@ def main(module: str, path: str, inputs: str, outputs: str, said: str, fed: str,
 
 
 if __name__ == "__main__":
-    from rnnverify.candidates.engine_child import main as asked  # whose errors are those that engines raise
-
-    sys.exit(asked(*sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))

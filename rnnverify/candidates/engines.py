@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, Task
-from rnnverify.candidates.exchange import read_answer, write_task
-from rnnverify.candidates.process import run
+from rnnverify.candidates.candidate import Answer, Candidate, Task
+from rnnverify.candidates.process import Words, asked_in_python
 from rnnverify.errors import RequestError
+from rnnverify.spec.paths import parts_of_candidate
 
 
 class Engine(NamedTuple):
@@ -32,11 +28,11 @@ ENGINES = (
 
 def engine_for(text: str) -> tuple[Engine, str] | None:
     """The engine that is asked for, and the path of its file; None where it is none."""
-    prefix, colon, path = text.partition(":")
+    prefix, path, _ = parts_of_candidate(text)
     for engine in ENGINES:
-        if colon and prefix == engine.prefix:
+        if prefix == f"{engine.prefix}:" or (not prefix and path.lower().endswith(engine.endings)):
             return engine, path
-    return next(((engine, text) for engine in ENGINES if text.lower().endswith(engine.endings)), None)
+    return None
 
 
 def of_engine(text: str, seconds: float) -> Candidate:
@@ -54,27 +50,9 @@ def of_engine(text: str, seconds: float) -> Candidate:
         raise RequestError(f"--candidate {text}: no such file: {path}")
 
     def asked(task: Task) -> Answer:
-        with TemporaryDirectory() as folder:
-            inputs, outputs, said = (os.path.join(folder, one) for one in ("inputs.npz", "outputs.npz", "said.txt"))
-            write_task(task, inputs, "npz")
-            names = [",".join(one) for one in (task.inputs, task.outputs)]
-            words = [sys.executable, "-m", "rnnverify.candidates.engine_child", engine.module, os.path.abspath(path)]
-            try:
-                run([*words, inputs, outputs, said, *names], seconds, environment_of_child())
-            except CandidateError:
-                if not os.path.exists(said):
-                    raise
-                message = Path(said).read_text(encoding="utf-8")
-                if message.startswith("?"):
-                    missing = f"{message[1:]}; pip install {engine.package}"
-                    raise RequestError(f"--candidate {text}: {engine.package} cannot be imported: {missing}") from None
-                raise CandidateError(message) from None
-            return read_answer(outputs, "npz", task.tensors)
+        names = [",".join(one) for one in (task.inputs, task.outputs)]
+        words = Words("rnnverify.candidates.engine_child", [engine.module, os.path.abspath(path)], names)
+        missing = f"--candidate {text}: {engine.package} cannot be imported"
+        return asked_in_python(task, words, seconds, lambda why: f"{missing}: {why}; pip install {engine.package}")
 
     return asked
-
-
-def environment_of_child() -> Mapping[str, str]:
-    """In which it finds this package."""
-    home = str(Path(__file__).resolve().parents[2])
-    return {"PYTHONPATH": os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])}

@@ -7,13 +7,15 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, Task
 from rnnverify.candidates.exchange import read_answer, write_task
 from rnnverify.errors import RequestError
+from rnnverify.machine.children import environment_of_child
 
 LAST_LINES = 3  # of what a program that failed had to say
 NO_SUCH_FUNCTION = 4  # the exit code of `child` where the request is wrong
@@ -69,26 +71,51 @@ def of_source(path: str, name: str, seconds: float) -> Candidate:
         raise RequestError(f"--candidate {path}:{name}: no such file; give port.py:forward, a function of (x, weights)")
 
     def asked(task: Task) -> Answer:
-        with TemporaryDirectory() as folder:
-            inputs, outputs, said = (os.path.join(folder, one) for one in ("inputs.npz", "outputs.npz", "said.txt"))
-            write_task(task, inputs, "npz")
-            layout = [f"{layer}={','.join(named)}" for layer, named in task.weights.items()]
-            words = [sys.executable, "-m", "rnnverify.candidates.child", path, name, inputs, outputs, said]
-            home = str(Path(__file__).resolve().parents[2])
-            known = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
-            names = [",".join(one) for one in (task.inputs, task.outputs, task.states or ())]
-            try:
-                run([*words, *names, *layout], seconds, {"PYTHONPATH": known})
-            except CandidateError:
-                if not os.path.exists(said):
-                    raise
-                message = Path(said).read_text(encoding="utf-8")
-                if message.startswith("?"):
-                    raise RequestError(f"--candidate {path}:{name}: {message[1:]}") from None
-                raise CandidateError(message) from None
-            return read_answer(outputs, "npz", task.tensors)
+        names = [",".join(one) for one in (task.inputs, task.outputs, task.states or ())]
+        layout = [f"{layer}={','.join(named)}" for layer, named in task.weights.items()]
+        words = Words("rnnverify.candidates.child", [path, name], [*names, *layout])
+        return asked_in_python(task, words, seconds, lambda reason: f"--candidate {path}:{name}: {reason}")
 
     return asked
+
+
+class Words(NamedTuple):
+    """The command line of a Python process of ours, but for the three files, which stand in the middle."""
+
+    module: (
+        str  # whose `main` reads the inputs, and writes the outputs, or why there are none: behind a ?, a wrong request
+    )
+    what: Sequence[str]  # is asked
+    names: Sequence[str]
+
+
+def asked_in_python(task: Task, words: Words, seconds: float, wrong: Callable[[str], str]) -> Answer:
+    """What a Python process of ours answers.
+
+    Args:
+        task: what it is asked.
+        words: its command line.
+        seconds: how long it may take.
+        wrong: from a reason, what to say of a request that is wrong.
+
+    Raises:
+        RequestError: the request is wrong.
+        CandidateError: it failed, or took too long.
+    """
+    with TemporaryDirectory() as folder:
+        inputs, outputs, said = (os.path.join(folder, one) for one in ("inputs.npz", "outputs.npz", "said.txt"))
+        write_task(task, inputs, "npz")
+        command = [sys.executable, "-m", words.module, *words.what, inputs, outputs, said, *words.names]
+        try:
+            run(command, seconds, environment_of_child())
+        except CandidateError:
+            if not os.path.exists(said):
+                raise
+            message = Path(said).read_text(encoding="utf-8")
+            if message.startswith("?"):
+                raise RequestError(wrong(message[1:])) from None
+            raise CandidateError(message) from None
+        return read_answer(outputs, "npz", task.tensors)
 
 
 def run(
@@ -107,7 +134,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # so that what it starts can be stopped with it
-            env={**os.environ, **(environment or {})},
+            env=environment,
             cwd=folder,
         )
     except OSError as error:

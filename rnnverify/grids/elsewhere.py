@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from rnnverify.errors import RequestError
@@ -24,6 +23,7 @@ from rnnverify.grids.workers import OverdueError, Worker, WorkerDiedError, serve
 from rnnverify.keras_model.loading import module_of
 from rnnverify.keras_model.session import Session
 from rnnverify.layers.registry import REPLAYED
+from rnnverify.machine.children import environment_of_child
 from rnnverify.observation import Observation
 from rnnverify.spec.loading import spec_from_mapping
 from rnnverify.spec.model import Spec
@@ -81,15 +81,13 @@ def backend_here() -> str:
 def started(backend: str) -> Worker:
     """A process with a backend."""
     ours, theirs = socket.socketpair()
-    home = str(Path(__file__).resolve().parents[2])
-    known = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.Popen(
         [sys.executable, "-m", "rnnverify.grids.elsewhere", str(theirs.fileno())],
         stdin=subprocess.PIPE,  # which ends when we do
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         pass_fds=[theirs.fileno()],
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": known},
+        env=environment_of_child(KERAS_BACKEND=backend),
     )
     theirs.close()
 
@@ -130,6 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from rnnverify.grids.elsewhere import main as answer_all  # under the name by which calls name what they want
-
-    answer_all()
+    main()

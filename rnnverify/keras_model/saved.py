@@ -23,7 +23,8 @@ from rnnverify.keras_model.copied import CONFIG, Copy, copy_of_keras_2, translat
 from rnnverify.keras_model.hdf5_copy import BYTES_A_SECOND
 from rnnverify.keras_model.hdf5_copy import CONFIG as ATTRIBUTE
 from rnnverify.keras_model.unreplayed import check_asked
-from rnnverify.memory import MOST_TIMES, SMALL, NoRoomError, check_unpacked
+from rnnverify.machine.children import environment_of_child
+from rnnverify.machine.memory import MOST_TIMES, SMALL, NoRoomError, check_unpacked
 from rnnverify.observation.arrays_file import ENCRYPTED, KNOWN_METHODS, DamagedError, one_line
 from rnnverify.observation.recognised import ARCHIVE, HDF5
 from rnnverify.spec.architecture import check_architecture, with_opaque
@@ -200,8 +201,6 @@ def copy_plain(source: IO[bytes], packed: int, copy: Path, config: Path) -> None
     Raises:
         DamagedError: it cannot be read, or holds something else.
     """
-    home = str(Path(__file__).resolve().parents[2])
-    known = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
     most = max(SMALL, MOST_TIMES * packed)
     words = [sys.executable, "-P", "-m", "rnnverify.keras_model.hdf5_copy", str(copy), str(config), str(most)]
     try:
@@ -210,7 +209,7 @@ def copy_plain(source: IO[bytes], packed: int, copy: Path, config: Path) -> None
             stdin=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": known, "OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"},
+            env=environment_of_child(OPENBLAS_NUM_THREADS="1", HDF5_PLUGIN_PRELOAD="::"),
             timeout=LONGEST_WAIT + most // BYTES_A_SECOND,
         )
     except subprocess.TimeoutExpired:

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rnnverify.memory import NoRoomError, check_unpacked
+from rnnverify.machine.memory import NoRoomError, check_unpacked
 from rnnverify.observation.opening import opened
 
 if TYPE_CHECKING:

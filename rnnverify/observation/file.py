@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnverify.errors import RequestError
-from rnnverify.memory import NoRoomError, check_unpacked
+from rnnverify.machine.memory import NoRoomError, check_unpacked
 from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walked
 from rnnverify.observation.arrays_file import ArraysFile, DamagedError, open_arrays, plain, write_arrays
 from rnnverify.observation.content import BY_NUMBER, FORMAT, READ, Content, read_content

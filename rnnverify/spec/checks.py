@@ -8,7 +8,7 @@ from rnnverify.spec.data import File, Text
 from rnnverify.spec.keys import SpecKeys
 from rnnverify.spec.model import Spec
 from rnnverify.spec.opaque import unmatched
-from rnnverify.spec.paths import COMMAND, ENGINES, is_function
+from rnnverify.spec.paths import is_function, parts_of_candidate
 from rnnverify.spec.problems import Problems
 from rnnverify.spec.source import Source
 
@@ -19,23 +19,12 @@ def check_files(problems: Problems, spec: Spec) -> None:
         ("model",): None if spec.model is None or is_function(spec.model) else spec.model,
         ("data", "file"): spec.data.path if isinstance(spec.data, File) else None,
         ("weights", "file"): spec.weights.file,
-        ("candidate",): None if spec.candidate is None else candidate_file(spec.candidate),
+        ("candidate",): parts_of_candidate(spec.candidate or "")[1] or None,
     }
     for path, file in named.items():
         if file is not None and not os.path.isfile(file):
             got = "is no regular file" if os.path.exists(file) else "does not exist"
             problems.add(path, f"expected the path of a file; {file} {got}")
-
-
-def candidate_file(candidate: str) -> str | None:
-    """The file that a candidate stands in; None where it is a command."""
-    if candidate.startswith(COMMAND):
-        return None
-    path, colon, _ = candidate.rpartition(":")
-    if colon and path.endswith(".py"):
-        return path
-    engine = next((one for one in ENGINES if candidate.startswith(one)), "")
-    return candidate.removeprefix(engine)
 
 
 def check_use(problems: Problems, spec: Spec, used: set[str]) -> None:

@@ -7,7 +7,7 @@ from math import prod
 from typing import NamedTuple
 
 from rnnverify.layers.layer import Layer, Shape
-from rnnverify.memory import NoRoomError, check_fits, gib
+from rnnverify.machine.memory import NoRoomError, check_fits, gib
 from rnnverify.observation import Ref
 from rnnverify.spec.model import Spec
 from rnnverify.spec.problems import Problems

@@ -24,13 +24,19 @@ def located(spec_file: str, path: str) -> str:
 
 def candidate_located(spec_file: str, candidate: str) -> str:
     """A candidate's file starts at the spec's own folder, too; a command runs there, and is left as it is."""
+    before, path, behind = parts_of_candidate(candidate)
+    return f"{before}{folder_of(spec_file) / path}{behind}" if path else candidate
+
+
+def parts_of_candidate(candidate: str) -> tuple[str, str, str]:
+    """The path of the file that a candidate stands in, with what stands before and behind it; a command has none."""
     if candidate.startswith(COMMAND):
-        return candidate
+        return candidate, "", ""
     path, colon, function = candidate.rpartition(":")
     if colon and path.endswith(".py"):
-        return f"{folder_of(spec_file) / path}:{function}"
+        return "", path, f":{function}"
     engine = next((one for one in ENGINES if candidate.startswith(one)), "")
-    return engine + str(folder_of(spec_file) / candidate.removeprefix(engine))
+    return engine, candidate.removeprefix(engine), ""
 
 
 def is_code(candidate: str) -> bool:

@@ -178,7 +178,7 @@ RATE = number(lambda v: 0 <= v < 1, "a number of at least 0 and below 1", minimu
 REAL = number(lambda v: True, "a finite number")
 POSITIVE = number(lambda v: v > 0, "a finite number above 0", exclusiveMinimum=0)
 NON_NEGATIVE = number(lambda v: v >= 0, "a finite number of at least 0", minimum=0)
-CANDIDATE_FORM = re.compile(r"cmd:.+|.+\.py:[^\W\d]\w*|.+\.np[yz]|(ort:|onnxref:)?.+\.onnx", re.DOTALL)
+CANDIDATE_FORM = re.compile(r"cmd:.+|.+\.py:[^\W\d]\w*|.+\.np[yz]|.+\.onnx", re.DOTALL)
 NAME = text(
     lambda v: v.isidentifier() and v.isascii() and len(v) <= 100,
     "a name of letters, digits and underscores, such as encoder",

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from rnnverify.memory import ALWAYS_FITS, SMALL, NoRoomError, check_fits, check_unpacked
+from rnnverify.machine.memory import ALWAYS_FITS, SMALL, NoRoomError, check_fits, check_unpacked
 
 
 def test_what_is_small_is_not_even_compared(monkeypatch: pytest.MonkeyPatch) -> None:
