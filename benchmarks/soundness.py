@@ -118,7 +118,7 @@ def right_models(models: int, seed: int, largest: int, longest: int) -> Iterator
                     for given in spec.inputs
                 }
                 done += 1
-                yield Right(done, spec, mapping, built.observe(asked, x))
+                yield Right(done, spec, mapping, built.observe(asked, [x]))
 
 
 def main(models: int, seed: int, largest: int, longest: int) -> int:

@@ -111,7 +111,7 @@ def right_models(models: int, seed: int, longest: int, only: str | None, refused
                 x = {name: array if array.dtype == np.int32 else array.astype(floats) for name, array in x.items()}
                 number = f"{architecture}.{draw}"
                 try:
-                    observed = made.observe(Asked(f"model {number}", 0, policy), x)
+                    observed = made.observe(Asked(f"model {number}", 0, policy), [x])
                 except RequestError as error:
                     refused[f"{way}: {str(error)[:150]}"] += 1
                     continue

@@ -30,7 +30,7 @@ def rows(rounds: int) -> Iterator[Row]:
             with precision(keras, spec.dtype):
                 built = built_of_spec(keras, spec)
                 x = draw_inputs(spec, spec.inputs, {})
-                observed = built.observe(Asked(spec.path, spec.seed, spec.dtype), x)
+                observed = built.observe(Asked(spec.path, spec.seed, spec.dtype), [x])
                 (given,), (ref,) = spec.inputs, spec.outputs
                 model, fed = keras.Model(built.tensors[given.name, 0], built.tensors[ref]), x[given.name]
                 graph = Graph(observed.nodes)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rnnverify.machine.backends import BACKENDS
+
 if TYPE_CHECKING:
     from rnnverify.report.parts import Line
     from rnnverify.report.tables import Table
@@ -58,7 +60,7 @@ OPAQUE = click.option(
 
 BACKEND = click.option(
     "--backend",
-    type=click.Choice(["tensorflow", "jax", "torch", "numpy", "openvino"]),
+    type=click.Choice(BACKENDS),
     help="Which of Keras's backends runs the model, in a process of its own; short for --set backend=NAME.",
 )
 

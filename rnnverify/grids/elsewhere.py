@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,6 +22,7 @@ from rnnverify.grids.workers import OverdueError, Worker, WorkerDiedError, serve
 from rnnverify.keras_model.loading import module_of
 from rnnverify.keras_model.session import Session
 from rnnverify.layers.registry import REPLAYED
+from rnnverify.machine.backends import backend_here
 from rnnverify.machine.children import environment_of_child
 from rnnverify.observation import Observation
 from rnnverify.spec.loading import spec_from_mapping
@@ -71,13 +71,6 @@ def observed_by(session: Session, spec: Spec) -> Observation:
     return answer
 
 
-def backend_here() -> str:
-    """The backend that Keras has in this process, or would have."""
-    if "keras" in sys.modules:
-        return str(sys.modules["keras"].backend.backend())
-    return os.environ.get("KERAS_BACKEND", "tensorflow")
-
-
 def started(backend: str) -> Worker:
     """A process with a backend."""
     ours, theirs = socket.socketpair()
@@ -112,15 +105,7 @@ def session() -> Session:
 def observe(document: Mapping[str, Any], path: str, opaque: tuple[str, ...]) -> Observation:
     """What Keras does there for a spec, which is code's author's own business: consent was asked for before."""
     spec = spec_from_mapping({**document, **({"opaque": list(opaque)} if opaque else {})}, path)
-    seen = session().observe(spec)
-    return replace(seen, nodes=tuple(replace(node, config=untracked(node.config)) for node in seen.nodes))
-
-
-def untracked(value: Any) -> Any:
-    """A config without Keras's own kinds of dict and list, which cannot be sent."""
-    if isinstance(value, Mapping):
-        return {key: untracked(one) for key, one in value.items()}
-    return [untracked(one) for one in value] if isinstance(value, list | tuple) else value
+    return session().observe(spec)
 
 
 def main() -> None:

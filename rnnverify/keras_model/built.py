@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -16,19 +16,20 @@ import numpy.typing as npt
 from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.config_graph import InboundNode
 from rnnverify.keras_model.fed import as_fed, check_finite
-from rnnverify.keras_model.foreign import config_of
-from rnnverify.keras_model.in_a_row import check_batch, kept_in, observe_in_a_row
+from rnnverify.keras_model.foreign import config_of, untracked
+from rnnverify.keras_model.in_a_row import check_batch, kept_in, observe_in_a_row, starts_for
 from rnnverify.keras_model.inside import named_apart
 from rnnverify.keras_model.long_walks import LONG, long_walks_of, width_of
-from rnnverify.keras_model.opaque import check_seen, masks_behind, same_start
+from rnnverify.keras_model.opaque import check_seen, masks_behind
 from rnnverify.keras_model.operations import class_name_of
-from rnnverify.keras_model.predicting import Trace, arguments, predict
+from rnnverify.keras_model.predicting import BATCH, Trace, arguments, predict
 from rnnverify.keras_model.probe import Watcher
 from rnnverify.keras_model.refusals import first_line
+from rnnverify.keras_model.states import same_start, variables_of
 from rnnverify.keras_model.structure import outputs_of, paths_of
 from rnnverify.keras_model.token_ids import beyond, vocabularies_of
 from rnnverify.keras_model.walks import directions_of, walk_of
-from rnnverify.keras_model.weights import weight_names
+from rnnverify.keras_model.weights import weights_of
 from rnnverify.observation import Asked, Node, Observation, Ref
 from rnnverify.observation.precision import UNIT_ROUNDOFF, dtypes_in
 from rnnverify.spec.model import Input
@@ -48,9 +49,8 @@ class Built:
     nodes: tuple[InboundNode, ...]  # in topological order
     layers: Mapping[str, Any]  # Keras's, by name
     outputs: tuple[Ref, ...]
-    model: Any = (
-        None  # what predicts, where it was there before; a spec's model is one that returns all there is to see
-    )
+    # What predicts, where it was there before; a spec's model is one that returns all there is to see.
+    model: Any = None
     feed: Mapping[str, str] | None = None  # by which names it wants its inputs; None: in their order
     trace: Trace | None = None  # is done to a model before its first prediction
     watchers: dict[frozenset[str], Watcher] = field(default_factory=dict)  # by the nodes whose walks are long ones
@@ -62,35 +62,36 @@ class Built:
     def observe(
         self,
         asked: Asked,
-        x: Mapping[str, Array],
+        calls: Sequence[Mapping[str, Array]],
         seconds: Mapping[str, float] = MappingProxyType({}),
         environment: Mapping[str, str] = MappingProxyType({}),
         tf32: bool = False,
+        reset: Collection[int] = (),
     ) -> Observation:
         """Predict, and look at every tensor of the graph.
 
         Args:
-            x: for each input an array, (N, *shape).
+            calls: for each input an array, (N, *shape); of a model that keeps states perhaps several times.
+            reset: the numbers of the calls, from 1, that start anew.
 
         Raises:
             RequestError: Keras cannot predict on these inputs; they or the weights are not all finite numbers.
         """
         if self.kept:
-            return observe_in_a_row(self, asked, [x], (), seconds, environment, tf32)
+            return observe_in_a_row(self, asked, calls, reset, seconds, environment, tf32)
+        (x,) = calls
         watcher = self.watcher(self.long(x))
         x = self.fed(x, self.model if self.model is not None else watcher.model)
         self.check_weights()
         log.info("predicting")
         started = time.perf_counter()
-        with same_start(self.layers[node.layer] for node in self.nodes if node.opaque) as start:
+        with same_start(variables_of(self.layers[node.layer] for node in self.nodes if node.opaque)) as start:
             try:
                 if self.model is None:
                     seen = watcher.look(x)
                     predictions = seen.outputs
                 else:
-                    fed = arguments(x) if self.feed is None else {key: x[name] for key, name in self.feed.items()}
-                    predicted = predict(self.keras, self.model, fed, len(next(iter(x.values()))), self.trace)
-                    predictions = [np.asarray(array) for array in self.keras.tree.flatten(predicted)]
+                    predictions = self.predicted(x)
             except Exception as error:  # whatever it is, this model cannot be run on these inputs
                 raise RequestError(f"Keras cannot predict: {first_line(error)}") from None
             elapsed = time.perf_counter() - started
@@ -112,6 +113,14 @@ class Built:
             seconds={**seconds, "predict": elapsed},
             masks=seen.masks,
         )
+
+    def predicted(self, x: Mapping[str, Array]) -> list[Array]:
+        """What the model that was there puts out; all samples at once, where it keeps states of each of them."""
+        fed = arguments(x) if self.feed is None else {key: x[name] for key, name in self.feed.items()}
+        samples = len(next(iter(x.values())))
+        trace, batch = (None, samples) if self.kept else (self.trace, BATCH)
+        predicted = predict(self.keras, self.model, fed, samples, trace, batch)
+        return [np.asarray(array) for array in self.keras.tree.flatten(predicted)]
 
     @cached_property
     def kept(self) -> Mapping[str, Sequence[Any]]:
@@ -194,7 +203,7 @@ class Built:
             mask = None if states else getattr(x, "_keras_mask", None)  # no implied one beside states
             mask = self.tensors[node.mask[0]] if node.masked and node.mask and node.mask[0] else mask
             if node.name in self.kept:  # what it starts from is fed
-                own = self.starts_for(node.name, taken)
+                own = starts_for(self.keras, node.name, self.kept[node.name], taken)
                 starts += own
                 states = states or own
             directions = directions_of(self.keras, layer, x, states, node.name)
@@ -204,17 +213,6 @@ class Built:
         with named_apart(self.layers):
             return Watcher(self.keras, [*inputs, *starts], outputs, tensors, walks, stretched, self.trace, masks)
 
-    def starts_for(self, node: str, taken: set[str]) -> list[Any]:
-        """Inputs for the states of a stateful node, of names that are not taken, to which theirs are added."""
-        made = []
-        for index, one in enumerate(self.kept[node]):
-            name = f"start_{index}_of_{node.replace('/', '_').replace(':', '_')}"
-            while name in taken:
-                name += "_"
-            taken.add(name)
-            made.append(self.keras.Input(batch_shape=one.shape, dtype=one.dtype, name=name))
-        return made
-
     @property
     def opaque(self) -> frozenset[str]:
         """The nodes that are taken as given."""
@@ -223,7 +221,7 @@ class Built:
     @cached_property
     def configs(self) -> Mapping[str, Mapping[str, Any]]:
         """What Keras says of each layer: it does not change, and takes a while to ask. In a model inside it has a longer name."""
-        return {name: {**config_of(layer), "name": name} for name, layer in self.layers.items()}
+        return {name: {**untracked(config_of(layer)), "name": name} for name, layer in self.layers.items()}
 
     def described_nodes(self) -> tuple[Node, ...]:
         """The graph with its configs and weights, without Keras's objects."""
@@ -242,7 +240,3 @@ class Built:
             )
             for node in self.nodes
         )
-
-
-def weights_of(layer: Any) -> dict[str, Array]:
-    return dict(zip(weight_names(layer), layer.get_weights(), strict=True))

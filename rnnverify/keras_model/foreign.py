@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from math import prod
 from typing import Any
 
@@ -61,11 +62,12 @@ def config_of(layer: Any) -> dict[str, Any]:
     Raises:
         UnsupportedError: of one of them that cannot be said.
     """
-    if not any(True for _ in foreign_in(layer)):
+    foreign = [*foreign_in(layer)]
+    if not foreign:
         return dict(layer.get_config())
     if is_foreign(layer):
         return {**own_config(layer), "seen": {"weights": weights_in(layer), "masks": masks_of(layer)}}
-    with unread([*foreign_in(layer)]):
+    with unread(foreign):
         config = dict(layer.get_config())
     if cells := cells_of(layer):
         parts = [cell_config(cell) for cell in cells]
@@ -111,6 +113,15 @@ def own_config(part: Any) -> dict[str, Any]:
     return {**{key: value for key, value in config.items() if is_plain(value)}, **named, **dtype}
 
 
+def untracked(value: Any) -> Any:
+    """A config without Keras's own kinds of dict and list, which cannot be sent to another process."""
+    if isinstance(value, Mapping):
+        return {key: untracked(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return (tuple if isinstance(value, tuple) else list)(map(untracked, value))
+    return value
+
+
 def is_plain(value: Any) -> bool:
     """Whether a file of an observation can hold it."""
     if isinstance(value, Mapping):
@@ -122,11 +133,18 @@ def is_plain(value: Any) -> bool:
 
 def weights_in(part: Any) -> dict[str, list[int]]:
     """The shapes of its weights, in the order of `get_weights()`."""
-    made: dict[str, list[int]] = {}
-    for weight in getattr(part, "weights", ()):
-        name = weight.name if weight.name not in made else f"{weight.name}_{len(made)}"
-        made[name] = list(weight.shape)
-    return made
+    weights = getattr(part, "weights", ())
+    names = unique_names(weight.name for weight in weights)
+    return {name: list(weight.shape) for name, weight in zip(names, weights, strict=True)}
+
+
+def unique_names(names: Iterable[str]) -> Iterator[str]:
+    """These names, with a number where one was there before."""
+    taken: set[str] = set()
+    for name in names:
+        own = next(one for number in count(1) if (one := name if number == 1 else f"{name}_{number}") not in taken)
+        taken.add(own)
+        yield own
 
 
 def masks_of(layer: Any) -> str:

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnverify.errors import DataError, RequestError, SpecError, UnsupportedError
-from rnnverify.keras_model.opaque import Opaque, check_seen, states_in
+from rnnverify.keras_model.opaque import check_seen
 from rnnverify.keras_model.operations import Operation
-from rnnverify.keras_model.predicting import arguments, predict
 from rnnverify.keras_model.probe import Seen, Watcher
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.row_graph import Called, Unrolled
+from rnnverify.keras_model.states import copies, put, same_start, variables_of
 from rnnverify.observation import Asked, Node, Observation, Ref
 from rnnverify.spec.model import Spec
 
@@ -57,12 +57,12 @@ def check_batch(name: str, array: Array, batch: int | None) -> None:
 class Row(NamedTuple):
     """What is needed to call a model several times."""
 
-    keras: Any
-    model: Any  # what predicts; None where the watcher does
+    predict: (
+        Callable[[Inputs], list[Array]] | None
+    )  # of the model that was there; None where the watcher is all there is
     watcher: Watcher
     kept: Mapping[str, Sequence[Any]]  # the variables of each stateful node
-    layers: Sequence[Any]  # all of the model
-    feed: Callable[[Inputs], Any]  # from inputs by name to what the model takes
+    variables: Sequence[Any]  # all that the model may change
 
     def called(self, calls: Sequence[Inputs], reset: Collection[int]) -> list[Called]:
         """Call it with each of these inputs; anew where the number of the call, from 1, is in `reset`.
@@ -72,62 +72,36 @@ class Row(NamedTuple):
         Raises:
             RequestError: Keras cannot predict.
         """
-        # Copies everywhere: with PyTorch an array may be the variable's own memory.
-        variables = [one for layer in self.layers for one in states_in(whole(layer))]
-        at_first = [np.array(one) for one in variables]
         made = []
-        try:
-            for number, x in enumerate(calls, 1):
-                if number in reset:
-                    for one in variables_of(self.kept):
-                        one.assign(np.zeros(one.shape))
-                made.append(self.one_call(x, variables, number in reset))
-        except RequestError:
-            raise
-        except Exception as error:  # whatever it is, this model cannot be run on these inputs
-            raise RequestError(f"Keras cannot predict: {first_line(error)}") from None
-        finally:
-            put(variables, at_first)
+        with same_start(self.variables):
+            try:
+                for number, x in enumerate(calls, 1):
+                    if number in reset:
+                        for one in (one for own in self.kept.values() for one in own):
+                            one.assign(np.zeros(one.shape))
+                    made.append(self.one_call(x, number in reset))
+            except Exception as error:  # whatever it is, this model cannot be run on these inputs
+                raise RequestError(f"Keras cannot predict: {first_line(error)}") from None
         return made
 
-    def one_call(self, x: Inputs, variables: Sequence[Any], reset: bool) -> Called:
-        samples, before = len(next(iter(x.values()))), [np.array(one) for one in variables]
-        states = {name: [np.array(one) for one in own] for name, own in self.kept.items()}
+    def one_call(self, x: Inputs, reset: bool) -> Called:
+        samples, states = len(next(iter(x.values()))), self.states()
+        fed = {**x, **{f"{name} {index}": one for name, own in states.items() for index, one in enumerate(own)}}
         started = time.perf_counter()
-        if self.model is not None:
-            predicted = predict(self.keras, self.model, self.feed(x), samples, None, samples)
-            predictions = [np.asarray(array) for array in self.keras.tree.flatten(predicted)]
-        seconds, after = time.perf_counter() - started, [np.array(one) for one in variables]
-        left = {name: [np.array(one) for one in own] for name, own in self.kept.items()}
-        if self.model is not None:  # once more, to see it all
-            put(variables, before)
+        if self.predict is None:
+            seen = self.watcher.look(fed, samples)
+            return Called(x, states, self.states(), seen.outputs, seen, time.perf_counter() - started, reset)
+        before = copies(self.variables)
         started = time.perf_counter()
-        fed = {f"{name} {index}": array for name, own in states.items() for index, array in enumerate(own)}
-        seen = self.watcher.look({**x, **fed}, samples)
-        if self.model is None:
-            predictions, seconds = seen.outputs, time.perf_counter() - started
-            left = {name: [np.array(one) for one in own] for name, own in self.kept.items()}
-        else:
-            put(variables, after)
+        predictions = self.predict(x)
+        seconds, left, after = time.perf_counter() - started, self.states(), copies(self.variables)
+        put(self.variables, before)  # once more, to see it all
+        seen = self.watcher.look(fed, samples)
+        put(self.variables, after)
         return Called(x, states, left, predictions, seen, seconds, reset)
 
-
-def whole(layer: Any) -> Any:
-    return layer.operation if isinstance(layer, Opaque) else layer
-
-
-def variables_of(kept: Mapping[str, Sequence[Any]]) -> list[Any]:
-    return [one for own in kept.values() for one in own]
-
-
-def put(variables: Sequence[Any], values: Sequence[Array]) -> None:
-    for one, value in zip(variables, values, strict=True):
-        one.assign(value)
-
-
-def fed_as(x: Inputs, feed: Mapping[str, str] | None) -> Any:
-    """Inputs as the model takes them: in their order, or by the names that it has for them."""
-    return arguments(x) if feed is None else {key: x[name] for key, name in feed.items()}
+    def states(self) -> dict[str, list[Array]]:
+        return {name: copies(own) for name, own in self.kept.items()}
 
 
 def kept_in(keras: Any, nodes: Sequence[Any], layers: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -146,6 +120,18 @@ def kept_in(keras: Any, nodes: Sequence[Any], layers: Mapping[str, Any]) -> dict
                 )
             found[node.name] = keras.tree.flatten([one.states for one in directions(layers[node.layer])])
     return found
+
+
+def starts_for(keras: Any, node: str, states: Sequence[Any], taken: set[str]) -> list[Any]:
+    """Inputs for the states of a stateful node, of names that are not taken, to which theirs are added."""
+    made = []
+    for index, one in enumerate(states):
+        name = f"start_{index}_of_{node.replace('/', '_').replace(':', '_')}"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        made.append(keras.Input(batch_shape=one.shape, dtype=one.dtype, name=name))
+    return made
 
 
 def observe_in_a_row(
@@ -173,8 +159,8 @@ def observe_in_a_row(
     fed = [built.fed(x, model) for x in calls]
     built.check_weights()
     log.info("predicting")
-    row = Row(built.keras, built.model, watcher, built.kept, [*built.layers.values()], lambda x: fed_as(x, built.feed))
-    called = row.called(fed, reset)
+    variables = variables_of(built.layers.values())
+    called = Row(None if built.model is None else built.predicted, watcher, built.kept, variables).called(fed, reset)
     for call in called:
         check_seen(built.opaque, call.seen.tensors, call.seen.masks, len(next(iter(call.inputs.values()))))
     whole = Unrolled(called, built.described_nodes(), built.outputs, counted(built))
@@ -194,14 +180,13 @@ def observe_in_a_row(
 
 
 def described_in_a_row(
-    built: Any, calls: Sequence[Mapping[str, Array]], reset: Collection[int] = ()
+    built: Any, calls: Sequence[Mapping[str, Array]]
 ) -> tuple[dict[str, Array], tuple[Node, ...], tuple[Ref, ...]]:
     """The graph of one call, or of several in a row, without running any: its inputs, nodes and outputs."""
     if not built.kept:
         return dict(calls[0]), built.described_nodes(), built.outputs
-    states = {name: [np.array(one) for one in own] for name, own in built.kept.items()}
-    nothing = Seen([], {}, {}, {})
-    called = [Called(x, states, states, [], nothing, 0.0, number in reset) for number, x in enumerate(calls, 1)]
+    states = {name: copies(own) for name, own in built.kept.items()}
+    called = [Called(x, states, states, [], Seen([], {}, {}, {}), 0.0, False) for x in calls]
     whole = Unrolled(called, built.described_nodes(), built.outputs, counted(built))
     return whole.inputs, tuple(whole.nodes), tuple(whole.outputs)
 

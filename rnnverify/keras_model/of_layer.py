@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from rnnverify.errors import DataError, RequestError
 from rnnverify.keras_model.foreign import packed
-from rnnverify.keras_model.in_a_row import is_stateful
+from rnnverify.keras_model.in_a_row import directions, is_stateful
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.text import shapes_text
 
@@ -22,7 +22,7 @@ def check_states(keras: Any, layer: Any, inputs: Sequence[Array], states: Sequen
     Raises:
         DataError: these are not the layer's.
     """
-    parts = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
+    parts = directions(layer)
     if not states or not all(hasattr(part, "get_initial_state") for part in parts):
         return
     samples = len(inputs[0])

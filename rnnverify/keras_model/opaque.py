@@ -5,17 +5,14 @@ Works on Keras's objects without importing Keras.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import count
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from rnnverify.errors import UnsupportedError
-from rnnverify.keras_model.foreign import config_of
+from rnnverify.keras_model.foreign import config_of, unique_names
 from rnnverify.keras_model.operations import Operation
 from rnnverify.observation import Ref
 from rnnverify.observation.arguments import ARRAYS, ELLIPSIS, PREFIX, SLICE, filled
@@ -32,7 +29,7 @@ class Opaque(Operation):
         super().__init__(layer, arguments)
         self.class_name = type(layer).__name__ if is_layer else self.class_name
         self.dtype = computed_in(layer)
-        self.weights = tuple(map(named, unique_names(getattr(layer, "weights", ()))))
+        self.weights = tuple(map(named, unique_names(one.name for one in getattr(layer, "weights", ()))))
         for name in ("embeddings", "input_dim"):  # by which one knows what reads ids
             if hasattr(layer, name):
                 setattr(self, name, getattr(layer, name))
@@ -67,16 +64,6 @@ def computed_in(layer: Any) -> str:
     """The precision of a layer, as far as it has one that is known."""
     dtype = str(getattr(layer, "compute_dtype", None))
     return dtype if dtype in UNIT_ROUNDOFF else "float32"
-
-
-def unique_names(weights: Sequence[Any]) -> Iterator[str]:
-    """A name for each weight: Keras's own, with a number where there are several of it."""
-    taken: set[str] = set()
-    for weight in weights:
-        names = (weight.name if number == 1 else f"{weight.name}_{number}" for number in count(1))
-        name = next(name for name in names if name not in taken)
-        taken.add(name)
-        yield name
 
 
 def refilled(layer: str, value: Any, tensors: Sequence[Any]) -> Any:
@@ -142,38 +129,6 @@ def sealed(config: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     """A model's config, in which a model that is taken as given is a layer like others."""
     layers = [{**one, "class_name": "Opaque"} if one["name"] in given else one for one in config["layers"]]
     return {**config, "layers": layers}
-
-
-def states_in(layer: Any) -> Iterator[Any]:
-    """What a layer may change when it is called: its variables that are not trained, and the states of a stateful one in it."""
-    yield from getattr(layer, "non_trainable_variables", ())
-    for one in layer._flatten_layers() if hasattr(layer, "_flatten_layers") else ():
-        yield from leaves(getattr(one, "states", None))
-
-
-def leaves(states: Any) -> Iterator[Any]:
-    """The variables of states, which those of stacked cells have in lists of their own."""
-    if isinstance(states, list | tuple):
-        for one in states:
-            yield from leaves(one)
-    elif states is not None:
-        yield states
-
-
-@contextmanager
-def same_start(layers: Iterable[Any]) -> Iterator[Callable[[], None]]:
-    """Have these layers start from the same states in several runs, by calling what this gives before each; and leave them so."""
-    variables = [one for layer in layers for one in states_in(layer.operation if isinstance(layer, Opaque) else layer)]
-    before = [np.asarray(one) for one in variables]
-
-    def start() -> None:
-        for one, value in zip(variables, before, strict=True):
-            one.assign(value)
-
-    try:
-        yield start
-    finally:
-        start()
 
 
 def masks_behind(nodes: Sequence[Any], tensors: Mapping[Ref, Any]) -> dict[Ref, Any]:

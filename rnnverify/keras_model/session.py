@@ -23,7 +23,7 @@ from rnnverify.keras_model.build import built_of_spec, with_open_time
 from rnnverify.keras_model.built import Built
 from rnnverify.keras_model.copied import Copy
 from rnnverify.keras_model.fed import with_batch
-from rnnverify.keras_model.in_a_row import check_calls, observe_in_a_row
+from rnnverify.keras_model.in_a_row import check_calls
 from rnnverify.keras_model.inputs import draw_calls
 from rnnverify.keras_model.loading import load_model
 from rnnverify.keras_model.models import built_of_model
@@ -148,10 +148,7 @@ def watched(
     reset: Collection[int] = (),
 ) -> Observation:
     """What a model does in one call, or in several in a row."""
-    known = {"build": building}, {**environment(keras), **old}, may_use_tf32(keras)
-    if built.kept:
-        return observe_in_a_row(built, asked, calls, reset, *known)
-    return built.observe(asked, calls[0], *known)
+    return built.observe(asked, calls, {"build": building}, {**environment(keras), **old}, may_use_tf32(keras), reset)
 
 
 def load_keras() -> Any:

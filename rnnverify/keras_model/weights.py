@@ -43,6 +43,11 @@ def weight_names(layer: Any) -> list[str]:
     return names
 
 
+def weights_of(layer: Any) -> dict[str, Array]:
+    """What `get_weights()` gives, by these names."""
+    return dict(zip(weight_names(layer), layer.get_weights(), strict=True))
+
+
 def set_weights(layers: Mapping[str, Any], spec: Spec) -> None:
     """Draw biases at random, scale kernels, or load a file, as the spec says.
 

@@ -211,4 +211,5 @@ class RegisteredLayer(Layer):
 
 
 def own_config(config: Config) -> dict[str, Any]:
+    """What Keras's config says, without what was seen beside it."""
     return {key: value for key, value in config.items() if key != SEEN}

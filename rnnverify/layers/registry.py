@@ -50,7 +50,7 @@ from rnnverify.layers.pooling import (
 )
 from rnnverify.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
 from rnnverify.layers.recurrent import Recurrent
-from rnnverify.layers.registered import REGISTERED, SEEN, RegisteredLayer, RegisteredRNN
+from rnnverify.layers.registered import REGISTERED, RegisteredLayer, RegisteredRNN, own_config
 from rnnverify.layers.repeat_vector import RepeatVector
 from rnnverify.layers.rescaling import Rescaling
 from rnnverify.layers.rnn import OF_WALKS, RNN, Stack
@@ -106,7 +106,7 @@ def layer_of(class_name: str, config: Config) -> Layer:
             f" out as given, rnnverify.register({class_name!r}, ...) says what it computes);"
             f" those that have: {', '.join(sorted(LAYERS))}"
         )
-    return LAYERS[class_name].from_config({key: value for key, value in config.items() if key != SEEN})
+    return LAYERS[class_name].from_config(own_config(config))
 
 
 def layer_of_file(class_name: str, config: Config) -> Layer:
@@ -122,7 +122,7 @@ def layer_of_file(class_name: str, config: Config) -> Layer:
     layer = LAYERS[class_name]
     if any(config.get(name, only) != only for name, only in layer.fixed.items()):
         return layer.from_config(config)
-    config = {key: value for key, value in config.items() if key != SEEN}
+    config = own_config(config)
     known = {*layer.arguments(), *layer.inert_arguments(), *layer.fixed, *COMMON}
     if strange := [key for key in config if key not in known]:
         raise UnsupportedError(

@@ -151,24 +151,19 @@ class Stack(Walking):
 
     def walks_of_cells(self, walk: Walk) -> list[Walk]:
         """Of a walk of the stack that of each cell, but for its input, which is what the cell below it puts out."""
-        options = {name: getattr(self, name) for name in OF_WALKS}
-        each, start, made = self.weights_of_each(walk.weights), 1, []
-        for one, own in zip(self.cells, each, strict=True):
-            layer, end = replace(one, **options), start + len(one.state_names)
-            states = walk.states[start:end]
-            output = (
-                len(walk.x),
-                *one.step_shape([(1, 1)]),
-            )  # of a cell that puts out no state it is known without its input
-            first = (np.zeros(output, dtype=walk.x.dtype),) if one.puts_out else ()
-            made.append(replace(walk, layer=layer, weights=own, states=(*first, *states)))
-            start = end
+        options, made = {name: getattr(self, name) for name in OF_WALKS}, []
+        for one, own, place in zip(self.cells, self.weights_of_each(walk.weights), self.places(), strict=True):
+            # Of a cell that puts out no state its shape is known without its input.
+            output = np.zeros((len(walk.x), *one.step_shape([(1, 1)])), dtype=walk.x.dtype)
+            states = (*([output] if one.puts_out else []), *walk.states[place])
+            made.append(replace(walk, layer=replace(one, **options), weights=own, states=states))
         return made
 
+    def places(self) -> list[slice]:
+        """Where each cell's states are among those of all, behind what the top puts out."""
+        ends = accumulate((len(one.state_names) for one in self.cells), initial=1)
+        return [slice(start, end) for start, end in pairwise(ends)]
+
     def cell_with(self, weights: Sequence[Array]) -> Cell:
-        parts, start = [], 1  # the first is what the top puts out
-        for one, own in zip(self.cells, self.weights_of_each(weights), strict=True):
-            end = start + len(one.state_names)
-            parts.append(Part(one.cell_with(own), slice(start, end), one.puts_out))
-            start = end
-        return StackedCell(tuple(parts))
+        each = zip(self.cells, self.weights_of_each(weights), self.places(), strict=True)
+        return StackedCell(tuple(Part(one.cell_with(own), place, one.puts_out) for one, own, place in each))

@@ -1,1 +1,1 @@
-"""The machine that we run on: its memory, and the processes that we start on it."""
+"""The machine that we run on: its memory, Keras's backends, and the processes that we start."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from rnnverify.machine.backends import BACKENDS
 from rnnverify.observation.precision import POLICIES
 from rnnverify.spec.arguments import RECURRENT
 from rnnverify.spec.data import KINDS, SHORTHANDS, Data, Text
@@ -28,7 +29,6 @@ from rnnverify.spec.types import (
 )
 
 MOST_CALLS = 100
-BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
 SAVED_MODEL_LETTERS = {"N": 3, "T": 7}  # where a spec for a saved model leaves them out: they differ, and exceed 1
 
 

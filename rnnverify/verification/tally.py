@@ -97,11 +97,10 @@ class Tally:
         """
         truth = np.asarray(keras).dtype == np.bool_
         keras = np.asarray(keras, dtype=np.float64)
-        value, bound, variance = taken_apart(expected)
+        value, bound, variance, limit = taken_apart(expected)
         if keras.shape != value.shape:  # never subtract: shapes that differ may still broadcast
             value, bound, variance = np.full(keras.shape, np.nan), np.zeros(keras.shape), np.zeros(keras.shape)
         deviation = np.sqrt(variance) + FAINTEST
-        limit = expected.precision.limit if isinstance(expected, Rounded) else LIMIT
         allowed = np.minimum(limit * deviation, bound)
         with np.errstate(invalid="ignore", over="ignore"):
             residual = np.abs(keras - value)
@@ -218,8 +217,7 @@ def looked_at_again(
 
 def fits(keras: Array, expected: Any) -> bool:
     """Whether every element is within its limit, before any second look."""
-    value, bound, variance = taken_apart(expected)
-    limit = expected.precision.limit if isinstance(expected, Rounded) else LIMIT
+    value, bound, variance, limit = taken_apart(expected)
     if keras.shape != value.shape:
         return False
     near = np.abs(np.asarray(keras, dtype=np.float64) - value) <= np.minimum(limit * np.sqrt(variance), bound)
@@ -234,8 +232,9 @@ def seen_in(value: Array, allowed: Array, unknown: Any, largest: float) -> Seen:
     return Seen(value.size, tuple(int(np.count_nonzero(change * size > allowed)) for change in CHANGES.values()))
 
 
-def taken_apart(expected: Any) -> tuple[Array, Array, Array]:
+def taken_apart(expected: Any) -> tuple[Array, Array, Array, float]:
+    """The value, the bound and the variance of numbers, and how many standard deviations may lie between two right ones."""
     if isinstance(expected, Rounded):
-        return expected.value, expected.bound, expected.variance
+        return expected.value, expected.bound, expected.variance, expected.precision.limit
     nothing = np.broadcast_to(np.float64(0), expected.shape)
-    return np.asarray(expected, dtype=np.float64), nothing, nothing
+    return np.asarray(expected, dtype=np.float64), nothing, nothing, LIMIT
