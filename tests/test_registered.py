@@ -366,3 +366,28 @@ def test_samples_that_start_from_different_states_are_refused(keras: Any) -> Non
     rnnverify.register("Leaky", leaky)
     with pytest.raises(RequestError, match="the cell Leaky: expected the same initial state for every sample"):
         rnnverify.verify(model_of(keras, keras.layers.RNN(Leaky(M))), inputs())
+
+
+def test_two_weights_of_one_name_are_two(keras: Any) -> None:
+    ops = keras.ops
+
+    class Twice(keras.Layer):  # type: ignore[misc]
+        state_size = 3
+
+        def build(self, shape: Any) -> None:
+            self.first = self.add_weight(shape=(shape[-1], 3), name="w")
+            self.second = self.add_weight(shape=(3, 3), name="w")
+
+        def call(self, x: Any, states: Any) -> Any:
+            h = ops.tanh(ops.matmul(x, self.first) + ops.matmul(states[0], self.second))
+            return h, [h]
+
+    def step(x: Any, states: Any, weights: Any) -> Any:
+        h = np.tanh(x @ weights[0] + states[0] @ weights[1])
+        return h, [h]
+
+    rnnverify.register("Twice", step)
+    model = model_of(keras, keras.layers.RNN([Twice(), keras.layers.GRUCell(2)]))
+    seen = rnnverify.observe(model, inputs())
+    assert [one.shape for one in seen.nodes[0].weights.values()][:2] == [(D, 3), (3, 3)]
+    assert rnnverify.verify(model, inputs()).passed

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rnnverify.errors import DataError
 from rnnverify.keras_model.data_files import reading
-from rnnverify.keras_model.foreign import cells_of, is_foreign, is_stack
+from rnnverify.keras_model.foreign import cells_of, is_foreign, is_stack, unique_names
 from rnnverify.keras_model.weights_alone import ENDINGS, Wanted, read_hdf5
 from rnnverify.keras_model.weights_file import arrays_at
 from rnnverify.observation.arrays_file import DamagedError, open_arrays
@@ -39,8 +39,8 @@ def weight_names(layer: Any) -> list[str]:
         return [f"cell_{index}_{name}" for index, cell in enumerate(cells) for name in weight_names(cell)]
     names = [weight.name for weight in layer.weights]
     if len(set(names)) < len(names):  # those of layers inside it, which has no other name for them: query/kernel
-        return ["_".join(weight.path.split("/")[-2:]) for weight in layer.weights]
-    return names
+        names = ["_".join(weight.path.split("/")[-2:]) for weight in layer.weights]
+    return [*unique_names(names)]  # and those of somebody's own class, which may give two weights one name
 
 
 def weights_of(layer: Any) -> dict[str, Array]:
