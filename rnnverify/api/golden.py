@@ -157,9 +157,8 @@ def starts_anywhere(spec: Spec) -> bool:
 def written_spec(making: str, path: str, document: Mapping[str, Any], base: Spec, chosen: Chosen) -> Spec:
     """Write the spec of the vectors, with its inputs and weights, and read it as anybody would."""
     observed = chosen.observed
-    calls = [
-        (name.partition(":")[0], x) for name, x in observed.inputs.items()
-    ]  # `input`, `input:2`: one after the other
+    # Those of calls in a row are `input`, `input:2`, and so on: one after the other.
+    calls = [(name.partition(":")[0], x) for name, x in observed.inputs.items()]
     joined = {name: np.concatenate([x for own, x in calls if own == name]) for name, _ in calls}
     write_arrays(os.path.join(making, "inputs.npz"), joined)
     made = {key: value for key, value in document.items() if key not in ("candidate", "data", "weights")}

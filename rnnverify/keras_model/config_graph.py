@@ -193,9 +193,8 @@ def calls_of(path: str, model: Mapping[str, Any]) -> list[Call]:
                 arguments[name] = numbered(inbound["args"], [0])
     entries = {name: (call.operation, frozenset(ref.node for ref in call.inputs)) for name, call in calls.items()}
     real = needed(entries, frozenset(ref.node for ref in output_refs(config["output_layers"])))
-    real |= {
-        name for name, call in calls.items() if call.operation and call.class_name not in MASKING
-    }  # of a mask, too
+    # What Keras itself makes no mask with is the user's, even where it makes one.
+    real |= {name for name, call in calls.items() if call.operation and call.class_name not in MASKING}
     for name in real & arguments.keys():
         call = calls[name]
         config_of_call = {**options_in(call.config), "arguments": arguments[name]}

@@ -57,9 +57,7 @@ def check_batch(name: str, array: Array, batch: int | None) -> None:
 class Row(NamedTuple):
     """What is needed to call a model several times."""
 
-    predict: (
-        Callable[[Inputs], list[Array]] | None
-    )  # of the model that was there; None where the watcher is all there is
+    predict: Callable[[Inputs], list[Array]] | None  # of a model that was there before the watcher
     watcher: Watcher
     kept: Mapping[str, Sequence[Any]]  # the variables of each stateful node
     variables: Sequence[Any]  # all that the model may change

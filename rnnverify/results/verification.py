@@ -75,14 +75,11 @@ class LayerResult:
     output_shape: tuple[int, ...]  # of its first output, the samples included
     max_residual: float
     worst_ratio: float  # the largest residual over its limit; up to 1 passes
-    resolution: Mapping[
-        str, float
-    ]  # the share of its elements in which a relative change of so much would have been a mismatch
+    # The share of its elements in which a relative change of so much would have been a mismatch.
+    resolution: Mapping[str, float]
     passed: bool
     gates: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)  # of weights: each gate's columns
-    options: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # of its config: those `used`, and those `inert`
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of its config: `used`, and `inert`
     ends: str | None = None  # which end of its output is which, where a walk goes backwards
     suspects: tuple[Suspect, ...] = ()  # of the first unit that is wrong: the weights that its residuals point at
 
