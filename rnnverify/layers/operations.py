@@ -186,8 +186,10 @@ def operation_of(class_name: str, config: Config) -> Layer:
     """
     name = class_name.removeprefix(PREFIX)
     if name not in OPERATIONS:
+        given = config.get("name", "")
         raise UnsupportedError(
-            f"{config.get('name', '')!r} is a Keras operation ({name}) outside any layer, which has no replay; end the model"
-            f" before it, or use a layer that does the same; those that have: {', '.join(sorted(OPERATIONS))}"
+            f"{given!r} is a Keras operation ({name}) outside any layer, which has no replay"
+            f" (opaque, or --opaque {given}, takes what it puts out as given); end the model before it, or use a layer that"
+            f" does the same; those that have: {', '.join(sorted(OPERATIONS))}"
         )
     return Operation.from_config({**config, "operation": name})
