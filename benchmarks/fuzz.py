@@ -51,6 +51,10 @@ SPECS = (
     f"{SIZES}initial_state: random\nseed: 7\nlayers:\n"
     "  - LSTM: {units: 2, return_sequences: true, return_state: true, name: a}\n"
     "  - GRU: {units: 2, initial_state: a.h, inputs: a}\n  - Concatenate: {inputs: [a.h, a.c]}\n",
+    f"{SIZES}calls: {{count: 2, reset: [2]}}\nlayers:\n  - LSTM: {{units: 2, stateful: true, return_sequences: true}}\n"
+    "  - RNN: {cell: [{LSTMCell: {units: 2}}, {GRUCell: {units: 3, activation: relu}}]}\n",
+    "N: 2\nT: 3\nlayers:\n  - InputLayer: {shape: [T, 3, 2, 1]}\n  - ConvLSTM2D: {filters: 2, kernel_size: 2}\n"
+    "  - PReLU: {}\n  - Flatten: {}\n  - Dense: {units: 2}\n",
 )
 
 
@@ -136,7 +140,7 @@ def observations(random: Random) -> Callable[[], int]:
 
 def models(random: Random) -> Callable[[], int]:
     """One changed model, in either format."""
-    suffix, index = random.choice([".keras", ".keras", ".h5"]), random.randrange(2)
+    suffix, index = random.choice([".keras", ".keras", ".h5"]), random.randrange(3)
     raw = Path(f"{index}{suffix}").read_bytes()
     if suffix == ".h5":
         raw = mutations.of_hdf5(raw, random)
@@ -163,7 +167,10 @@ def prepare(kind: str) -> None:
         both = layers.Bidirectional(layers.SimpleRNN(2))(x)
         embedded = layers.Flatten()(layers.Embedding(9, 2)(ids))
         second = keras.Model([ids, x], layers.Dense(2)(layers.Concatenate()([both, embedded])))
-        for index, model in enumerate((first, second)):
+        cells = layers.StackedRNNCells([layers.LSTMCell(2), layers.GRUCell(3)])
+        slope = layers.Dense(2, activation=layers.LeakyReLU(0.3))
+        third = keras.Sequential([keras.Input((3, 2)), layers.RNN(cells, return_sequences=True), layers.Conv1D(2, 2), slope])
+        for index, model in enumerate((first, second, third)):
             model.save(f"{index}.keras")
             model.save(f"{index}.h5")
 

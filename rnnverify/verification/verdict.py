@@ -129,10 +129,10 @@ def options_of(node: Node) -> dict[str, tuple[str, ...]]:
 
 def value_of(value: Any) -> Any:
     """An option's value; of a layer inside its class, of a policy its name."""
-    inner = value.get("config") if isinstance(value, Mapping) else None
-    if isinstance(inner, Mapping):
-        return inner["name"] if value.get("class_name") == "DTypePolicy" else value["class_name"]
-    return value
+    kind, inner = (value.get("class_name"), value.get("config")) if isinstance(value, Mapping) else (None, None)
+    if not isinstance(kind, str) or not isinstance(inner, Mapping):
+        return value  # also what a file gives that is no serialised part: the layer itself made nothing of it
+    return inner.get("name", value) if kind == "DTypePolicy" else kind
 
 
 def given_layers(observed: Observation) -> Iterator[GivenLayer]:
