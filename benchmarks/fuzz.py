@@ -169,7 +169,9 @@ def prepare(kind: str) -> None:
         second = keras.Model([ids, x], layers.Dense(2)(layers.Concatenate()([both, embedded])))
         cells = layers.StackedRNNCells([layers.LSTMCell(2), layers.GRUCell(3)])
         slope = layers.Dense(2, activation=layers.LeakyReLU(0.3))
-        third = keras.Sequential([keras.Input((3, 2)), layers.RNN(cells, return_sequences=True), layers.Conv1D(2, 2), slope])
+        third = keras.Sequential(
+            [keras.Input((3, 2)), layers.RNN(cells, return_sequences=True), layers.Conv1D(2, 2), slope]
+        )
         for index, model in enumerate((first, second, third)):
             model.save(f"{index}.keras")
             model.save(f"{index}.h5")
