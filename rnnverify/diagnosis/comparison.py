@@ -10,7 +10,7 @@ from dataclasses import replace
 from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, notes_of
 from rnnverify.diagnosis.experiments import experiments
 from rnnverify.diagnosis.mistaken import EFFORT, diagnose
-from rnnverify.diagnosis.probes import FROZEN, probes, twice
+from rnnverify.diagnosis.probes import FROZEN, prefixes, probes, twice
 from rnnverify.diagnosis.task import task_of
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
@@ -104,7 +104,7 @@ def compared(
 def probed(
     observed: Observation, candidate: Candidate, dtype: str, right: bool, diagnosis: Diagnosis | None
 ) -> Iterator[Probe]:
-    """Other calls: of a candidate that is right in this one, or of one that may keep no state.
+    """Other calls: all of a candidate that is right in this one; of one that is wrong, those that show where.
 
     Where a state is not kept, and the first call does not start from zero either, it starts from what it was at some export.
     """
@@ -112,8 +112,11 @@ def probed(
     if right:
         yield from probes(observed, candidate, dtype)
         return
+    if not observed.turns:
+        yield from prefixes(observed, candidate, dtype)
+        return
     explained = diagnosis is not None and bool(diagnosis.tied)
-    for one in twice(observed, candidate) if observed.turns else ():
+    for one in twice(observed, candidate):
         yield one if explained or one.verdict == "match" else replace(one, mistakes=(FROZEN,))
 
 

@@ -27,6 +27,7 @@ from rnnverify.verification.claims import claims_of, numbers_of
 
 FROZEN = "state-frozen-at-export"
 MORE = 3  # timesteps by which a sequence is made longer
+LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256)  # of the beginnings of a sequence that are tried
 FEWEST = 3  # timesteps, of which some can be padded on both sides and some be left
 
 Other = Callable[[], Observation]
@@ -69,6 +70,25 @@ def calls(observed: Observation) -> Iterator[tuple[str, Other]]:
     padded = padding_of(observed)
     for name, kept in sides(padded, observed).items() if padded else ():
         yield name, partial(with_padding, observed, padded, kept)
+
+
+def prefixes(observed: Observation, candidate: Candidate, dtype: str) -> Iterator[Probe]:
+    """The first timesteps alone, more and more of them, until it is wrong: from where on it is.
+
+    Args:
+        observed: the model and its inputs, of which it is wrong on the whole.
+    """
+    states = observed.states_fed
+    timesteps = next((x.shape[1] for name, x in observed.inputs.items() if name not in states and x.ndim > 1), 0)
+    for length in (size for size in LENGTHS if size < timesteps):
+        try:
+            made = smaller.of_timesteps(observed, slice(0, length))
+        except (ValueError, IndexError, RequestError):
+            return  # the model takes no other number
+        found = judged(f"T={length}", made, candidate, dtype)
+        yield found
+        if found.verdict in ("mismatch", "refused"):
+            return
 
 
 def at_steps(observed: Observation, names: list[str], steps: list[int]) -> Observation:

@@ -95,7 +95,7 @@ def lines_of(diagnosis: Diagnosis) -> Iterator[Line]:
 
 
 def of_probes(probes: Sequence[Probe], verbose: bool) -> Iterator[Line]:
-    """What came of other calls."""
+    """What came of other calls, each by its name."""
     for one in probes:
         if one.verdict == "mismatch":
             named = f"; mistake: {', '.join(one.mistakes)}" if one.mistakes else ""
