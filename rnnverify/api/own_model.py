@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -35,7 +35,7 @@ FORMATS = {
     "litert": (".tflite", ENGINE_OF["litert"]),
     "openvino": (".xml", ENGINE_OF["openvino"]),
 }
-LOST, FROZEN = "state-lost-between-calls", "state-frozen-at-export"  # mistakes
+LOST, RESET, FROZEN = "state-lost-between-calls", "state-reset-each-call", "state-frozen-at-export"  # mistakes
 NEAR = 1e-6  # how near two answers of one engine are that start from the same state
 WRITTEN = re.compile(
     r"(?P<form>[a-z]+)(@(?P<backend>[a-z]+))?(:(?P<engine>[a-z]+))?(?P<sizes>(,[NT]=[1-9][0-9]{0,8})*)"
@@ -163,7 +163,7 @@ class OwnModel:
         if not is_own(text) or not {LOST, FROZEN} <= ids:
             return found
         if text.startswith(BACKEND):
-            return without(found, FROZEN)  # there is no export
+            return without(found, {RESET, FROZEN})  # it is stateful, and there is no export
         wanted, task = Export.of(text), task_of(self.observed, Graph(self.observed.nodes))
         (turn, names), *_ = task.in_turn
         first = replace(
@@ -185,7 +185,7 @@ class OwnModel:
             return found
         frozen = any(not np.allclose(before[name], after[name], rtol=NEAR, atol=NEAR) for name in names)
         said = "goes on from where that call ended" if frozen else "starts from zero all the same"
-        made = without(found, LOST if frozen else FROZEN)
+        made = without(found, {LOST, RESET} if frozen else {FROZEN})
         return replace(made, notes=(*made.notes, f"exported once more, after a call, the file {said}"))
 
     def on_backend(self, text: str) -> Candidate:
@@ -202,10 +202,10 @@ class OwnModel:
         return asked
 
 
-def without(found: Comparison, mistake: str) -> Comparison:
-    """A comparison from whose explanations one is ruled out."""
+def without(found: Comparison, ruled_out: Collection[str]) -> Comparison:
+    """A comparison from whose explanations some are ruled out."""
     assert found.diagnosis is not None
-    mistakes = tuple(one for one in found.diagnosis.mistakes if one.id != mistake)
+    mistakes = tuple(one for one in found.diagnosis.mistakes if one.id not in ruled_out)
     return replace(found, diagnosis=replace(found.diagnosis, mistakes=mistakes))
 
 

@@ -51,7 +51,14 @@ CALLS = (
         "state-lost-between-calls",
         "the state is not kept: each call starts from zero",
         KEPT,
-        "Keras on JAX, microsoft/onnxruntime#1659",
+        "Keras on JAX",
+        left_as(from_zero()),
+    ),
+    Mistake(
+        "state-reset-each-call",
+        "the layer is taken for one that is not stateful: each call starts from zero",
+        KEPT,
+        "microsoft/onnxruntime#1659",
         left_as(from_zero()),
     ),
     Mistake(

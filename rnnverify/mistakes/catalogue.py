@@ -9,6 +9,7 @@ from rnnverify.mistakes.bidirectional import BIDIRECTIONAL
 from rnnverify.mistakes.calls import CALLS
 from rnnverify.mistakes.formula import FORMULA
 from rnnverify.mistakes.gates import GATES
+from rnnverify.mistakes.joined import JOINED
 from rnnverify.mistakes.masks import MASKS
 from rnnverify.mistakes.mistake import Mistake
 from rnnverify.mistakes.order import ORDER
@@ -30,5 +31,6 @@ MISTAKES: tuple[Mistake, ...] = (
     *BIDIRECTIONAL,
     *MASKS,
     *AROUND,
+    *JOINED,
     *SLIPS,
 )
