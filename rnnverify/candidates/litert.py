@@ -9,6 +9,7 @@ from rnnverify.candidates.binding import Opened, Slot
 from rnnverify.candidates.candidate import CandidateError
 from rnnverify.layers.arrays import Array
 
+UNWRITTEN = "variable != nullptr"  # how it says that a variable is read which nobody has written
 OF_TENSORFLOW = "Select TensorFlow op"  # how it begins to say that the file has operations of TensorFlow in it
 
 
@@ -35,7 +36,7 @@ def opened(path: str) -> Opened:
             shaped[:] = [shapes]
         for one in inputs:
             interpreter.set_tensor(one["index"], fed[one["name"]])
-        interpreter.invoke()
+        invoked(interpreter)
         return [interpreter.get_tensor(one["index"]) for one in outputs]
 
     return Opened(slots, [one["name"] for one in outputs], run)
@@ -64,6 +65,23 @@ def signature(details: Mapping[str, Any]) -> Any:
     """The shape that an input has in the file, -1 where any size will do."""
     own = details["shape_signature"]
     return own if len(own) else details["shape"]
+
+
+def invoked(interpreter: Any) -> None:
+    """Have it run.
+
+    Raises:
+        CandidateError: the file has variables without their numbers.
+    """
+    try:
+        interpreter.invoke()
+    except RuntimeError as error:
+        if UNWRITTEN not in str(error):
+            raise
+        raise CandidateError(
+            "the file reads variables that nothing has written: the weights were lost when it was made, as by"
+            " TFLiteConverter.from_concrete_functions; model.export(path, format='litert') keeps them"
+        ) from None
 
 
 def allocated(interpreter: Any) -> None:

@@ -134,7 +134,7 @@ WALK = (
         "only the first step is taken",
         "take all: `for t in range(T)`",
         "Keras's export to ONNX on PyTorch, with T open",
-        on_walk(over(slice(0, 1)), only=lambda layer: not layer.return_sequences),
+        on_walk(over(slice(0, 1))),
     ),
     Mistake(
         "only-first-step/held",

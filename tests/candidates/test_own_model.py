@@ -84,6 +84,9 @@ def test_an_export_on_torch_computes_the_first_step_only_where_timesteps_are_ope
     found = compared(recurrent(keras, "GRU", None), "export:onnx@torch", inputs())
     assert ids_of(found) == ["only-first-step"]
     assert found.first_divergence.layer == "rnn"
+    assert [(one.probe, one.verdict) for one in found.probes] == [("T=1", "match"), ("T=2", "mismatch")]
+    whole = recurrent(keras, "LSTM", None, return_sequences=True)
+    assert ids_of(compared(whole, "export:onnx@torch", inputs())) == ["only-first-step"]
     assert compared(recurrent(keras, "GRU", None), f"export:onnx@torch,T={T}", inputs()).passed
     assert compared(recurrent(keras, "GRU", T), "export:onnx@torch", inputs()).passed
 
@@ -124,6 +127,24 @@ def test_litert_keeps_the_state(keras: Any) -> None:
     found = compared(stateful(keras, "LSTM"), f"export:litert,N={N}", two_calls())
     assert found.passed, str(found)
     assert [(one.probe, one.verdict) for one in found.probes] == [("the same call twice", "match")]
+
+
+def test_weights_that_a_conversion_to_litert_has_lost_are_told(keras: Any, tmp_path: Path) -> None:
+    """As of TensorFlow 2.21: where the model itself is handed over, its weights become variables that are never written."""
+    needs("ai_edge_litert")
+    import tensorflow
+
+    model = recurrent(keras, "GRU")
+    called = tensorflow.function(lambda x: model(x)).get_concrete_function(
+        tensorflow.TensorSpec((N, T, D), tensorflow.float32)
+    )
+    verdicts = {}
+    for name, trackable in (("lost", (model,)), ("kept", ())):
+        converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([called], *trackable)
+        (tmp_path / f"{name}.tflite").write_bytes(converter.convert())
+        verdicts[name] = compared(model, str(tmp_path / f"{name}.tflite"), inputs())
+    assert verdicts["kept"].passed, str(verdicts["kept"])
+    assert "the weights were lost when it was made" in verdicts["lost"].findings[0]
 
 
 def test_onnx_reference_ignores_activations_of_an_export(keras: Any) -> None:
