@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rnnverify.api.observing import observation_of
+from rnnverify.api.observing import observation_of, read
+from rnnverify.api.own_model import OwnModel, is_own
 from rnnverify.candidates.candidate import each_sample
 from rnnverify.candidates.exchange import FORMS
 from rnnverify.candidates.registry import Options, can_be_called, candidate_of
@@ -80,15 +81,17 @@ def compare(
         raise RequestError(
             f"expected a timeout above 0 and an effort of at least 0 seconds, both up to {LONGEST:,}; got {timeout} and {effort}"
         )
-    if (why or per_step or per_sample) and not can_be_called(candidate):
+    if (why or per_step or per_sample) and not (is_own(candidate) or can_be_called(candidate)):
         asked_for = "--why (why=True)" if why else "--per-step" if per_step else "--per-sample"
         raise RequestError(
             f"{asked_for}: expected a candidate that can be called, a function or a program; got outputs"
         )
     if why and per_step:
         raise RequestError("--why (why=True): expected a candidate for a whole call, not for each step (--per-step)")
-    name, asked = candidate_of(candidate, Options(form, timeout))
+    target = read(target)
+    given = None if is_own(candidate) else candidate_of(candidate, Options(form, timeout))
     observed = observation_of(target, x, allow_code)
+    name, asked = given or (candidate, OwnModel(target, x, observed, timeout).candidate(candidate))
     refuse_opaque(observed, "compare")
     keras = explained(judge(observed))
     if per_step:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rnnverify.api.blind import Patience
 from rnnverify.api.observing import observation_of, read
+from rnnverify.api.own_model import OwnModel, is_own
 from rnnverify.candidates.registry import Options, candidate_of
 from rnnverify.diagnosis.comparison import compared
 from rnnverify.diagnosis.explanation import explained
@@ -109,7 +110,11 @@ def with_candidate(spec: Spec, observed: Observation, result: Verification) -> V
     if spec.candidate is None:
         return result
     refuse_opaque(observed, "candidate")
-    name, candidate = candidate_of(spec.candidate, Options(folder=str(folder_of(spec.path))))
+    options = Options(folder=str(folder_of(spec.path)))
+    if is_own(spec.candidate):
+        name, candidate = spec.candidate, OwnModel(spec, None, observed, options.seconds).candidate(spec.candidate)
+    else:
+        name, candidate = candidate_of(spec.candidate, options)
     return replace(result, candidate=compared(observed, result, name, candidate))
 
 

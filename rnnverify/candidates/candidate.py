@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from rnnverify.layers.arrays import Array
+from rnnverify.observation import Turn
 from rnnverify.observation.paths import Path, at, is_nested, taken_in_order
 
 
@@ -27,6 +28,7 @@ class Task:
     states: Mapping[str, Array] | None = None  # where a single step is asked for: what stands before it, (N, M) each
     first: int | None = None  # where a single sample is asked for: which
     paths: tuple[tuple[str, Path], ...] = ()  # of each output its name, and where the model returns it
+    turns: tuple[Turn, ...] = ()  # several calls in a row, of which each has an equal share of the outputs
 
     @property
     def x(self) -> Any:
@@ -52,6 +54,14 @@ class Task:
         return [several, "weights", *([] if self.states is None else ["states"])]
 
     @property
+    def in_turn(self) -> Iterator[tuple[Turn, list[str]]]:
+        """Each call, and the names of the outputs that are wanted of it."""
+        names, turns = list(self.outputs), self.turns or (Turn(tuple(self.inputs)),)
+        share = len(names) // len(turns)
+        for index, turn in enumerate(turns):
+            yield turn, names[index * share : (index + 1) * share]
+
+    @property
     def samples(self) -> int:
         return len(next(iter(self.inputs.values())))
 
@@ -68,6 +78,21 @@ class Task:
 
 
 Answer = Mapping[str, Any]  # arrays by the tensors' names
+
+
+class Noted(dict[str, Any]):
+    """An answer, and what is to be said of how it came about."""
+
+    def __init__(self, arrays: Answer, notes: Sequence[str]) -> None:
+        super().__init__(arrays)
+        self.notes = tuple(notes)
+
+
+def notes_of(answer: Answer) -> tuple[str, ...]:
+    """What is to be said of how an answer came about."""
+    return answer.notes if isinstance(answer, Noted) else ()
+
+
 Candidate = Callable[[Task], Answer]
 
 
@@ -116,7 +141,7 @@ def under_names(answer: Answer, task: Task) -> Answer:
             made[name] = at(answer, path)
         except LookupError:
             made |= {name: answer[name]} if name in answer else {}
-    return made
+    return Noted(made, notes_of(answer))
 
 
 def each_sample(candidate: Candidate) -> Candidate:
@@ -127,8 +152,9 @@ def each_sample(candidate: Candidate) -> Candidate:
         if any(answer.keys() != answers[0].keys() for answer in answers):
             raise CandidateError("it gives other tensors for one sample than for another")
         try:
-            return {name: np.concatenate([np.asarray(answer[name]) for answer in answers]) for name in answers[0]}
+            made = {name: np.concatenate([np.asarray(answer[name]) for answer in answers]) for name in answers[0]}
         except ValueError as error:
             raise CandidateError(f"what it gives for single samples does not fit together: {error}") from None
+        return Noted(made, notes_of(answers[0]))
 
     return asked

@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from rnnverify.candidates.binding import Opened, bound, outputs_bound
 from rnnverify.candidates.candidate import CandidateError
 from rnnverify.candidates.function import one_line
 from rnnverify.layers.arrays import Array
 from rnnverify.observation.arrays_file import write_arrays
 
 
-class Slot(NamedTuple):
-    """An input of a file."""
-
-    name: str
-    shape: tuple[int | None, ...]  # with the samples; None where any size will do
-    dtype: Any  # NumPy's
-
-
-class Opened(NamedTuple):
-    """A file that an engine has read."""
-
-    slots: Sequence[Slot]
-    outputs: Sequence[str]
-    run: Callable[[Mapping[str, Array]], Sequence[Any]]
-
-
-def bound(slots: Sequence[Slot], inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """The arrays by the names of the inputs that they go to: by their own names where those are the file's, else in order.
-
-    Raises:
-        CandidateError: they do not fit.
-    """
-    if len(slots) != len(inputs):
-        names = ", ".join(slot.name for slot in slots)
-        raise CandidateError(f"the file takes {len(slots)} inputs ({names}), and the model {len(inputs)}")
-    by_name = {slot.name for slot in slots} == set(inputs)
-    arrays = [inputs[slot.name] for slot in slots] if by_name else list(inputs.values())
-    for slot, array in zip(slots, arrays, strict=True):
-        wanted = slot.shape[1:]
-        if len(slot.shape) != array.ndim or any(
-            w not in (None, h) for w, h in zip(wanted, array.shape[1:], strict=True)
-        ):
-            shape = ", ".join("any" if size is None else str(size) for size in slot.shape)
-            raise CandidateError(f"the file's input {slot.name} is ({shape}), and what the model is fed {array.shape}")
-    return {slot.name: array.astype(slot.dtype) for slot, array in zip(slots, arrays, strict=True)}
-
-
-def answered(file: Opened, fed: Mapping[str, Array]) -> list[Array]:
+def answered(file: Opened, fed: Mapping[str, Array], notes: list[str]) -> list[Array]:
     """Its outputs; asked for part by part where the file has fixed the number of samples.
 
     Raises:
@@ -64,6 +29,8 @@ def answered(file: Opened, fed: Mapping[str, Array]) -> list[Array]:
         raise CandidateError(
             f"the file takes {fixed} samples at a time, and the model is fed {samples}; --set N={fixed}"
         )
+    if fixed < samples:
+        notes.append(f"the file takes {counted(fixed)} at a time: it was asked {samples // fixed} times")
     parts = [
         [np.asarray(one) for one in file.run({name: array[at : at + fixed] for name, array in fed.items()})]
         for at in range(0, samples, fixed)
@@ -71,30 +38,42 @@ def answered(file: Opened, fed: Mapping[str, Array]) -> list[Array]:
     return [np.concatenate(one) for one in zip(*parts, strict=True)]
 
 
-def main(module: str, path: str, inputs: str, outputs: str, said: str, fed: str, wanted: str) -> int:
+def counted(samples: int) -> str:
+    return "1 sample" if samples == 1 else f"{samples} samples"
+
+
+def asked(module: Any, path: str, arrays: Mapping[str, Array], turns: Sequence[Mapping[str, Any]]) -> Any:
+    """What a file gives for each of several calls in a row, by the names that are wanted, and what is to be said of it."""
+    made: dict[str, Array] = {}
+    notes: list[str] = []
+    file: Opened | None = None
+    for turn in turns:
+        if file is None or turn["reset"]:
+            file = module.opened(path)
+        fed = bound(file.slots, {name: arrays[given] for name, given in turn["inputs"].items()}, notes)
+        given = answered(file, fed, notes)
+        made.update(outputs_bound(file.outputs, given, {name: tuple(shape) for name, shape in turn["outputs"]}, notes))
+    return made, list(dict.fromkeys(notes))
+
+
+def main(module: str, path: str, turns: str, inputs: str, outputs: str, said: str) -> int:
     """Run the file on what stands in `inputs`, and write what it gives to `outputs`, or why there is nothing."""
     try:
         engine = import_module(module)
         with np.load(inputs) as file:
-            arrays = {name: file[name] for name in fed.split(",")}
-        opened: Opened = engine.opened(path)
-        made = answered(opened, bound(opened.slots, arrays))
-        names = wanted.split(",")
-        if len(made) != len(names):
-            given = ", ".join(opened.outputs)
-            raise CandidateError(f"the file gives {len(made)} outputs ({given}), and the model {len(names)}")
-        write_arrays(outputs, dict(zip(names, made, strict=True)))
+            arrays = dict(file)
+        made, notes = asked(engine, path, arrays, json.loads(turns))
+        write_arrays(outputs, made)
+        message, code = "\n".join(notes), 0
     except ImportError as error:
-        message = f"?{one_line(str(error))}"
+        message, code = f"?{one_line(str(error))}", 1
     except CandidateError as error:
-        message = str(error)
+        message, code = str(error), 1
     except Exception as error:  # whatever an engine raises
-        message = f"{type(error).__name__}: {one_line(str(error))}"
-    else:
-        return 0
+        message, code = f"{type(error).__name__}: {one_line(str(error))}", 1
     with open(said, "w", encoding="utf-8", errors="backslashreplace") as note:
         note.write(message)
-    return 1
+    return code
 
 
 if __name__ == "__main__":

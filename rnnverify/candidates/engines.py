@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import NamedTuple
 
@@ -17,22 +18,29 @@ class Engine(NamedTuple):
     prefix: str
     module: str  # of ours, with a function `opened(path)`
     package: str  # what is to be installed
+    extra: str  # of ours that brings it
     endings: tuple[str, ...]  # of the files that it takes; the first engine of an ending is the one for bare paths
 
 
 ENGINES = (
-    Engine("ort", "rnnverify.candidates.onnx_runtime", "onnxruntime", (".onnx",)),
-    Engine("onnxref", "rnnverify.candidates.onnx_reference", "onnx", (".onnx",)),
+    Engine("ort", "rnnverify.candidates.onnx_runtime", "onnxruntime", "onnx", (".onnx",)),
+    Engine("onnxref", "rnnverify.candidates.onnx_reference", "onnx", "onnx", (".onnx",)),
+    Engine("openvino", "rnnverify.candidates.openvino", "openvino", "openvino", (".onnx", ".xml", ".tflite")),
+    Engine("tract", "rnnverify.candidates.tract", "tract", "tract", (".onnx",)),
+    Engine("litert", "rnnverify.candidates.litert", "ai-edge-litert", "litert", (".tflite",)),
 )
 
 
 def engine_for(text: str) -> tuple[Engine, str] | None:
     """The engine that is asked for, and the path of its file; None where it is none."""
     prefix, path, _ = parts_of_candidate(text)
-    for engine in ENGINES:
-        if prefix == f"{engine.prefix}:" or (not prefix and path.lower().endswith(engine.endings)):
-            return engine, path
-    return None
+    if prefix:
+        return next(((engine, path) for engine in ENGINES if prefix == f"{engine.prefix}:"), None)
+    return next(((engine, path) for ending in BARE for engine in BARE[ending] if path.lower().endswith(ending)), None)
+
+
+# The engine of a bare path, by its ending.
+BARE = {".onnx": ENGINES[:1], ".tflite": ENGINES[-1:]}
 
 
 def of_engine(text: str, seconds: float) -> Candidate:
@@ -48,11 +56,30 @@ def of_engine(text: str, seconds: float) -> Candidate:
         raise RequestError(f"--candidate {text}: expected a file that ends with {' or '.join(engine.endings)}")
     if not os.path.isfile(path):
         raise RequestError(f"--candidate {text}: no such file: {path}")
+    return of_file_for(engine, path, text, seconds)
+
+
+def of_file_for(engine: Engine, path: str, text: str, seconds: float) -> Candidate:
+    """A candidate from a file that is there.
+
+    Args:
+        engine: what runs it.
+        path: of the file.
+        text: what the user wrote, for messages.
+        seconds: how long it may take.
+    """
 
     def asked(task: Task) -> Answer:
-        names = [",".join(one) for one in (task.inputs, task.outputs)]
-        words = Words("rnnverify.candidates.engine_child", [engine.module, os.path.abspath(path)], names)
+        turns = []
+        first: list[str] = []
+        for turn, names in task.in_turn:
+            first = first or list(turn.inputs)  # the file knows the inputs by the names of the first call
+            wanted = [(name, task.outputs[name]) for name in names]
+            turns.append({"inputs": dict(zip(first, turn.inputs, strict=True)), "outputs": wanted, "reset": turn.reset})
+        what = [engine.module, os.path.abspath(path), json.dumps(turns)]
+        words = Words("rnnverify.candidates.engine_child", what, [])
+        step = f"pip install 'rnnverify[{engine.extra}]', or {engine.package}"
         missing = f"--candidate {text}: {engine.package} cannot be imported"
-        return asked_in_python(task, words, seconds, lambda why: f"{missing}: {why}; pip install {engine.package}")
+        return asked_in_python(task, words, seconds, lambda why: f"{missing}: {why}; {step}")
 
     return asked

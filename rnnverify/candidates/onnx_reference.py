@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rnnverify.candidates.engine_child import Opened, Slot
+from rnnverify.candidates.binding import Opened, Slot
 
 
 def opened(path: str) -> Opened:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnverify.candidates.engine_child import Opened, Slot
+from rnnverify.candidates.binding import Opened, Slot
 
 DTYPES = {"float": "float32", "double": "float64"}  # others have NumPy's names
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, Task
+from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, Noted, Task
 from rnnverify.candidates.exchange import read_answer, write_task
 from rnnverify.errors import RequestError
 from rnnverify.machine.children import environment_of_child
@@ -80,7 +80,10 @@ def of_source(path: str, name: str, seconds: float) -> Candidate:
 
 
 class Words(NamedTuple):
-    """The command line of a Python process of ours, but for the three files, which stand in the middle."""
+    """The command line of a Python process of ours, but for the three files, which stand in the middle.
+
+    What is written to the third beside an answer are notes, a line each.
+    """
 
     module: (
         str  # whose `main` reads the inputs, and writes the outputs, or why there are none: behind a ?, a wrong request
@@ -115,7 +118,9 @@ def asked_in_python(task: Task, words: Words, seconds: float, wrong: Callable[[s
             if message.startswith("?"):
                 raise RequestError(wrong(message[1:])) from None
             raise CandidateError(message) from None
-        return read_answer(outputs, "npz", task.tensors)
+        answer = read_answer(outputs, "npz", task.tensors)
+        notes = Path(said).read_text(encoding="utf-8").splitlines() if os.path.exists(said) else []
+        return Noted(answer, notes)
 
 
 def run(

@@ -32,7 +32,9 @@ KINDS: Mapping[str, Callable[[str, Options], Candidate]] = {
         text.removeprefix("cmd:"), options.form, options.seconds, options.folder
     ),
     "FILE.py:FUNCTION": lambda text, options: of_source(*split(text), options.seconds),
-    "FILE.onnx, ort:FILE.onnx or onnxref:FILE.onnx": lambda text, options: of_engine(text, options.seconds),
+    "FILE.onnx, FILE.tflite, or ENGINE:FILE with ort, onnxref, openvino, tract or litert": lambda text, options: (
+        of_engine(text, options.seconds)
+    ),
     "FILE.npz or FILE.npy": lambda text, options: of_file(text),
 }
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from rnnverify.candidates.candidate import Answer, Candidate, CandidateError
+from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, notes_of
 from rnnverify.diagnosis.experiments import experiments
 from rnnverify.diagnosis.mistaken import EFFORT, diagnose
 from rnnverify.diagnosis.task import task_of
@@ -89,7 +89,7 @@ def compared(
         diagnosis=diagnosis,
         by_step=() if judged is None else judged.by_step,
         untested=() if judged is None else judged.untested,
-        notes=() if judged is None else tuple(notes(graph, judged)),
+        notes=(*notes_of(answer), *(() if judged is None else notes(graph, judged))),
         keras=keras,
         seconds={"candidate": answered - started, "judging": time.perf_counter() - answered},
     )

@@ -19,7 +19,7 @@ def task_of(observed: Observation, graph: Graph) -> Task:
     outputs = {label(graph, ref): shape_of(observed, ref) for ref in observed.outputs}
     weights = {node.layer: node.weights for node in observed.nodes}
     paths = zip((label(graph, ref) for ref in observed.outputs), observed.paths, strict=False)
-    return Task(observed.inputs, weights, outputs, tensors, paths=tuple(paths))
+    return Task(observed.inputs, weights, outputs, tensors, paths=tuple(paths), turns=observed.turns)
 
 
 def shape_of(observed: Observation, ref: Ref) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from rnnverify.errors import RequestError
 from rnnverify.grids.workers import OverdueError, Worker, WorkerDiedError, serve
 from rnnverify.keras_model.loading import module_of
-from rnnverify.keras_model.session import Session
+from rnnverify.keras_model.session import Session, load_keras
 from rnnverify.layers.registry import REPLAYED
 from rnnverify.machine.backends import backend_here
 from rnnverify.machine.children import environment_of_child
@@ -53,22 +53,46 @@ def observed_by(session: Session, spec: Spec) -> Observation:
             f"{spec.path}: backend: another backend needs a POSIX system; set KERAS_BACKEND={spec.backend}"
         )
     backend = str(spec.backend)
-    if backend not in STARTED:
-        STARTED[backend] = started(backend)
-    worker = STARTED[backend]
     try:
-        answer: Observation = worker.ask(observe, (dict(spec.document), spec.path, spec.opaque), PATIENCE)
+        answer: Observation = asked_of(backend, observe, (dict(spec.document), spec.path, spec.opaque))
     except (WorkerDiedError, OverdueError) as error:
-        STARTED.pop(backend).end()
-        how = f"took longer than {PATIENCE:g} seconds" if isinstance(error, OverdueError) else f"died ({error})"
         raise RequestError(
-            f"{spec.path}: Keras on {backend} {how}; make the model smaller, or try it by itself"
+            f"{spec.path}: Keras on {backend} {how_it_ended(error)}; make the model smaller, or try it by itself"
         ) from None
     if spec.model is not None and is_function(spec.model):  # it may say what its own cells compute, here, too
         if "keras" not in sys.modules:
             os.environ.setdefault("KERAS_BACKEND", backend)
         module_of(spec.model)
     return answer
+
+
+def asked_of(backend: str, function: Callable[..., Any], arguments: tuple[Any, ...], limit: float = PATIENCE) -> Any:
+    """What a function gives in the process that has a backend, which is started where there is none yet.
+
+    Args:
+        limit: seconds that it may take, once Keras is imported there.
+
+    Raises:
+        WorkerDiedError, OverdueError: the process died, or took too long; and whatever the function raises.
+    """
+    if backend not in STARTED:
+        STARTED[backend] = started(backend)
+    worker = STARTED[backend]
+    try:
+        worker.prepare(load_keras_there)
+        return worker.ask(function, arguments, limit)
+    except (WorkerDiedError, OverdueError):
+        STARTED.pop(backend).end()
+        raise
+
+
+def load_keras_there() -> None:
+    load_keras()
+
+
+def how_it_ended(error: Exception) -> str:
+    """How a process did, in words."""
+    return f"took longer than {error} seconds" if isinstance(error, OverdueError) else f"died ({error})"
 
 
 def started(backend: str) -> Worker:

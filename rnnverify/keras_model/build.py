@@ -21,11 +21,12 @@ SPREADING = ("MultiHeadAttention",)  # take their inputs as arguments of their o
 PARTS = ("cell", "layer", "forward_layer", "backward_layer")  # of a layer, with settings of their own
 
 
-def built_of_spec(keras: Any, spec: Spec, trace: Trace | None = None) -> Built:
+def built_of_spec(keras: Any, spec: Spec, trace: Trace | None = None, open_time: bool = True) -> Built:
     """Build the layers of a spec, with the number of timesteps left open where no layer is tied to it.
 
     Args:
         trace: is done to a model before its first prediction.
+        open_time: whether that number may be left open.
 
     Raises:
         SpecError: Keras refuses a layer, or the model.
@@ -42,7 +43,7 @@ def built_of_spec(keras: Any, spec: Spec, trace: Trace | None = None) -> Built:
         node = InboundNode(layer.name, layer.name, layer.inputs, layer.initial_state, spread=spread, opaque=as_given)
         layers.append((node, made))
     tied = any(layer.layer.tied_to_time for layer in spec.layers)
-    inputs = spec.inputs if tied else with_open_time(spec)
+    inputs = with_open_time(spec) if open_time and not tied else spec.inputs
     batch = spec.N if spec.stateful else None  # a stateful layer is one for so many samples
     floats = "float64" if spec.dtype == "float64" else "float32"
     given = {

@@ -174,6 +174,7 @@ def observe_in_a_row(
         environment=environment,
         seconds={**seconds, "predict": sum(call.seconds for call in called)},
         masks=whole.masks,
+        turns=tuple(whole.turns),
     )
 
 

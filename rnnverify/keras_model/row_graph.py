@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from rnnverify.keras_model.probe import Seen
-from rnnverify.observation import Node, Ref
+from rnnverify.observation import Node, Ref, Turn
 
 Array = npt.NDArray[Any]
 
@@ -49,6 +49,7 @@ class Unrolled:
     emitted: dict[Ref, Array] = field(default_factory=dict)
     walks: dict[str, Any] = field(default_factory=dict)
     masks: dict[Ref, Array] = field(default_factory=dict)
+    turns: list[Turn] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for index in range(len(self.called)):
@@ -76,6 +77,7 @@ class Unrolled:
             return Ref(self.names[ref.node][index], ref.output)
 
         self.inputs.update({self.names[name][index]: array for name, array in call.inputs.items()})
+        self.turns.append(Turn(tuple(self.names[name][index] for name in call.inputs), call.reset))
         self.emitted.update({renamed(ref): array for ref, array in call.seen.tensors.items()})
         self.masks.update({renamed(ref): array for ref, array in call.seen.masks.items()})
         self.walks.update({self.names[name][index]: walks for name, walks in call.seen.walks.items()})

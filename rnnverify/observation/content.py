@@ -91,6 +91,7 @@ class Content(Part):
     walks: dict[Text, list[Walk]]
     masks: list[tuple[Text, Index, ArrayName]] = []
     paths: list[list[Text | Index]] = []
+    turns: list[tuple[list[Text], bool]] = []
     tf32: bool
     environment: dict[Text, Text]
     seconds: dict[Text, Demand]

@@ -16,7 +16,7 @@ import numpy as np
 
 from rnnverify.errors import RequestError
 from rnnverify.machine.memory import NoRoomError, check_unpacked
-from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Walked
+from rnnverify.observation import Asked, Node, Observation, Ref, Tolerance, Turn, Walked
 from rnnverify.observation.arrays_file import ArraysFile, DamagedError, open_arrays, plain, write_arrays
 from rnnverify.observation.content import BY_NUMBER, FORMAT, READ, Content, read_content
 from rnnverify.observation.opening import opened_to_write
@@ -69,6 +69,7 @@ def save_observation(observed: Observation, path: str) -> None:
         ],
         "outputs": observed.outputs,
         "paths": observed.paths,
+        "turns": observed.turns,
         "predictions": [keep(array, "outputs", index) for index, array in enumerate(observed.predictions)],
         "emitted": [[*ref, keep(array, "emitted", *ref)] for ref, array in observed.emitted.items()],
         "walks": {
@@ -198,6 +199,7 @@ def made_of(content: Content, arrays: Mapping[str, Array]) -> Observation:
         ),
         outputs=tuple(Ref(*ref) for ref in content.outputs),
         paths=tuple(map(tuple, content.paths)),
+        turns=tuple(Turn(tuple(inputs), reset) for inputs, reset in content.turns),
         predictions=tuple(map(array, content.predictions)),
         emitted={Ref(node, output): array(stored) for node, output, stored in content.emitted},
         walks={

@@ -82,6 +82,13 @@ class Asked:
     tolerance: Tolerance = Tolerance()
 
 
+class Turn(NamedTuple):
+    """One of several calls in a row."""
+
+    inputs: tuple[str, ...]  # what it was fed, in the model's order
+    reset: bool = False  # whether it started anew
+
+
 @dataclass(frozen=True)
 class Observation:
     """Everything that Keras was seen to do."""
@@ -101,6 +108,7 @@ class Observation:
     )  # what Keras hands on with outputs that are taken as given, (N, T)
 
     paths: tuple[Path, ...] = ()  # where the model returns each of its outputs, if it is no single one, nor a layer's
+    turns: tuple[Turn, ...] = ()  # several calls in a row, of which each has an equal share of the outputs
 
     @property
     def opaque(self) -> tuple[Node, ...]:

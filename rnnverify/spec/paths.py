@@ -7,7 +7,14 @@ from pathlib import Path
 from rnnverify.observation.opening import is_given_open
 
 COMMAND = "cmd:"
-ENGINES = ("ort:", "onnxref:")  # what may stand before the path of a file that an engine runs
+EXPORT, BACKEND = "export:", "backend:"  # of the model itself
+ENGINES = (
+    "ort:",
+    "onnxref:",
+    "openvino:",
+    "tract:",
+    "litert:",
+)  # what may stand before the path of a file that an engine runs
 
 
 def folder_of(spec_file: str) -> Path:
@@ -30,7 +37,7 @@ def candidate_located(spec_file: str, candidate: str) -> str:
 
 def parts_of_candidate(candidate: str) -> tuple[str, str, str]:
     """The path of the file that a candidate stands in, with what stands before and behind it; a command has none."""
-    if candidate.startswith(COMMAND):
+    if candidate.startswith((COMMAND, EXPORT, BACKEND)):
         return candidate, "", ""
     path, colon, function = candidate.rpartition(":")
     if colon and path.endswith(".py"):

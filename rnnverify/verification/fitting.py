@@ -57,6 +57,11 @@ def problems(observed: Observation) -> Iterator[str]:
         yield "there are walks of layers that are not there"
     if len(observed.outputs) != len(observed.predictions) or not observed.outputs:
         yield "expected a prediction for each output"
+    turns = [name for turn in observed.turns for name in turn.inputs]
+    if len(set(turns)) < len(turns) or not set(turns) <= observed.inputs.keys():
+        yield "expected the inputs of each call to be inputs, and those of no other call"
+    if observed.turns and len(observed.outputs) % len(observed.turns):
+        yield "expected as many outputs of each call"
     if len(observed.paths) not in (0, len(observed.outputs)):
         yield "expected the place of each output"
     for ref, prediction in zip(observed.outputs, observed.predictions, strict=False):

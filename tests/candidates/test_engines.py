@@ -13,8 +13,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import rnnverify
+from rnnverify.candidates.binding import Opened, Slot, bound
 from rnnverify.candidates.candidate import CandidateError
-from rnnverify.candidates.engine_child import Opened, Slot, answered, bound
+from rnnverify.candidates.engine_child import answered
 from rnnverify.errors import RequestError
 from tests.layers.against_keras import draw
 
@@ -136,10 +137,10 @@ def test_what_is_no_file_is_refused(keras: Any, what: str, message: str) -> None
 def test_inputs_go_by_name_where_those_are_the_files_else_in_order() -> None:
     slots = [Slot("b", (None, 2), np.float32), Slot("a", (None, 3), np.float64)]
     a, b = np.zeros((1, 3), np.float32), np.ones((1, 2), np.float32)
-    made = bound(slots, {"a": a, "b": b})
+    made = bound(slots, {"a": a, "b": b}, [])
     assert (made["a"].shape, made["a"].dtype, made["b"].shape) == ((1, 3), np.float64, (1, 2))
-    assert bound(slots, {"first": b, "second": a})["b"].shape == (1, 2)
+    assert bound(slots, {"first": b, "second": a}, [])["b"].shape == (1, 2)
     with pytest.raises(CandidateError, match=r"takes 2 inputs \(b, a\), and the model 1"):
-        bound(slots, {"a": a})
+        bound(slots, {"a": a}, [])
     doubling = Opened([Slot("x", (1, 1), np.float32)], ["y"], lambda fed: [fed["x"] * 2])
-    assert [one.tolist() for one in answered(doubling, {"x": np.array([[1.0], [2.0]])})] == [[[2.0], [4.0]]]
+    assert [one.tolist() for one in answered(doubling, {"x": np.array([[1.0], [2.0]])}, [])] == [[[2.0], [4.0]]]
