@@ -174,7 +174,7 @@ KINDS: Mapping[str, Kind] = {
     "Bidirectional LSTM sum": sequence(bidirectional("LSTM", "sum", **ALL), dense),
     "LSTM over LSTM": sequence(recurrent("LSTM", **ALL), recurrent("LSTM", units=S), dense),
     "Masking LSTM after": masking("LSTM", "after"),
-    "Masking GRU before": masking("GRU", "before", **{"reset_after": False}),
+    "Masking GRU before": masking("GRU", "before", reset_after=False),
     "Masking SimpleRNN both": masking("SimpleRNN", "both"),
     "Embedding GRU after": embedding("GRU", "after"),
     "Embedding LSTM one empty": embedding("LSTM", "before", ONE_EMPTY),
