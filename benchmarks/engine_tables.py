@@ -31,7 +31,8 @@ class Reasons:
 
     def lines(self) -> Iterator[str]:
         for name, why in sorted(self.known.values(), key=lambda one: (one[0].split()[0], int(one[0].split()[1]))):
-            yield fill(f"{name:<12}{why[:LONGEST]}", LINE, subsequent_indent=12 * " ")
+            told = why.partition(" Stack backtrace:")[0][:LONGEST]
+            yield fill(f"{name:<12}{told}", LINE, subsequent_indent=12 * " ")
 
 
 def in_tables(cells: Sequence[Cell], kinds: Sequence[str], engines: Sequence[str]) -> Iterator[str]:
