@@ -91,13 +91,15 @@ def compare(
     target = read(target)
     given = None if is_own(candidate) else candidate_of(candidate, Options(form, timeout))
     observed = observation_of(target, x, allow_code)
-    name, asked = given or (candidate, OwnModel(target, x, observed, timeout).candidate(candidate))
+    own = OwnModel(target, x, observed, timeout)
+    name, asked = given or (candidate, own.candidate(candidate))
     refuse_opaque(observed, "compare")
     keras = explained(judge(observed))
     if per_step:
         asked = each_step(asked, steps_of(observed, Graph(observed.nodes)))
     asked = each_sample(asked) if per_sample else asked
-    return compared(observed, keras, name, asked, dtype=dtype, effort=effort, progress=progress, why=why)
+    found = compared(observed, keras, name, asked, dtype=dtype, effort=effort, progress=progress, why=why)
+    return own.settled(name, found)
 
 
 def diagnose(

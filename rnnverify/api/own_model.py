@@ -6,12 +6,16 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, Noted, Task
 from rnnverify.candidates.engines import ENGINES, Engine, of_file_for
+from rnnverify.diagnosis.task import task_of
 from rnnverify.errors import RequestError
 from rnnverify.grids.elsewhere import asked_of, how_it_ended
 from rnnverify.grids.workers import OverdueError, WorkerDiedError
@@ -20,6 +24,7 @@ from rnnverify.layers.graph import Graph
 from rnnverify.layers.registry import REPLAYED
 from rnnverify.machine.backends import BACKENDS, backend_here
 from rnnverify.observation import Observation
+from rnnverify.results import Comparison
 from rnnverify.spec.paths import BACKEND, EXPORT
 from rnnverify.verification.as_given import as_given
 
@@ -30,7 +35,11 @@ FORMATS = {
     "litert": (".tflite", ENGINE_OF["litert"]),
     "openvino": (".xml", ENGINE_OF["openvino"]),
 }
-WRITTEN = re.compile(r"(?P<form>[a-z]+)(@(?P<backend>[a-z]+))?(?P<sizes>(,[NT]=[1-9][0-9]{0,8})*)")
+LOST, FROZEN = "state-lost-between-calls", "state-frozen-at-export"  # mistakes
+NEAR = 1e-6  # how near two answers of one engine are that start from the same state
+WRITTEN = re.compile(
+    r"(?P<form>[a-z]+)(@(?P<backend>[a-z]+))?(:(?P<engine>[a-z]+))?(?P<sizes>(,[NT]=[1-9][0-9]{0,8})*)"
+)
 
 
 class Export(NamedTuple):
@@ -38,11 +47,8 @@ class Export(NamedTuple):
 
     form: str
     backend: str
+    engine: Engine
     sizes: dict[str, int]
-
-    @property
-    def engine(self) -> Engine:
-        return FORMATS[self.form][1]
 
     @classmethod
     def of(cls, text: str) -> Export:
@@ -52,14 +58,27 @@ class Export(NamedTuple):
             RequestError: it is no export.
         """
         found = WRITTEN.fullmatch(text.removeprefix(EXPORT))
-        if found is None or found["form"] not in FORMATS or found["backend"] not in (None, *BACKENDS):
+        ending, usual = FORMATS.get(found["form"] if found else "", ("", None))
+        engines = {name: engine for name, engine in ENGINE_OF.items() if ending in engine.endings}
+        if (
+            found is None
+            or usual is None
+            or found["backend"] not in (None, *BACKENDS)
+            or found["engine"] not in (None, *engines)
+        ):
             raise RequestError(
-                f"--candidate {text}: expected export:FORMAT@BACKEND, with a format of {', '.join(FORMATS)}, a backend of"
-                f" {', '.join(BACKENDS)} (without @BACKEND the one that Keras has here), and ,N=3,T=7 behind it where the"
-                " file is to take so many samples and timesteps and no others"
+                f"--candidate {text}: expected export:FORMAT@BACKEND:ENGINE, with a format of {', '.join(FORMATS)}, a backend"
+                f" of {', '.join(BACKENDS)} (without it the one that Keras has here), an engine that runs such files"
+                f" (without it {', '.join(f'{engine.prefix} for {form}' for form, (_, engine) in FORMATS.items())}), and"
+                " ,N=3,T=7 behind it where the file is to take so many samples and timesteps and no others"
             )
         sizes = dict(one.split("=") for one in found["sizes"].split(",")[1:])
-        return cls(found["form"], found["backend"] or backend_here(), {key: int(size) for key, size in sizes.items()})
+        return cls(
+            found["form"],
+            found["backend"] or backend_here(),
+            engines.get(found["engine"], usual),
+            {key: int(size) for key, size in sizes.items()},
+        )
 
 
 def is_own(what: Any) -> bool:
@@ -113,11 +132,47 @@ class OwnModel:
         def asked(task: Task) -> Answer:
             if not os.path.exists(path):
                 arguments = self.kept, wanted.form, wanted.sizes, path
-                with told(f"exporting on {wanted.backend}"):
+                fixed = not wanted.sizes and bool(task.turns)  # the number of samples of a stateful model
+                hint = f"; {text},N={task.samples} fixes the number of samples" if fixed else ""
+                with told(f"exporting on {wanted.backend}", hint):
                     asked_of(wanted.backend, export_kept, arguments, self.seconds)
             return run(task)
 
         return asked
+
+    def settled(self, text: str, found: Comparison) -> Comparison:
+        """A comparison in which it is known whether a file starts each call from zero, or from the state at its export.
+
+        Of a model that was exported before its first call the two are the same. So it is exported once more after a call.
+        """
+        ids = set(found.diagnosis.tied if found.diagnosis is not None else ())
+        if not is_own(text) or not {LOST, FROZEN} <= ids:
+            return found
+        if text.startswith(BACKEND):
+            return without(found, FROZEN)  # there is no export
+        wanted, task = Export.of(text), task_of(self.observed, Graph(self.observed.nodes))
+        (turn, names), *_ = task.in_turn
+        first = replace(
+            task,
+            inputs={name: task.inputs[name] for name in turn.inputs},
+            outputs={name: task.outputs[name] for name in names},
+            turns=(),
+        )
+        place = os.path.join(self.folder.name, "later")
+        os.makedirs(place, exist_ok=True)
+        later = os.path.join(place, f"exported{FORMATS[wanted.form][0]}")
+        try:
+            with told("exporting after a call"):
+                arguments = self.kept, wanted.form, wanted.sizes, later, dict(first.inputs)
+                asked_of(wanted.backend, export_kept, arguments, self.seconds)
+            before = self.exported(text, wanted)(first)
+            after = of_file_for(wanted.engine, later, text, self.seconds)(first)
+        except CandidateError:
+            return found
+        frozen = any(not np.allclose(before[name], after[name], rtol=NEAR, atol=NEAR) for name in names)
+        said = "goes on from where that call ended" if frozen else "starts from zero all the same"
+        made = without(found, LOST if frozen else FROZEN)
+        return replace(made, notes=(*made.notes, f"exported once more, after a call, the file {said}"))
 
     def on_backend(self, backend: str) -> Candidate:
         """Keras on a backend, of which everything is seen that is seen of Keras here."""
@@ -132,9 +187,20 @@ class OwnModel:
         return asked
 
 
+def without(found: Comparison, mistake: str) -> Comparison:
+    """A comparison from whose explanations one is ruled out."""
+    assert found.diagnosis is not None
+    mistakes = tuple(one for one in found.diagnosis.mistakes if one.id != mistake)
+    return replace(found, diagnosis=replace(found.diagnosis, mistakes=mistakes))
+
+
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def told(what: str, hint: str = "") -> Iterator[None]:
     """What goes wrong in the other process, as an answer that was not given.
+
+    Args:
+        what: was being done.
+        hint: what may help where Keras does not do it.
 
     Raises:
         CandidateError: it does not do it, dies, or takes too long.
@@ -142,6 +208,6 @@ def told(what: str) -> Iterator[None]:
     try:
         yield
     except CannotError as error:
-        raise CandidateError(f"{what}: {error}") from None
+        raise CandidateError(f"{what}: {error}{hint}") from None
     except (WorkerDiedError, OverdueError) as error:
         raise CandidateError(f"{what}: the process {how_it_ended(error)}") from None

@@ -111,11 +111,13 @@ def with_candidate(spec: Spec, observed: Observation, result: Verification) -> V
         return result
     refuse_opaque(observed, "candidate")
     options = Options(folder=str(folder_of(spec.path)))
-    if is_own(spec.candidate):
-        name, candidate = spec.candidate, OwnModel(spec, None, observed, options.seconds).candidate(spec.candidate)
-    else:
-        name, candidate = candidate_of(spec.candidate, options)
-    return replace(result, candidate=compared(observed, result, name, candidate))
+    own = OwnModel(spec, None, observed, options.seconds)
+    name, candidate = (
+        (spec.candidate, own.candidate(spec.candidate))
+        if is_own(spec.candidate)
+        else candidate_of(spec.candidate, options)
+    )
+    return replace(result, candidate=own.settled(name, compared(observed, result, name, candidate)))
 
 
 def demanded(atol: float | None, rtol: float | None) -> dict[str, float]:

@@ -128,7 +128,9 @@ def observe_kept(kept: Kept, inputs: Mapping[str, Array], turns: Sequence[Turn],
                 raise CannotError(str(error)) from None
 
 
-def export_kept(kept: Kept, form: str, sizes: Mapping[str, int], path: str) -> None:
+def export_kept(
+    kept: Kept, form: str, sizes: Mapping[str, int], path: str, after: Mapping[str, Array] | None = None
+) -> None:
     """Have Keras export a model that was saved.
 
     Args:
@@ -136,6 +138,7 @@ def export_kept(kept: Kept, form: str, sizes: Mapping[str, int], path: str) -> N
         form: Keras's name of the format.
         sizes: of N and T, where they are fixed in what the file takes.
         path: of the file that is made.
+        after: what the model is called with before, if it is.
 
     Raises:
         RequestError: a package that Keras needs for it is not installed.
@@ -144,9 +147,13 @@ def export_kept(kept: Kept, form: str, sizes: Mapping[str, int], path: str) -> N
     with quiet():
         keras = load_keras()
         model = load(keras, kept)
-        model(model.inputs[0] if len(model.inputs) == 1 else model.inputs)  # of one that was never called some export nothing
+        model(
+            model.inputs[0] if len(model.inputs) == 1 else model.inputs
+        )  # of one that was never called some export nothing
         given = {"input_signature": signature(keras, model, sizes)} if sizes else {}
         try:
+            if after is not None:
+                model.predict(dict(after) if len(after) > 1 else next(iter(after.values())), verbose=0)
             model.export(path, format=form, verbose=False, **given)
         except ImportError as error:
             step = f"; pip install {error.name}" if error.name else ""

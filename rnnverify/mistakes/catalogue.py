@@ -6,6 +6,7 @@ from rnnverify.mistakes.activations import ACTIVATION
 from rnnverify.mistakes.around import AROUND
 from rnnverify.mistakes.biases import BIASES
 from rnnverify.mistakes.bidirectional import BIDIRECTIONAL
+from rnnverify.mistakes.calls import CALLS
 from rnnverify.mistakes.formula import FORMULA
 from rnnverify.mistakes.gates import GATES
 from rnnverify.mistakes.masks import MASKS
@@ -17,6 +18,7 @@ from rnnverify.mistakes.walk import WALK
 from rnnverify.mistakes.weights import WEIGHTS
 
 MISTAKES: tuple[Mistake, ...] = (
+    *CALLS,
     *WALK,
     *ORDER,
     *STACK,

@@ -52,9 +52,11 @@ def over(part: slice, before: int = 0, after: int = 0) -> Run:
     return run
 
 
-def begun(change: Callable[[Walk], Walk], kind: Kind = Walking) -> Any:
+def begun(
+    change: Callable[[Walk], Walk], kind: Kind = Walking, only: Callable[[Any], bool] = lambda layer: True
+) -> Any:
     """A change of layers of a class from what their walks begin with: x, or the states."""
-    return lambda layer: walking(layer, change) if isinstance(layer, kind) else None
+    return lambda layer: walking(layer, change) if isinstance(layer, kind) and only(layer) else None
 
 
 def first_held(walk: Walk) -> Walk:
@@ -111,7 +113,7 @@ WALK = (
         "the initial states are taken as zero",
         GIVEN,
         "",
-        begun(from_zero()),
+        begun(from_zero(), only=lambda layer: not layer.stateful),  # of one that is, see `calls`
     ),
     Mistake(
         "initial-state-ignored/c-only",
