@@ -55,7 +55,8 @@ ENGINES: Mapping[str, str] = {
     "tract, torch fixed": f"tract:export:onnx@torch{FIXED}",
     "OpenVINO, tensorflow": "openvino:export:onnx@tensorflow",
     "OpenVINO, torch fixed": f"openvino:export:onnx@torch{FIXED}",
-    "OpenVINO, Keras's export": "export:openvino@openvino",
+    "OpenVINO, Keras's own": "export:openvino@openvino",
+    "OpenVINO, Keras's, fixed": f"export:openvino@openvino{FIXED}",
     "Keras on jax": "backend:jax",
     "Keras on torch": "backend:torch",
     "Keras on numpy": "backend:numpy",
@@ -129,7 +130,9 @@ def told_of(found: Comparison) -> tuple[str, str, float | None, float | None]:
         return "untested", ", ".join(found.untested), found.max_abs_error, None
     first, precision = found.first_divergence, getattr(found.diagnosis, "precision", None)
     names = list(dict.fromkeys(one.id for one in found.diagnosis.mistakes if one.explains))
-    why = " or ".join(names) or (f"in {precision}" if precision else "; ".join(found.findings) or "no known mistake")
+    why = " or ".join(names) or (
+        f"computes in {precision.name}" if precision else "; ".join(found.findings) or "no known mistake"
+    )
     return "wrong", why, found.max_abs_error, None if first is None else first.residual / first.allowed
 
 
