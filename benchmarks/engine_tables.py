@@ -10,29 +10,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.engines import Cell
 
-COLUMNS, WIDTH, LINE = 6, 15, 120
-VARYING = re.compile(r"_?\d+(?:_\d+)*|0x[0-9a-f]+|/tmp/\S+")
-LONGEST = 300  # characters of a reason
+COLUMNS, WIDTH, LINE = 6, 17, 130
+VARYING = re.compile(r"""\"[^"]*\"|_?\d+(?:_\d+)*|/tmp/\S+""")  # names of nodes, numbers, paths
+NOTHING = re.compile(r"Exception from \S+ | Stack backtrace:.*")  # of a reason, what says nothing
+LONGEST, TELLING = 300, 150  # characters of a reason: that are shown, and that make two reasons the same
 
 
 class Reasons:
-    """Reasons, each with a short name: those that differ in numbers alone are one."""
+    """Reasons, each with a short name: those that differ in numbers and names alone are one."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, str], tuple[str, str]] = {}
+        self.known: dict[tuple[str, str], tuple[str, int, str]] = {}
 
     def name(self, what: str, why: str) -> str:
-        key = what, VARYING.sub("#", why)
-        short = "wrong" if what == "wrong" else what.split()[0]
-        if key not in self.known:
-            number = 1 + sum(name.startswith(f"{short} ") for name, _ in self.known.values())
-            self.known[key] = f"{short} {number}", why
-        return self.known[key][0]
+        told, short = NOTHING.sub("", why), what.split()[0]
+        key = short, VARYING.sub("#", told)[:TELLING]
+        number = 1 + sum(one == short for one, _, _ in self.known.values())
+        short, number, _ = self.known.setdefault(key, (short, number, told))
+        return f"{short} {number}"
 
     def lines(self) -> Iterator[str]:
-        for name, why in sorted(self.known.values(), key=lambda one: (one[0].split()[0], int(one[0].split()[1]))):
-            told = why.partition(" Stack backtrace:")[0][:LONGEST]
-            yield fill(f"{name:<12}{told}", LINE, subsequent_indent=12 * " ")
+        for short, number, told in sorted(self.known.values()):
+            yield fill(f"{f'{short} {number}':<12}{told[:LONGEST]}", LINE, subsequent_indent=12 * " ")
 
 
 def in_tables(cells: Sequence[Cell], kinds: Sequence[str], engines: Sequence[str]) -> Iterator[str]:
