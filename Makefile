@@ -6,7 +6,7 @@ BIN := .venv/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 MADE := .venv/python-$(VERSION)
 
-.PHONY: run test lint check bench fuzz mutants ledger clean
+.PHONY: run test lint check bench engines fuzz mutants ledger clean
 
 run: .venv/installed
 	$(BIN)/rnnverify run configs/simple_rnn.yaml
@@ -26,6 +26,11 @@ check: .venv/installed
 bench: .venv/tests-installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
+
+engines: .venv/tests-installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[engines]'
+	$(BIN)/pytest -n 2 tests/candidates
+	$(BIN)/python -m benchmarks.engines
 
 fuzz: .venv/tests-installed
 	$(BIN)/python -m benchmarks.fuzz specs 500

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from rnnverify.cli import main
 from rnnverify.layers.lstm import LSTMCell
 from rnnverify.layers.registered import REGISTERED
+from tests.candidates.test_engines import lstm, written
 from tests.notebooks import executed
 from tests.test_docs import README, ROOT, blocks, skeleton
 
@@ -48,6 +49,7 @@ RUN_BY = {
     "pip install --no-deps": "test_packaging.py::test_all_but_tensorflow_and_keras_can_be_installed_by_the_line_in_the_readme",
     "- uses: actions/checkout": "test_snippets.py::test_the_step_of_a_ci_server_is_a_command",
     "from rnnverify.testing": "test_snippets.py::test_the_assertions_hold_in_a_test_suite",
+    "rnnverify compare model.keras": "test_snippets.py::test_exporters_engines_and_backends_are_put_on_trial",
     "import rnnverify\n\nspec": "test_snippets.py::test_the_library_runs_in_a_notebook",
     "spec/ ": "",  # a picture
 }
@@ -217,3 +219,17 @@ def test_the_step_of_a_ci_server_is_a_command(tmp_path: Path, monkeypatch: pytes
     program, *arguments = shlex.split(step["run"])
     assert program == "rnnverify"
     assert CliRunner().invoke(main, arguments).stdout == "1 spec: 1 match, 0 mismatch, 0 error\n"
+
+
+def test_exporters_engines_and_backends_are_put_on_trial(
+    keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = lstm(keras)
+    model.save("model.keras")
+    written(tmp_path / "model.onnx", model.get_weights())
+    asked = [shlex.split(line, comments=True)[1:] for line in block("rnnverify compare model.keras").splitlines()]
+    assert [words[-1].partition(":")[0] for words in asked] == [*["export"] * 4, "backend", "model.onnx"]
+    for words in asked:
+        result = CliRunner().invoke(main, [*words, "--timeout", "300"])
+        assert (result.exit_code, "match: " in result.stdout) == (0, True), result.output

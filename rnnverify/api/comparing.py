@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from rnnverify.api.observing import observation_of, read
-from rnnverify.api.own_model import OwnModel, is_own
+from rnnverify.api.own_model import OwnModel, check_own, is_own
 from rnnverify.candidates.candidate import each_sample
 from rnnverify.candidates.exchange import FORMS
-from rnnverify.candidates.registry import Options, can_be_called, candidate_of
+from rnnverify.candidates.registry import Options, can_be_called, candidate_of, is_engine
 from rnnverify.candidates.stepping import each_step, steps_of
 from rnnverify.diagnosis.comparison import compared
 from rnnverify.diagnosis.explanation import explained
@@ -39,6 +39,7 @@ def compare(
     per_sample: bool = False,
     per_step: bool = False,
     why: bool = False,
+    probes: bool | None = None,
     timeout: float = TIMEOUT,
     effort: float = EFFORT,
     allow_code: bool = False,
@@ -62,6 +63,8 @@ def compare(
             (N, M) each; it returns its output and the new states, a mapping by the same names. Each step is judged by itself.
         why: ask it more, where it can be called: for what every right implementation does, and for the smallest call that
             differs.
+        probes: ask it for other calls, too: other numbers of samples and timesteps, another order, padding on each side, the
+            same twice; by default where it is a file that an engine runs, or Keras itself elsewhere.
         timeout: seconds that a process may take.
         effort: seconds for which pairs of mistakes are tried, where no single one explains what is wrong.
         allow_code: whether a function that a spec names, to return the model, may be run; the candidate is.
@@ -81,25 +84,38 @@ def compare(
         raise RequestError(
             f"expected a timeout above 0 and an effort of at least 0 seconds, both up to {LONGEST:,}; got {timeout} and {effort}"
         )
-    if (why or per_step or per_sample) and not (is_own(candidate) or can_be_called(candidate)):
-        asked_for = "--why (why=True)" if why else "--per-step" if per_step else "--per-sample"
+    if (why or probes or per_step or per_sample) and not (is_own(candidate) or can_be_called(candidate)):
+        asked_for = (
+            "--why (why=True)"
+            if why
+            else "--probes (probes=True)"
+            if probes
+            else "--per-step"
+            if per_step
+            else "--per-sample"
+        )
         raise RequestError(
             f"{asked_for}: expected a candidate that can be called, a function or a program; got outputs"
         )
     if why and per_step:
         raise RequestError("--why (why=True): expected a candidate for a whole call, not for each step (--per-step)")
     target = read(target)
+    if is_own(candidate):
+        check_own(candidate, target)
     given = None if is_own(candidate) else candidate_of(candidate, Options(form, timeout))
     observed = observation_of(target, x, allow_code)
-    own = OwnModel(target, x, observed, timeout)
-    name, asked = given or (candidate, own.candidate(candidate))
     refuse_opaque(observed, "compare")
     keras = explained(judge(observed))
-    if per_step:
-        asked = each_step(asked, steps_of(observed, Graph(observed.nodes)))
-    asked = each_sample(asked) if per_sample else asked
-    found = compared(observed, keras, name, asked, dtype=dtype, effort=effort, progress=progress, why=why)
-    return own.settled(name, found)
+    probing = (is_own(candidate) or is_engine(candidate)) if probes is None else probes
+    with OwnModel(target, x, observed, timeout) as own:
+        name, asked = given or (candidate, own.candidate(candidate))
+        if per_step:
+            asked = each_step(asked, steps_of(observed, Graph(observed.nodes)))
+        asked = each_sample(asked) if per_sample else asked
+        found = compared(
+            observed, keras, name, asked, dtype=dtype, effort=effort, progress=progress, why=why, probing=probing
+        )
+        return own.settled(name, found)
 
 
 def diagnose(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from tempfile import TemporaryDirectory
@@ -86,8 +86,28 @@ def is_own(what: Any) -> bool:
     return isinstance(what, str) and what.startswith((EXPORT, BACKEND))
 
 
+def check_own(text: str, target: Any) -> None:
+    """Refuse what is no such candidate, before anything is computed.
+
+    Args:
+        text: what was written.
+        target: what it would be made from.
+
+    Raises:
+        RequestError: it is none, or there is no model but only what was seen of one.
+    """
+    if isinstance(target, Observation):
+        raise RequestError(
+            f"--candidate {text}: expected a spec or a model beside it, got an observation, which has no model in it"
+        )
+    if text.startswith(EXPORT):
+        Export.of(text)
+    elif text.removeprefix(BACKEND) not in BACKENDS:
+        raise RequestError(f"--candidate {text}: expected backend: and one of {', '.join(BACKENDS)}")
+
+
 class OwnModel:
-    """The model that was observed, as a file that is written when it is first needed.
+    """The model that was observed, as a file that is written when it is first needed, and is there while `with` lasts.
 
     Args:
         target: the Spec, the model or the layer.
@@ -100,33 +120,27 @@ class OwnModel:
         self.target, self.x, self.observed, self.seconds = target, x, observed, seconds
 
     def candidate(self, text: str) -> Candidate:
-        """From what was written.
+        """From what was written, which `check_own` has let pass."""
+        return self.exported(text, Export.of(text)) if text.startswith(EXPORT) else self.on_backend(text)
 
-        Raises:
-            RequestError: it is none, or there is no model but only what was seen of one.
-        """
-        if isinstance(self.target, Observation):
-            raise RequestError(
-                f"--candidate {text}: expected a spec or a model beside it, got an observation, which has no model in it"
-            )
-        if text.startswith(EXPORT):
-            return self.exported(text, Export.of(text))
-        backend = text.removeprefix(BACKEND)
-        if backend not in BACKENDS:
-            raise RequestError(f"--candidate {text}: expected backend: and one of {', '.join(BACKENDS)}")
-        return self.on_backend(backend)
+    def __enter__(self) -> OwnModel:
+        self.until_the_end = ExitStack()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.until_the_end.close()
 
     @cached_property
-    def folder(self) -> TemporaryDirectory[str]:
-        return TemporaryDirectory()
+    def folder(self) -> str:
+        return self.until_the_end.enter_context(TemporaryDirectory())
 
     @cached_property
     def kept(self) -> Kept:
-        return keep(self.target, self.x, self.observed, os.path.join(self.folder.name, "model.keras"), REPLAYED)
+        return keep(self.target, self.x, self.observed, os.path.join(self.folder, "model.keras"), REPLAYED)
 
     def exported(self, text: str, wanted: Export) -> Candidate:
         """A file that Keras exports once, run by an engine in every call."""
-        path = os.path.join(self.folder.name, f"exported{FORMATS[wanted.form][0]}")
+        path = os.path.join(self.folder, f"exported{FORMATS[wanted.form][0]}")
         run = of_file_for(wanted.engine, path, text, self.seconds)
 
         def asked(task: Task) -> Answer:
@@ -158,7 +172,7 @@ class OwnModel:
             outputs={name: task.outputs[name] for name in names},
             turns=(),
         )
-        place = os.path.join(self.folder.name, "later")
+        place = os.path.join(self.folder, "later")
         os.makedirs(place, exist_ok=True)
         later = os.path.join(place, f"exported{FORMATS[wanted.form][0]}")
         try:
@@ -174,8 +188,9 @@ class OwnModel:
         made = without(found, LOST if frozen else FROZEN)
         return replace(made, notes=(*made.notes, f"exported once more, after a call, the file {said}"))
 
-    def on_backend(self, backend: str) -> Candidate:
+    def on_backend(self, text: str) -> Candidate:
         """Keras on a backend, of which everything is seen that is seen of Keras here."""
+        backend = text.removeprefix(BACKEND)
 
         def asked(task: Task) -> Answer:
             observed = self.observed

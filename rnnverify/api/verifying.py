@@ -9,8 +9,8 @@ from typing import Any
 
 from rnnverify.api.blind import Patience
 from rnnverify.api.observing import observation_of, read
-from rnnverify.api.own_model import OwnModel, is_own
-from rnnverify.candidates.registry import Options, candidate_of
+from rnnverify.api.own_model import OwnModel, check_own, is_own
+from rnnverify.candidates.registry import Options, candidate_of, is_engine
 from rnnverify.diagnosis.comparison import compared
 from rnnverify.diagnosis.explanation import explained
 from rnnverify.errors import RequestError
@@ -63,6 +63,8 @@ def verify(
     wanted, target = demanded(atol, rtol), read(target)
     if isinstance(target, Spec):
         check_consent(target, allow_code)
+        if is_own(target.candidate):
+            check_own(target.candidate or "", target)
     observed = with_tolerance(observation_of(target, x, allow_code, opaque, mask, initial_state, reset), wanted)
     return verified(target, observed)
 
@@ -111,13 +113,15 @@ def with_candidate(spec: Spec, observed: Observation, result: Verification) -> V
         return result
     refuse_opaque(observed, "candidate")
     options = Options(folder=str(folder_of(spec.path)))
-    own = OwnModel(spec, None, observed, options.seconds)
-    name, candidate = (
-        (spec.candidate, own.candidate(spec.candidate))
-        if is_own(spec.candidate)
-        else candidate_of(spec.candidate, options)
-    )
-    return replace(result, candidate=own.settled(name, compared(observed, result, name, candidate)))
+    probing = is_own(spec.candidate) or is_engine(spec.candidate)
+    with OwnModel(spec, None, observed, options.seconds) as own:
+        name, candidate = (
+            (spec.candidate, own.candidate(spec.candidate))
+            if is_own(spec.candidate)
+            else candidate_of(spec.candidate, options)
+        )
+        found = own.settled(name, compared(observed, result, name, candidate, probing=probing))
+    return replace(result, candidate=found)
 
 
 def demanded(atol: float | None, rtol: float | None) -> dict[str, float]:

@@ -63,6 +63,11 @@ def can_be_called(what: Any) -> bool:
     return callable(what)
 
 
+def is_engine(what: Any) -> bool:
+    """Whether a candidate is a file that an engine runs."""
+    return isinstance(what, str | os.PathLike) and kind_of(os.fspath(what)) == list(KINDS)[2]
+
+
 def candidate_of(what: Any, options: Options) -> tuple[str, Candidate]:
     """A candidate and its name: from a function, an array, a list or mapping of arrays, or from how one is written.
 

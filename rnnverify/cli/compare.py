@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     "--why", is_flag=True, help="Ask it more: what every right port does, and the smallest call that differs."
 )
 @click.option("--script", metavar="FILE.py", help="Keep that call as a script that needs NumPy alone; implies --why.")
+@click.option(
+    "--probes/--no-probes",
+    default=None,
+    help="Ask it for other calls, too: other N and T, another order, padding on each side, the same twice. By default where"
+    " it is a file that an engine runs, or Keras itself elsewhere.",
+)
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds that it may take.")
 @click.option("--effort", type=float, default=60.0, show_default=True, help="Seconds to look for two mistakes at once.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -55,7 +61,9 @@ def compare(
     SPEC is a YAML spec, a saved model (.keras, .h5), or a saved observation (.npz). WHAT is a function in a Python file,
     called as forward(x, weights), where weights has for each layer's name its get_weights() list; or a file of outputs, .npy, or
     .npz with arrays named as in the report (dense, lstm, lstm.c); or a program, which reads the inputs and weights from one file
-    and writes its outputs to another; or an .onnx file, which ONNX Runtime runs, or with onnxref: before it ONNX's reference.
+    and writes its outputs to another; or a file that an engine runs: .onnx (ONNX Runtime; with onnxref:, openvino: or tract:
+    before it another one), .tflite (LiteRT). Or it is made from the model itself: export:onnx, export:onnx@torch, export:litert
+    put Keras's own exporters on trial; backend:jax, backend:torch, backend:numpy is Keras on another backend.
 
     \b
     Examples:
@@ -63,6 +71,8 @@ def compare(
       rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward --why --script smallest.py
       rnnverify compare model.keras --candidate outputs.npz --set N=4
       rnnverify compare model.keras --candidate model.onnx
+      rnnverify compare model.keras --candidate export:onnx@torch
+      rnnverify compare model.keras --candidate backend:jax
       rnnverify compare configs/lstm_softmax.yaml --candidate 'cmd:./port {inputs} {outputs}' --candidate-format raw
     """
     from rnnverify import api
@@ -78,6 +88,7 @@ def compare(
         per_sample=how["per_sample"],
         per_step=how["per_step"],
         why=how["why"] or script is not None,
+        probes=how["probes"],
         timeout=how["timeout"],
         effort=how["effort"],
         allow_code=how["allow_code"],

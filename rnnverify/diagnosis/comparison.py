@@ -10,10 +10,11 @@ from dataclasses import replace
 from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, notes_of
 from rnnverify.diagnosis.experiments import experiments
 from rnnverify.diagnosis.mistaken import EFFORT, diagnose
+from rnnverify.diagnosis.probes import FROZEN, prefixes, probes, twice
 from rnnverify.diagnosis.task import task_of
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
-from rnnverify.results import Comparison, Verification
+from rnnverify.results import Comparison, Diagnosis, Probe, Verification
 from rnnverify.verification.claimed import Judgement, Right, computed_in, judge_claims, watched_in
 from rnnverify.verification.claims import claims_of
 
@@ -36,6 +37,7 @@ def compared(
     effort: float = EFFORT,
     progress: Progress = unnoticed,
     why: bool = False,
+    probing: bool = False,
 ) -> Comparison:
     """Ask a candidate for what Keras was asked for, and hold its answer against the replay.
 
@@ -48,6 +50,7 @@ def compared(
         effort: seconds for pairs of mistakes.
         progress: is called with how many pairs were tried, and of how many.
         why: whether it is asked more, see `experiments`, for as many seconds again.
+        probing: whether it is asked for other calls, see `probes`.
     """
     asked = replace(computed_in(observed, dtype), tf32=False)
     graph = Graph(asked.nodes)
@@ -79,6 +82,8 @@ def compared(
         )
         if why:
             diagnosis = replace(diagnosis, why=experiments(observed, candidate, dtype, max(effort, EFFORT), answer))
+    right_here = judged is not None and judged.right and not findings
+    tried = probed(observed, candidate, dtype, right_here, diagnosis) if probing and judged is not None else ()
     return Comparison(
         spec=observed.asked.spec,
         candidate=name,
@@ -92,7 +97,27 @@ def compared(
         notes=(*notes_of(answer), *(() if judged is None else notes(graph, judged))),
         keras=keras,
         seconds={"candidate": answered - started, "judging": time.perf_counter() - answered},
+        probes=tuple(tried),
     )
+
+
+def probed(
+    observed: Observation, candidate: Candidate, dtype: str, right: bool, diagnosis: Diagnosis | None
+) -> Iterator[Probe]:
+    """Other calls: all of a candidate that is right in this one; of one that is wrong, those that show where.
+
+    Where a state is not kept, and the first call does not start from zero either, it starts from what it was at some export.
+    """
+    log.info("asking the candidate for other calls")
+    if right:
+        yield from probes(observed, candidate, dtype)
+        return
+    if not observed.turns:
+        yield from prefixes(observed, candidate, dtype)
+        return
+    explained = diagnosis is not None and bool(diagnosis.tied)
+    for one in twice(observed, candidate):
+        yield one if explained or one.verdict == "match" else replace(one, mistakes=(FROZEN,))
 
 
 def notes(graph: Graph, judged: Judgement) -> Iterator[str]:

@@ -118,6 +118,8 @@ def observe_kept(kept: Kept, inputs: Mapping[str, Array], turns: Sequence[Turn],
         keras = load_keras()
         with precision(keras, dtype):
             built = built_of_model(keras, load(keras, kept))
+            if len(turns) > 1 and not built.kept:
+                raise CannotError("a model without stateful layers keeps nothing from one call to the next")
             names = [given.name for given in built.inputs]
             rows = [[inputs[name] for name in turn.inputs] for turn in turns] or [list(inputs.values())]
             calls = [dict(zip(names, row, strict=True)) for row in rows]

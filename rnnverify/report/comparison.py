@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rnnverify.report.parts import Line
 from rnnverify.report.reasons import reason_for_candidate
 from rnnverify.report.table import STYLES, not_shown, output_table, quiet_line, title
 from rnnverify.report.tables import Table
-from rnnverify.results import Comparison, Diagnosis, Named, Why
+from rnnverify.results import Comparison, Diagnosis, Named, Probe, Why
 
 MOST_TIED = 6  # mistakes that explain it equally well and are written out
 
@@ -31,6 +31,7 @@ def render(result: Comparison, verbose: bool = False, beside: bool = False) -> I
         yield Line(("finding", "bold red"), f": {finding}")
     if result.diagnosis is not None and result.diagnosis.verdict == "mismatch":
         yield from lines_of(result.diagnosis)
+    yield from of_probes(result.probes, verbose)
     if result.why is not None:
         yield from of_experiments(result.why, verbose)
     for note in result.notes:
@@ -91,6 +92,21 @@ def lines_of(diagnosis: Diagnosis) -> Iterator[Line]:
             f"in part, and not all: {one.id} in {', '.join(one.layers)} ({one.says}) leaves {one.residual:.2g}"
             f" of {diagnosis.before:.2g}"
         )
+
+
+def of_probes(probes: Sequence[Probe], verbose: bool) -> Iterator[Line]:
+    """What came of other calls, each by its name."""
+    for one in probes:
+        if one.verdict == "mismatch":
+            named = f"; mistake: {', '.join(one.mistakes)}" if one.mistakes else ""
+            yield Line((f"wrong with {one.probe}", "bold red"), f": {one.says}{named}")
+    for verdict, words in (("match", "right as well with"), ("untested", "nothing could be told with")):
+        if names := [one.probe for one in probes if one.verdict == verdict]:
+            yield Line(f"{words} {', '.join(names)}", style="dim")
+    refused = [one for one in probes if one.verdict == "refused"]
+    if refused and not verbose:
+        yield Line(f"it does not take {', '.join(one.probe for one in refused)} (-v says why)", style="dim")
+    yield from (Line(f"it does not take {one.probe}: {one.says}", style="dim") for one in refused if verbose)
 
 
 def of_experiments(why: Why, verbose: bool) -> Iterator[Line]:

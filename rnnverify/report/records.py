@@ -136,6 +136,7 @@ def comparison_record(result: Comparison) -> dict[str, Any]:
         "untested_outputs": list(result.untested),
         "shared": [] if diagnosis is None else list(diagnosis.shared),
         "why": None if result.why is None else why_record(result.why),
+        "probes": [asdict(one) | {"mistakes": list(one.mistakes)} for one in result.probes],
         "notes": list(result.notes),
         "keras": {
             "verdict": result.keras.verdict,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rnnverify.results.probe import Probe
 from rnnverify.results.shown import Shown
 from rnnverify.results.verification import Divergence, OutputResult, Verification
 from rnnverify.results.why import Why
@@ -60,6 +61,7 @@ class Comparison(Shown):
     notes: tuple[str, ...]
     keras: Verification
     seconds: Mapping[str, float]
+    probes: tuple[Probe, ...] = ()  # other calls than this one that it was asked for
 
     @property
     def first_divergence(self) -> Divergence | None:
@@ -83,5 +85,7 @@ class Comparison(Shown):
     def verdict(self) -> str:
         """mismatch where anything is beyond its limit, missing or unfit; else untested where nothing could be seen."""
         if self.findings or not self.outputs or not all(output.passed for output in self.outputs):
+            return "mismatch"
+        if any(probe.verdict == "mismatch" for probe in self.probes):
             return "mismatch"
         return "untested" if self.untested else "match"

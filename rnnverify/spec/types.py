@@ -178,7 +178,7 @@ RATE = number(lambda v: 0 <= v < 1, "a number of at least 0 and below 1", minimu
 REAL = number(lambda v: True, "a finite number")
 POSITIVE = number(lambda v: v > 0, "a finite number above 0", exclusiveMinimum=0)
 NON_NEGATIVE = number(lambda v: v >= 0, "a finite number of at least 0", minimum=0)
-CANDIDATE_FORM = re.compile(r"cmd:.+|.+\.py:[^\W\d]\w*|.+\.np[yz]|.+\.onnx", re.DOTALL)
+CANDIDATE_FORM = re.compile(r"(cmd|export|backend):.+|.+\.py:[^\W\d]\w*|.+\.(np[yz]|onnx|tflite|xml)", re.DOTALL)
 NAME = text(
     lambda v: v.isidentifier() and v.isascii() and len(v) <= 100,
     "a name of letters, digits and underscores, such as encoder",
@@ -186,7 +186,8 @@ NAME = text(
 FILE = text(lambda v: bool(v.strip()) and "\0" not in v, "the path of a file")
 CANDIDATE = text(
     lambda v: bool(CANDIDATE_FORM.fullmatch(v)) and "\0" not in v,
-    "port.py:forward, outputs.npz, outputs.npy, model.onnx or cmd:./port {inputs} {outputs}",
+    "port.py:forward, outputs.npz, outputs.npy, model.onnx, model.tflite, export:onnx, backend:jax or cmd:./port {inputs}"
+    " {outputs}",
 )
 REFERENCES = Check(
     check_references,

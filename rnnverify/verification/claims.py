@@ -1,8 +1,9 @@
 """What somebody else's implementation gave, told apart by the names of the model's tensors.
 
 They are those of the reports: `dense`, `lstm.c`. Beside a layer's outputs there may be its states, `gru.h`, after the last step
-(N, M) or after every step (N, T, M), in the order in which the layer puts its steps out; a layer's own name does for h at every
-step where the layer itself returns the last alone, and that is not what the model returns.
+(N, M) or after every step (N, T, M), in the order in which the layer puts its steps out; both where the layer returns its states,
+as `gru.h` and `gru.h after every step`. A layer's own name does for h at every step where the layer itself returns the last
+alone, and that is not what the model returns.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from rnnverify.observation import Observation, Ref
 from rnnverify.verification.outputs import label
 
 TIMELESS = 2  # axes of an output (N, K)
+EVERY_STEP = " after every step"  # behind the name of a state that is an output of its layer, too
 
 
 class Tensor(NamedTuple):
@@ -106,6 +108,7 @@ def tensors_of(observed: Observation, graph: Graph) -> Iterator[tuple[str, Tenso
     """All that may be given, by name; where a name stands for several, the layer's own output first."""
     for node in observed.nodes:
         layer = graph.declared[node.name]
+        own = {label(graph, Ref(node.name, output)) for output in range(len(layer.output_names))}
         for output in range(len(layer.output_names)):
             ref = Ref(node.name, output)
             if ref in observed.emitted:
@@ -119,7 +122,10 @@ def tensors_of(observed: Observation, graph: Graph) -> Iterator[tuple[str, Tenso
         for walk in walks:
             for sequence in (walk.sequence, *walk.others):
                 name = f"{node.name}.{layer.walked_names[number]}"
-                yield name, Tensor(node.name, None, number, True, sequence.shape, True)
+                every = Tensor(node.name, None, number, True, sequence.shape, True)
+                yield name, every
+                if name in own:
+                    yield f"{name}{EVERY_STEP}", every
                 last = (sequence.shape[0], *sequence.shape[2:])
                 yield name, Tensor(node.name, None, number, False, last, False)
                 if len(walks) == 1 and number == 0 and Ref(node.name) not in observed.outputs:
