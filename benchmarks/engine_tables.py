@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 COLUMNS, WIDTH, LINE = 6, 17, 130
 VARYING = re.compile(r"""\"[^"]*\"|_?\d+(?:_\d+)*|/tmp/\S+""")  # names of nodes, numbers, paths
-NOTHING = re.compile(r"Exception from \S+ | Stack backtrace:.*")  # of a reason, what says nothing
+NOTHING = re.compile(
+    r"Exception from \S+ | Stack backtrace:.*|/\S*/site-packages/|/tmp/\w+/"
+)  # of a reason, what says nothing
 LONGEST, TELLING = 300, 150  # characters of a reason: that are shown, and that make two reasons the same
 
 
