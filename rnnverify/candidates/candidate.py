@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,14 @@ from rnnverify.observation.paths import Path, at, is_nested, taken_in_order
 
 class CandidateError(Exception):
     """A candidate gave no answer: it raised, crashed, or ran out of time. A finding, and no fault of the request."""
+
+
+class Walk(NamedTuple):
+    """A walk through time, of which the states are wanted, too, where a candidate has them."""
+
+    names: tuple[str, ...]  # of its states; empty for one that is not wanted
+    units: int
+    runs: str  # forward; backward; or aligned: backward, and put out in the order of time
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,7 @@ class Task:
     first: int | None = None  # where a single sample is asked for: which
     paths: tuple[tuple[str, Path], ...] = ()  # of each output its name, and where the model returns it
     turns: tuple[Turn, ...] = ()  # several calls in a row, of which each has an equal share of the outputs
+    walks: tuple[Walk, ...] = ()  # all walks of the model, in its order, where their states are wanted
 
     @property
     def x(self) -> Any:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from rnnverify.candidates.binding import Opened, bound, outputs_bound
-from rnnverify.candidates.candidate import CandidateError
+from rnnverify.candidates.candidate import CandidateError, Walk
 from rnnverify.candidates.function import one_line
+from rnnverify.candidates.onnx_states import states_of, told, with_states
 from rnnverify.layers.arrays import Array
 from rnnverify.observation.arrays_file import write_arrays
+
+BACKTRACE = "Stack backtrace:"  # what comes behind it is no reason
+LONGEST = 600  # characters of a reason
 
 
 def answered(file: Opened, fed: Mapping[str, Array], notes: list[str]) -> list[Array]:
@@ -42,27 +47,33 @@ def counted(samples: int) -> str:
     return "1 sample" if samples == 1 else f"{samples} samples"
 
 
-def asked(module: Any, path: str, arrays: Mapping[str, Array], turns: Sequence[Mapping[str, Any]]) -> Any:
+def asked(module: Any, path: str, arrays: Mapping[str, Array], wanted: Mapping[str, Any], folder: str) -> Any:
     """What a file gives for each of several calls in a row, by the names that are wanted, and what is to be said of it."""
     made: dict[str, Array] = {}
     notes: list[str] = []
     file: Opened | None = None
-    for turn in turns:
+    pairs: list[Any] = []
+    if wanted["walks"] and path.lower().endswith(".onnx"):
+        path, pairs = with_states(path, [Walk(*one) for one in wanted["walks"]], folder)
+    for turn in wanted["turns"]:
         if file is None or turn["reset"]:
             file = module.opened(path)
         fed = bound(file.slots, {name: arrays[given] for name, given in turn["inputs"].items()}, notes)
         given = answered(file, fed, notes)
-        made.update(outputs_bound(file.outputs, given, {name: tuple(shape) for name, shape in turn["outputs"]}, notes))
+        outputs = {name: tuple(shape) for name, shape in turn["outputs"]}
+        own = len(file.outputs) - len(states_of(pairs))
+        made.update(outputs_bound(file.outputs[:own], given[:own], outputs, notes))
+        made.update(told(pairs, dict(zip(file.outputs, given, strict=True))))
     return made, list(dict.fromkeys(notes))
 
 
-def main(module: str, path: str, turns: str, inputs: str, outputs: str, said: str) -> int:
+def main(module: str, path: str, wanted: str, inputs: str, outputs: str, said: str) -> int:
     """Run the file on what stands in `inputs`, and write what it gives to `outputs`, or why there is nothing."""
     try:
         engine = import_module(module)
         with np.load(inputs) as file:
             arrays = dict(file)
-        made, notes = asked(engine, path, arrays, json.loads(turns))
+        made, notes = asked(engine, path, arrays, json.loads(wanted), os.path.dirname(outputs))
         write_arrays(outputs, made)
         message, code = "\n".join(notes), 0
     except ImportError as error:
@@ -70,7 +81,7 @@ def main(module: str, path: str, turns: str, inputs: str, outputs: str, said: st
     except CandidateError as error:
         message, code = str(error), 1
     except Exception as error:  # whatever an engine raises
-        message, code = f"{type(error).__name__}: {one_line(str(error))}", 1
+        message, code = f"{type(error).__name__}: {one_line(str(error).partition(BACKTRACE)[0])[:LONGEST]}", 1
     with open(said, "w", encoding="utf-8", errors="backslashreplace") as note:
         note.write(message)
     return code

@@ -76,7 +76,7 @@ def of_file_for(engine: Engine, path: str, text: str, seconds: float) -> Candida
             first = first or list(turn.inputs)  # the file knows the inputs by the names of the first call
             wanted = [(name, task.outputs[name]) for name in names]
             turns.append({"inputs": dict(zip(first, turn.inputs, strict=True)), "outputs": wanted, "reset": turn.reset})
-        what = [engine.module, os.path.abspath(path), json.dumps(turns)]
+        what = [engine.module, os.path.abspath(path), json.dumps({"turns": turns, "walks": task.walks})]
         words = Words("rnnverify.candidates.engine_child", what, [])
         step = f"pip install 'rnnverify[{engine.extra}]', or {engine.package}"
         missing = f"--candidate {text}: {engine.package} cannot be imported"

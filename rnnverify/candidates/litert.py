@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rnnverify.candidates.binding import Opened, Slot
@@ -19,7 +19,7 @@ def opened(path: str) -> Opened:
 
     interpreter = Interpreter(model_path=path)
     inputs = interpreter.get_input_details()
-    outputs = in_order(interpreter)
+    outputs = told_by(lambda: in_order(interpreter))
     slots = [
         Slot(one["name"], tuple(None if size < 0 else int(size) for size in signature(one)), one["dtype"])
         for one in inputs
@@ -32,7 +32,7 @@ def opened(path: str) -> Opened:
             for one in inputs:
                 if tuple(one["shape"]) != shapes[one["name"]]:
                     interpreter.resize_tensor_input(one["index"], shapes[one["name"]])
-            allocated(interpreter)
+            told_by(interpreter.allocate_tensors)
             shaped[:] = [shapes]
         for one in inputs:
             interpreter.set_tensor(one["index"], fed[one["name"]])
@@ -84,14 +84,14 @@ def invoked(interpreter: Any) -> None:
         ) from None
 
 
-def allocated(interpreter: Any) -> None:
-    """Have it make room for its tensors.
+def told_by(function: Callable[[], Any]) -> Any:
+    """What a call of the interpreter gives that makes room for the file's tensors.
 
     Raises:
         CandidateError: the file needs TensorFlow's own operations, which LiteRT does not have.
     """
     try:
-        interpreter.allocate_tensors()
+        return function()
     except RuntimeError as error:
         if OF_TENSORFLOW not in str(error):
             raise

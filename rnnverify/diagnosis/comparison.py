@@ -11,7 +11,7 @@ from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, no
 from rnnverify.diagnosis.experiments import experiments
 from rnnverify.diagnosis.mistaken import EFFORT, diagnose
 from rnnverify.diagnosis.probes import FROZEN, prefixes, probes, twice
-from rnnverify.diagnosis.task import task_of
+from rnnverify.diagnosis.task import task_of, walks_of
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
 from rnnverify.results import Comparison, Diagnosis, Probe, Verification
@@ -80,6 +80,8 @@ def compared(
             effort=effort,
             progress=progress,
         )
+        if probing and not judged.right:
+            diagnosis = placed(observed, asked, graph, candidate, diagnosis)
         if why:
             diagnosis = replace(diagnosis, why=experiments(observed, candidate, dtype, max(effort, EFFORT), answer))
     right_here = judged is not None and judged.right and not findings
@@ -99,6 +101,23 @@ def compared(
         seconds={"candidate": answered - started, "judging": time.perf_counter() - answered},
         probes=tuple(tried),
     )
+
+
+def placed(
+    observed: Observation, asked: Observation, graph: Graph, candidate: Candidate, diagnosis: Diagnosis
+) -> Diagnosis:
+    """A diagnosis whose first divergence is placed by the states inside the candidate, where it can be asked for those."""
+    task = task_of(observed, graph)
+    walks = walks_of(observed, graph)
+    try:
+        answer = candidate(replace(task, walks=walks)) if walks else {}
+    except CandidateError:
+        return diagnosis
+    given = claims_of(observed, graph, answer)
+    if not answer.keys() - task.outputs.keys() or given.findings:
+        return diagnosis
+    first = judge_claims(asked, graph, given.claims).first
+    return diagnosis if first is None else replace(diagnosis, first_divergence=first)
 
 
 def probed(

@@ -17,6 +17,7 @@ from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.saved import checked_copy
 from rnnverify.keras_model.session import load_keras, loaded, watched
 from rnnverify.keras_model.settings import precision, quiet
+from rnnverify.keras_model.structure import inputs_of
 from rnnverify.observation import Asked, Node, Observation, Ref, Turn
 from rnnverify.spec.model import Spec
 from rnnverify.spec.paths import is_function
@@ -128,6 +129,8 @@ def observe_kept(kept: Kept, inputs: Mapping[str, Array], turns: Sequence[Turn],
                 return watched(keras, built, Asked(spec, None, dtype), calls, 0.0, reset=reset)
             except RequestError as error:
                 raise CannotError(str(error)) from None
+            except Exception as error:  # as for a T that the model does not take
+                raise CannotError(f"Keras cannot predict: {first_line(error)}") from None
 
 
 def export_kept(
@@ -149,9 +152,8 @@ def export_kept(
     with quiet():
         keras = load_keras()
         model = load(keras, kept)
-        model(
-            model.inputs[0] if len(model.inputs) == 1 else model.inputs
-        )  # of one that was never called some export nothing
+        whole = inputs_of(model)
+        model(model.inputs[0] if whole is None else whole)  # of one that was never called some export nothing
         given = {"input_signature": signature(keras, model, sizes)} if sizes else {}
         try:
             if after is not None:
@@ -176,5 +178,5 @@ def signature(keras: Any, model: Any, sizes: Mapping[str, int]) -> Any:
             rest[0] = sizes.get("T")
         return keras.InputSpec(shape=(sizes.get("N", samples), *rest), dtype=tensor.dtype, name=tensor.name)
 
-    made = keras.tree.map_structure(of, model.inputs)
-    return [made] if len(model.inputs) > 1 else made
+    whole = inputs_of(model)  # of a Sequential there is none
+    return keras.tree.map_structure(of, model.inputs) if whole is None else [keras.tree.map_structure(of, whole)]

@@ -14,6 +14,7 @@ SAY_NOTHING = (
     "<stack traces",
     'File "',
     "A total of ",
+    "Exception from ",
 )
 REASON = re.compile(
     r"Exception encountered: (?:''(.*)''|(\S.*))$"

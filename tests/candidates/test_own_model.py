@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,14 @@ import numpy as np
 import pytest
 
 import rnnverify
-from rnnverify.api.own_model import Export
+from rnnverify.api.own_model import Export, OwnModel
+from rnnverify.diagnosis.task import task_of, walks_of
 from rnnverify.errors import RequestError
+from rnnverify.layers.graph import Graph
+from rnnverify.verification.claimed import judge_claims
+from rnnverify.verification.claims import claims_of
+from tests.candidates.test_engines import lstm as one_lstm
+from tests.candidates.test_engines import written
 from tests.layers.against_keras import draw
 
 N, T, D, M = 3, 5, 4, 2
@@ -58,11 +65,15 @@ def ids_of(found: Any) -> list[str]:
 @pytest.mark.parametrize("layer", ["LSTM", "GRU"])
 def test_every_step_of_another_backend_is_verified(keras: Any, backend: str, layer: str) -> None:
     needs(backend)
-    found = compared(recurrent(keras, layer, return_state=True), f"backend:{backend}", inputs())
+    model = recurrent(keras, layer, return_state=True)
+    if layer == "GRU":  # the same as a Sequential
+        model = keras.Sequential([keras.Input((T, D)), keras.layers.GRU(M, return_sequences=True, name="rnn")])
+        model = drawn(model)
+    found = compared(model, f"backend:{backend}", inputs())
     assert found.passed, str(found)
     assert found.by_step == ("rnn",)
     given = {row.output for row in found.outputs}
-    assert {f"rnn.{state} after every step[0]" for state in ("h", "c")[: 1 + (layer == "LSTM")]} <= given
+    assert ({"rnn.h after every step[0]", "rnn.c after every step[0]"} if layer == "LSTM" else {"rnn.h[0]"}) <= given
     verdicts = {one.probe: one.verdict for one in found.probes}
     assert verdicts["N=1"] == verdicts[f"N={2 * N}"] == verdicts["samples in another order"] == "match"
     assert "mismatch" not in verdicts.values()  # some refuse another T than the model's
@@ -120,6 +131,17 @@ def test_litert_needs_a_fixed_number_of_samples(keras: Any) -> None:
         found = compared(recurrent(keras, "LSTM"), f"export:litert,{sizes}", inputs())
         assert found.passed, str(found)
     assert f"the file takes 1 sample at a time: it was asked {N} times" in found.notes
+
+
+@pytest.mark.parametrize("candidate", [f"export:litert,N={N}", "export:onnx", f"export:onnx,N={N}", "backend:numpy"])
+def test_inputs_by_name_go_where_they_belong(keras: Any, candidate: str) -> None:
+    needs("ai_edge_litert", "tf2onnx", "onnxruntime")
+    layers = keras.layers
+    first, second = keras.Input((T, D), name="zed"), keras.Input((T, D), name="alpha")
+    heads = [layers.LSTM(M)(first), layers.GRU(M)(second)]
+    model = drawn(keras.Model({"zed": first, "alpha": second}, heads))
+    found = compared(model, candidate, {"zed": inputs(), "alpha": -inputs()})
+    assert found.passed, str(found)
 
 
 def test_litert_keeps_the_state(keras: Any) -> None:
@@ -185,6 +207,34 @@ def test_an_export_is_written_in_parts() -> None:
     made = Export.of("export:onnx@torch:onnxref,T=7,N=3")
     assert (made.form, made.backend, made.engine.prefix, made.sizes) == ("onnx", "torch", "onnxref", {"T": 7, "N": 3})
     assert Export.of("export:litert").engine.prefix == "litert"
+
+
+@pytest.mark.parametrize("kind", ["forward", "backward", "both", "two", "states"])
+def test_the_states_inside_a_file_are_those_of_the_layers(keras: Any, kind: str) -> None:
+    needs("tf2onnx", "onnxruntime")
+    layers, x = keras.layers, keras.Input((T, D))
+    lstm = layers.LSTM(
+        M, return_sequences=True, return_state=kind == "states", go_backwards=kind == "backward", name="rnn"
+    )
+    y = layers.Bidirectional(lstm, name="rnn")(x) if kind == "both" else lstm(x)
+    model = drawn(keras.Model(x, layers.LSTM(M)(y) if kind == "two" else y))
+    observed = rnnverify.observe(model, inputs())
+    graph = Graph(observed.nodes)
+    task = replace(task_of(observed, graph), walks=walks_of(observed, graph))
+    with OwnModel(model, inputs(), observed, PATIENCE) as own:
+        answer = own.candidate("export:onnx")(task)
+    wanted = {"both": 4, "two": 4, "states": 1}.get(kind, 2)
+    assert len(answer.keys() - task.outputs.keys()) == wanted
+    given = claims_of(observed, graph, answer)
+    assert given.findings == ()
+    assert judge_claims(observed, graph, given.claims).right
+
+
+def test_a_wrong_file_is_placed_by_the_states_inside_it(keras: Any, tmp_path: Path) -> None:
+    needs("onnxruntime")
+    model = one_lstm(keras)
+    found = rnnverify.compare(model, written(tmp_path / "m.onnx", model.get_weights(), order=(0, 1, 2, 3)), inputs())
+    assert (found.first_divergence.layer, found.first_divergence.timestep) == ("lstm", 0)
 
 
 def test_an_observation_has_no_model_to_export(keras: Any) -> None:
