@@ -19,7 +19,7 @@ from rnnverify.diagnosis.reruns import Key, Made
 from rnnverify.diagnosis.shared import shared
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
-from rnnverify.mistakes import MISTAKES, Mistake
+from rnnverify.mistakes import MISTAKES, QUANTISED, Mistake
 from rnnverify.observation import Observation
 from rnnverify.results import Diagnosis, Named
 from rnnverify.verification.claimed import Judgement, Right, judge_claims
@@ -67,7 +67,7 @@ def diagnose(
         judged: what was found of it.
         misfits: what was given in another shape than the right one.
         right: the right replay that the claims were judged by, where it was kept.
-        effort: for how many seconds pairs of mistakes are tried, where no single one explains it.
+        effort: for how many seconds pairs of mistakes are tried, where no single one explains it; 0 for none.
         progress: is called with how many pairs have been tried, and of how many.
         mistakes: the known ones.
     """
@@ -82,10 +82,11 @@ def diagnose(
     more = list(search.singles([one for one in mistakes if one.late and (not families or one.family in families)]))
     explaining += [one for one in more if search.explains(one)]
     singles += more
-    complete = True
+    complete, quantised = True, [] if explaining else list(search.singles(QUANTISED))
+    explaining += [one for one in quantised if search.explains(one)]
     if not explaining:
-        explaining, complete = search.pairs(singles, effort, progress)
-    best = min(singles, key=lambda one: one.residual, default=None)
+        explaining, complete = search.pairs(singles, effort, progress) if effort else ([], False)
+    best = min([*singles, *quantised], key=lambda one: one.residual, default=None)
     told = best is not None and not explaining and best.residual <= PARTIAL * min(search.before, LARGEST)
     partial = [best] if told and best is not None else []
     found = [named(one, True) for one in sorted(explaining, key=simplest)] + [named(one, False) for one in partial]
