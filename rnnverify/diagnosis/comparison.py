@@ -87,7 +87,7 @@ def compared(
         )
         precision = weights_of(known, diagnosis) or (None if diagnosis.tied else arithmetic)
         diagnosis = replace(diagnosis, precision=precision)
-        if diagnosis.verdict == "match" and weights is None:
+        if diagnosis.verdict == "match" and weights is None and dtype in ("float32", "float64"):
             diagnosis = replace(diagnosis, untested=tuple(unseen_forms(asked, graph, given.claims, right)))
         if why:
             asked_more = experiments(observed, candidate, replayed, max(effort, EFFORT), answer)

@@ -29,6 +29,7 @@ from rnnverify.verification.claims import Claim
 from rnnverify.verification.end_to_end import Expected
 
 ARITHMETICS = ("float64", "float32", "tf32", "float16", "bfloat16")  # the finest first
+STORED = ("bfloat16", "float16", "float32")  # the narrowest first: float16 holds what bfloat16 does, but for its range
 DISTINCT = 3  # numbers at least, of which it says something that an arithmetic holds them all
 ELEMENTS = 4  # at least, of which it says something that a replay makes them
 # What is left of the difference where a replay with narrow products makes what was given. It is hardly anything, but where a
@@ -81,7 +82,7 @@ def arithmetic_of(given: Given) -> PrecisionFound | None:
 
 def evidence_for(given: Given, dtype: str) -> tuple[str, str] | None:
     """The kind of precision, and what only that gives; None where there is nothing."""
-    if dtype != "tf32" and holds(dtype, [claim.array for claim in given.claims]):
+    if dtype == narrowest([claim.array for claim in given.claims]):
         if rounded_once(given, dtype):
             return "outputs", f"they are those of {given.dtype}, rounded to {dtype} when they were stored"
         return "arithmetic", f"every number that it gave is one of {dtype}'s"
@@ -94,10 +95,12 @@ def evidence_for(given: Given, dtype: str) -> tuple[str, str] | None:
     return None
 
 
-def holds(dtype: str, arrays: Sequence[Array]) -> bool:
-    """Whether all numbers are some that a dtype holds, and are not so few that this says nothing."""
-    distinct = {float(size) for array in arrays for size in np.unique(np.abs(array)) if size not in (0, 1)}
-    return len(distinct) >= DISTINCT and all(np.array_equal(array, rounded(array, dtype)) for array in arrays)
+def narrowest(arrays: Sequence[Array]) -> str | None:
+    """The narrowest dtype that holds all numbers, where these are not so few that this says nothing."""
+    distinct = np.unique(np.abs(np.concatenate([array.ravel() for array in arrays])))
+    if np.count_nonzero((distinct != 0) & (distinct != 1)) < DISTINCT:
+        return None
+    return next((dtype for dtype in STORED if all(np.array_equal(one, rounded(one, dtype)) for one in arrays)), None)
 
 
 def rounded_once(given: Given, dtype: str) -> bool:
