@@ -106,6 +106,7 @@ class Search(Replays):
 
     def __init__(self, observed: Observation, graph: Graph, claims: Sequence[Claim], kept: Right | None = None) -> None:
         super().__init__(observed, graph, claims, kept)
+        self.roundoff = 2.0**-52 if set(graph.precisions.values()) == {"float64"} else ROUNDOFF
         self.unseen: list[str] = []  # the ids of those that change nothing
 
     @property
@@ -155,7 +156,7 @@ class Search(Replays):
         for one, claim, limit in zip(values, self.claims, self.limits, strict=True):
             left = difference(one, claim.array)
             fits = one.shape == claim.array.shape == limit.shape
-            off = ratio(one, claim.array, floored(limit, one)) if fits else left / largest(limit)
+            off = ratio(one, claim.array, floored(limit, one, self.roundoff)) if fits else left / largest(limit)
             residual, limits = max(residual, left), max(limits, off)
         return Tried(made, graph, residual, limits)
 
@@ -206,10 +207,10 @@ class Search(Replays):
                     yield second, first
 
 
-def floored(limit: Array, values: Array) -> Array:
+def floored(limit: Array, values: Array, roundoff: float) -> Array:
     """Where the right mathematics gives an exact zero, a wrong one may round."""
     size = np.abs(values)
-    floor: Array = np.maximum(limit, ROUNDOFF * size[np.isfinite(size)].max(initial=0.0))
+    floor: Array = np.maximum(limit, roundoff * size[np.isfinite(size)].max(initial=0.0))
     return floor
 
 
