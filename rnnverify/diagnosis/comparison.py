@@ -49,7 +49,7 @@ def compared(
         name: the candidate's.
         candidate: what is asked.
         dtype: what it computes in.
-        weights: the form that its weights are stored in, if that rounds them; see `FORMS`.
+        weights: the form that its weights are stored in, if that rounds them; see `WEIGHT_FORMS`.
         effort: seconds for pairs of mistakes.
         progress: is called with how many pairs were tried, and of how many.
         why: whether it is asked more, see `experiments`, for as many seconds again.

@@ -14,10 +14,14 @@ from click.testing import CliRunner
 import rnnverify
 from rnnverify.api import compare
 from rnnverify.cli import main
-from rnnverify.diagnosis.narrow import narrow
+from rnnverify.diagnosis.narrow import multiplying, narrow
+from rnnverify.diagnosis.precisions import replayed
+from rnnverify.layers.graph import Graph
 from rnnverify.report.comparison import render
 from rnnverify.report.records import compare_json, report_schema
 from rnnverify.results import Comparison
+from rnnverify.verification.claims import claims_of
+from rnnverify.verification.outputs import label
 
 N, T, D, M, K = 6, 9, 4, 11, 3
 X = np.random.default_rng(3).normal(size=(N, T, D)).astype(np.float32)
@@ -260,3 +264,26 @@ def test_narrow_arrays_round_what_they_multiply_and_nothing_else() -> None:
 def test_a_form_of_weights_that_is_none(keras: Any) -> None:
     with pytest.raises(rnnverify.RequestError, match=r"the candidate's weights to be one of float16, .*, got 'int4'"):
         compare(model_of(keras, "Dense"), np.zeros((N, K)), X, weights="int4")
+
+
+@pytest.mark.parametrize("layer", ["LSTM", "GRU", "ConvLSTM1D", "MultiHeadAttention", "LayerNormalization", "Conv1D"])
+def test_the_replay_goes_through_any_layer_on_narrow_arrays(keras: Any, layer: str) -> None:
+    """Where nothing is rounded it is the plain replay; where products lose all they have only biases are left."""
+    x = inputs = keras.Input((T, D, 2) if layer == "ConvLSTM1D" else (T, D))
+    made = {
+        "ConvLSTM1D": lambda: keras.layers.ConvLSTM1D(M, 2)(x),
+        "MultiHeadAttention": lambda: keras.layers.MultiHeadAttention(2, 3)(x, x),
+        "LayerNormalization": lambda: keras.layers.Dense(K)(keras.layers.LayerNormalization()(x)),
+        "Conv1D": lambda: keras.layers.Conv1D(M, 2)(x),
+    }.get(layer, lambda: keras.layers.Bidirectional(getattr(keras.layers, layer)(M, return_sequences=True))(x))()
+    observed = rnnverify.observe(
+        keras.Model(inputs, made), np.random.default_rng(2).normal(size=(N, *inputs.shape[1:]))
+    )
+    graph = Graph(observed.nodes)
+    names = {label(graph, ref): array for ref, array in zip(observed.outputs, observed.predictions, strict=True)}
+    claims = claims_of(observed, graph, names).claims
+    right = replayed(observed, claims)
+    for same, made_so in zip(right, replayed(multiplying(observed, lambda array: array), claims), strict=True):
+        assert np.array_equal(same, made_so)
+    nothing = replayed(multiplying(observed, lambda array: 0 * array), claims)
+    assert not any(np.allclose(one, other) for one, other in zip(right, nothing, strict=True))
