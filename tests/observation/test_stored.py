@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from rnnverify.observation.stored import stored
 
@@ -32,3 +35,26 @@ def test_the_narrow_floats_round_every_weight_to_the_nearest() -> None:
     assert stored("bias", x, "tf32").tolist() == [1 + 3 * 2.0**-9, 1 + 2.0**-10, 2.0**-20]
     tiny = np.array([1 + 2.0**-10 + 2.0**-12, 1.25 * 2.0**-24], dtype=np.float32)  # float16 has a smallest number
     assert stored("bias", tiny, "float16").tolist() == [1 + 2.0**-10, 2.0**-24]
+
+
+@pytest.mark.parametrize(("form", "per_channel"), [("int8", False), ("int8-per-channel", True)])
+def test_int8_is_what_onnx_runtime_makes_of_a_matrix(form: str, per_channel: bool, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    matrix = np.random.default_rng(4).normal(size=(7, 5)).astype(np.float32)
+    tensor = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["x", "kernel"], ["y"])],
+        "product",
+        [tensor("x", onnx.TensorProto.FLOAT, [3, 7])],
+        [tensor("y", onnx.TensorProto.FLOAT, [3, 5])],
+        [onnx.numpy_helper.from_array(matrix, "kernel")],
+    )
+    plain, small = tmp_path / "plain.onnx", tmp_path / "small.onnx"
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, plain)
+    quantization.quantize_dynamic(plain, small, per_channel=per_channel, weight_type=quantization.QuantType.QInt8)
+    made = {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(small).graph.initializer}
+    assert not made["kernel_zero_point"].any()
+    dequantised = made["kernel_quantized"].astype(np.float32) * made["kernel_scale"]
+    assert np.allclose(stored("kernel", matrix, form), dequantised, rtol=1e-6, atol=0)
