@@ -1,7 +1,7 @@
 """make bench: everything that is measured in minutes, as one table, which is also written to results/bench.txt.
 
 The long runs have commands of their own: soundness, structured, random_graphs, enclosure, sharpness, aggregated,
-expected_error, fuzz, mutants.
+expected_error, fuzz, mutants, precisions.
 """
 
 from __future__ import annotations

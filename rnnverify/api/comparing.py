@@ -17,11 +17,14 @@ from rnnverify.diagnosis.mistaken import EFFORT
 from rnnverify.errors import DataError, RequestError
 from rnnverify.layers.graph import Graph
 from rnnverify.observation.precision import UNIT_ROUNDOFF
+from rnnverify.observation.stored import WEIGHT_FORMS
 from rnnverify.results import Comparison, Diagnosis
+from rnnverify.verification.claimed import TF32
 from rnnverify.verification.given import refuse_opaque
 from rnnverify.verification.verdict import judge
 
 TIMEOUT = Options.seconds
+DTYPES = (*UNIT_ROUNDOFF, TF32)
 LONGEST = 1_000_000  # seconds
 
 
@@ -35,6 +38,7 @@ def compare(
     x: Any = None,
     *,
     dtype: str = "float32",
+    weights: str | None = None,
     form: str = "npz",
     per_sample: bool = False,
     per_step: bool = False,
@@ -56,7 +60,9 @@ def compare(
             returns its outputs; a state may be given after the last step (N, M) or after every step (N, T, M).
         x: the input of a model or layer, (N, ...), an array or lists of numbers; several in a list, or for a model in a mapping
             by name. A Spec draws its own.
-        dtype: what the candidate computes in.
+        dtype: what the candidate computes in, a Keras precision or `tf32`: float32 with products of operands of 10 bits.
+        weights: the form that its weights are stored in, if that rounds them: `float16`, `bfloat16`, `tf32`, `int8`, or
+            `int8-per-channel`. The replay then computes with what is left of the model's own.
         form: of the files that a process is given, `npz` or `raw`.
         per_sample: call it once for each sample.
         per_step: call it once for each step, as `step(x, weights, states)`: x is (N, D), and states have names such as `lstm.c`,
@@ -76,8 +82,10 @@ def compare(
     Raises:
         RequestError: the target cannot be built, fed or replayed, or the candidate is none; the message says what to do.
     """
-    if dtype not in UNIT_ROUNDOFF:
-        raise RequestError(f"expected the candidate's dtype to be one of {', '.join(UNIT_ROUNDOFF)}, got {dtype!r}")
+    if dtype not in DTYPES:
+        raise RequestError(f"expected the candidate's dtype to be one of {', '.join(DTYPES)}, got {dtype!r}")
+    if weights is not None and weights not in WEIGHT_FORMS:
+        raise RequestError(f"expected the candidate's weights to be one of {', '.join(WEIGHT_FORMS)}, got {weights!r}")
     if form not in FORMS:
         raise RequestError(f"expected the form of files to be one of {', '.join(FORMS)}, got {form!r}")
     if not 0 < timeout <= LONGEST or not 0 <= effort <= LONGEST:
@@ -113,13 +121,29 @@ def compare(
             asked = each_step(asked, steps_of(observed, Graph(observed.nodes)))
         asked = each_sample(asked) if per_sample else asked
         found = compared(
-            observed, keras, name, asked, dtype=dtype, effort=effort, progress=progress, why=why, probing=probing
+            observed,
+            keras,
+            name,
+            asked,
+            dtype=dtype,
+            weights=weights,
+            effort=effort,
+            progress=progress,
+            why=why,
+            probing=probing,
         )
         return own.settled(name, found)
 
 
 def diagnose(
-    target: Any, x: Any, yhat: Any, *, dtype: str = "float32", effort: float = EFFORT, why: bool = False
+    target: Any,
+    x: Any,
+    yhat: Any,
+    *,
+    dtype: str = "float32",
+    weights: str | None = None,
+    effort: float = EFFORT,
+    why: bool = False,
 ) -> Diagnosis:
     """Which known mistakes reproduce what your own code computed.
 
@@ -130,17 +154,19 @@ def diagnose(
         yhat: what your code made of them: an array, a list where there are several outputs, or a mapping of tensors by name. Or
             your code itself, as `compare` takes it.
         dtype: what it computes in.
+        weights: the form that its weights are stored in; both as for `compare`.
         effort: seconds for which pairs of mistakes are tried, where no single one explains it.
         why: ask your code more, as `compare` does, for `why`.
 
     Returns:
-        `verdict`; `mistakes`, best first, of which those with `explains` reproduce yhat within rounding; `tied`, their ids.
+        `verdict`; `mistakes`, best first, of which those with `explains` reproduce yhat within rounding; `tied`, their ids;
+        `precision`, where it is right in another one.
 
     Raises:
         DataError: yhat does not fit the model.
         RequestError: the target cannot be built, fed or replayed.
     """
-    result = compare(target, {} if yhat is None else yhat, x, dtype=dtype, effort=effort, why=why)
+    result = compare(target, {} if yhat is None else yhat, x, dtype=dtype, weights=weights, effort=effort, why=why)
     if result.diagnosis is None or not (result.outputs or result.diagnosis.tied):
         raise DataError("; ".join(result.findings))
     return result.diagnosis

@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--candidate-dtype",
-    type=click.Choice(["float16", "bfloat16", "float32", "float64"]),
+    type=click.Choice(["float16", "bfloat16", "tf32", "float32", "float64"]),
     default="float32",
     show_default=True,
     help="What it computes in.",
+)
+@click.option(
+    "--candidate-weights",
+    type=click.Choice(["float16", "bfloat16", "tf32", "int8", "int8-per-channel"]),
+    help="How its weights are stored, if that rounds them.",
 )
 @click.option(
     "--candidate-format",
@@ -84,6 +89,7 @@ def compare(
         target,
         candidate,
         dtype=how["candidate_dtype"],
+        weights=how["candidate_weights"],
         form=how["candidate_format"],
         per_sample=how["per_sample"],
         per_step=how["per_step"],

@@ -6,14 +6,17 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, notes_of
 from rnnverify.diagnosis.experiments import experiments
 from rnnverify.diagnosis.mistaken import EFFORT, diagnose
-from rnnverify.diagnosis.probes import FROZEN, prefixes, probes, twice
+from rnnverify.diagnosis.precisions import Given, arithmetic_of, cost_of_weights, unseen_forms, weights_of
+from rnnverify.diagnosis.probes import FROZEN, Replayed, prefixes, probes, twice
 from rnnverify.diagnosis.task import task_of, walks_of
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
+from rnnverify.observation.stored import with_weights
 from rnnverify.results import Comparison, Diagnosis, Probe, Verification
 from rnnverify.verification.claimed import Judgement, Right, computed_in, judge_claims, watched_in
 from rnnverify.verification.claims import claims_of
@@ -34,6 +37,7 @@ def compared(
     candidate: Candidate,
     *,
     dtype: str = "float32",
+    weights: str | None = None,
     effort: float = EFFORT,
     progress: Progress = unnoticed,
     why: bool = False,
@@ -47,12 +51,14 @@ def compared(
         name: the candidate's.
         candidate: what is asked.
         dtype: what it computes in.
+        weights: the form that its weights are stored in, if that rounds them; see `WEIGHT_FORMS`.
         effort: seconds for pairs of mistakes.
         progress: is called with how many pairs were tried, and of how many.
         why: whether it is asked more, see `experiments`, for as many seconds again.
         probing: whether it is asked for other calls, see `probes`.
     """
-    asked = replace(computed_in(observed, dtype), tf32=False)
+    replayed = partial(as_taken, dtype=dtype, weights=weights)
+    asked = replayed(observed)
     graph = Graph(asked.nodes)
     started = time.perf_counter()
     answer: Answer = {}
@@ -65,11 +71,13 @@ def compared(
     answered = time.perf_counter()
     given = claims_of(observed, graph, answer)
     findings = failed or given.findings
-    judged, diagnosis = None, None
+    judged, diagnosis, told = None, None, list[str]()
     if given.claims or given.misfits:
         log.info("verifying the candidate")
         right = Right(asked, graph, watched_in([*given.claims, *given.misfits]), often=False)
         judged = judge_claims(asked, graph, given.claims, observed.asked.tolerance, right=right)
+        known = Given.of(asked, given.claims, right, graph, dtype)
+        arithmetic = None if judged.right or given.misfits else arithmetic_of(known)
         diagnosis = diagnose(
             asked,
             graph,
@@ -77,15 +85,22 @@ def compared(
             judged,
             misfits=given.misfits,
             right=right,
-            effort=effort,
+            effort=0.0 if arithmetic else effort,  # a pair of mistakes is no likelier than what there is evidence for
             progress=progress,
         )
         if probing and not judged.right:
             diagnosis = placed(observed, asked, graph, candidate, diagnosis)
+        precision = weights_of(known, diagnosis) or (None if diagnosis.tied else arithmetic)
+        diagnosis = replace(diagnosis, precision=precision)
+        if diagnosis.verdict == "match" and weights is None and dtype in ("float32", "float64"):
+            diagnosis = replace(diagnosis, untested=tuple(unseen_forms(asked, graph, given.claims, right)))
         if why:
-            diagnosis = replace(diagnosis, why=experiments(observed, candidate, dtype, max(effort, EFFORT), answer))
+            asked_more = experiments(observed, candidate, replayed, max(effort, EFFORT), answer)
+            diagnosis = replace(diagnosis, why=asked_more)
+        if weights is not None:
+            told.append(cost_of_weights(known, computed_in(observed, dtype), weights))
     right_here = judged is not None and judged.right and not findings
-    tried = probed(observed, candidate, dtype, right_here, diagnosis) if probing and judged is not None else ()
+    tried = probed(observed, candidate, replayed, right_here, diagnosis) if probing and judged is not None else ()
     return Comparison(
         spec=observed.asked.spec,
         candidate=name,
@@ -96,11 +111,17 @@ def compared(
         diagnosis=diagnosis,
         by_step=() if judged is None else judged.by_step,
         untested=() if judged is None else judged.untested,
-        notes=(*notes_of(answer), *(() if judged is None else notes(graph, judged))),
+        notes=(*notes_of(answer), *told, *(() if judged is None else notes(graph, judged))),
         keras=keras,
         seconds={"candidate": answered - started, "judging": time.perf_counter() - answered},
         probes=tuple(tried),
     )
+
+
+def as_taken(observed: Observation, dtype: str, weights: str | None) -> Observation:
+    """The model as a candidate is taken to compute it."""
+    made = computed_in(observed, dtype)
+    return made if weights is None else with_weights(made, weights)
 
 
 def placed(
@@ -121,7 +142,7 @@ def placed(
 
 
 def probed(
-    observed: Observation, candidate: Candidate, dtype: str, right: bool, diagnosis: Diagnosis | None
+    observed: Observation, candidate: Candidate, replayed: Replayed, right: bool, diagnosis: Diagnosis | None
 ) -> Iterator[Probe]:
     """Other calls: all of a candidate that is right in this one; of one that is wrong, those that show where.
 
@@ -129,10 +150,12 @@ def probed(
     """
     log.info("asking the candidate for other calls")
     if right:
-        yield from probes(observed, candidate, dtype)
+        yield from probes(observed, candidate, replayed)
         return
+    if diagnosis is not None and diagnosis.precision is not None:
+        return  # it is so everywhere
     if not observed.turns:
-        yield from prefixes(observed, candidate, dtype)
+        yield from prefixes(observed, candidate, replayed)
         return
     explained = diagnosis is not None and bool(diagnosis.tied)
     for one in twice(observed, candidate):

@@ -10,7 +10,7 @@ import numpy as np
 from rnnverify.candidates.candidate import Answer, Candidate
 from rnnverify.diagnosis import smaller
 from rnnverify.diagnosis.deadline import OutOfTimeError
-from rnnverify.diagnosis.lab import RIGHT, WRONG, Lab, sizes_of
+from rnnverify.diagnosis.lab import RIGHT, WRONG, Lab, Replayed, sizes_of
 from rnnverify.diagnosis.properties import properties
 from rnnverify.diagnosis.task import task_of
 from rnnverify.errors import RequestError
@@ -33,18 +33,18 @@ CUTS: dict[str, Callable[[Observation, int], Observation]] = {
 }
 
 
-def experiments(observed: Observation, candidate: Candidate, dtype: str, seconds: float, answer: Answer) -> Why:
+def experiments(observed: Observation, candidate: Candidate, replayed: Replayed, seconds: float, answer: Answer) -> Why:
     """Ask a candidate more.
 
     Args:
         observed: the model and its inputs.
         candidate: what is asked; each call of it may take a process.
-        dtype: what it computes in.
+        replayed: the model and its inputs as it is taken to compute them.
         seconds: how long it may take in all.
         answer: what it gave already, and was judged by.
     """
     log.info("asking the candidate more")
-    lab = Lab(observed, candidate, dtype, seconds)
+    lab = Lab(observed, candidate, replayed, seconds)
     held: dict[str, bool] = {}
     sizes: list[str] = []
     shrinking = Shrinking(lab)

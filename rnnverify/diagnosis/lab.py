@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,10 +16,11 @@ from rnnverify.diagnosis.task import task_of
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
-from rnnverify.verification.claimed import computed_in, judge_claims
+from rnnverify.verification.claimed import judge_claims
 from rnnverify.verification.claims import Claim, claims_of, numbers_of, tensors_of
 
 RIGHT, WRONG = "right", "wrong"
+Replayed = Callable[[Observation], Observation]
 
 
 class Outcome(NamedTuple):
@@ -38,18 +39,18 @@ class Lab:
     Args:
         observed: the model and its inputs.
         candidate: what is asked; each call of it may take a process.
-        dtype: what it computes in.
+        replayed: the model and its inputs as it is taken to compute them.
         seconds: how long it may be asked.
     """
 
-    def __init__(self, observed: Observation, candidate: Candidate, dtype: str, seconds: float) -> None:
-        self.observed, self.candidate, self.dtype = observed, candidate, dtype
+    def __init__(self, observed: Observation, candidate: Candidate, replayed: Replayed, seconds: float) -> None:
+        self.observed, self.candidate, self.replayed = observed, candidate, replayed
         self.deadline = Deadline(seconds)
 
     @cached_property
     def limits(self) -> dict[str, Array]:
         """How far rounding takes every tensor that may be given, end to end."""
-        asked = computed_in(self.observed, self.dtype)
+        asked = self.replayed(self.observed)
         graph = Graph(asked.nodes)
         claims = [
             Claim(name, tensor, np.zeros(tensor.shape))
@@ -76,7 +77,7 @@ class Lab:
             answer = self.ask(observed)
         except CandidateError as error:
             return Outcome(str(error))
-        asked = computed_in(observed, self.dtype)
+        asked = self.replayed(observed)
         graph = Graph(asked.nodes)
         given = claims_of(observed, graph, answer)
         if given.findings:

@@ -19,7 +19,7 @@ from rnnverify.diagnosis.reruns import Key, Made
 from rnnverify.diagnosis.shared import shared
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
-from rnnverify.mistakes import MISTAKES, Mistake
+from rnnverify.mistakes import MISTAKES, QUANTISED, Mistake
 from rnnverify.observation import Observation
 from rnnverify.results import Diagnosis, Named
 from rnnverify.verification.claimed import Judgement, Right, judge_claims
@@ -67,7 +67,7 @@ def diagnose(
         judged: what was found of it.
         misfits: what was given in another shape than the right one.
         right: the right replay that the claims were judged by, where it was kept.
-        effort: for how many seconds pairs of mistakes are tried, where no single one explains it.
+        effort: for how many seconds pairs of mistakes are tried, where no single one explains it; 0 for none.
         progress: is called with how many pairs have been tried, and of how many.
         mistakes: the known ones.
     """
@@ -82,10 +82,11 @@ def diagnose(
     more = list(search.singles([one for one in mistakes if one.late and (not families or one.family in families)]))
     explaining += [one for one in more if search.explains(one)]
     singles += more
-    complete = True
+    complete, quantised = True, [] if explaining else list(search.singles(QUANTISED))
+    explaining += [one for one in quantised if search.explains(one)]
     if not explaining:
-        explaining, complete = search.pairs(singles, effort, progress)
-    best = min(singles, key=lambda one: one.residual, default=None)
+        explaining, complete = search.pairs(singles, effort, progress) if effort else ([], False)
+    best = min([*singles, *quantised], key=lambda one: one.residual, default=None)
     told = best is not None and not explaining and best.residual <= PARTIAL * min(search.before, LARGEST)
     partial = [best] if told and best is not None else []
     found = [named(one, True) for one in sorted(explaining, key=simplest)] + [named(one, False) for one in partial]
@@ -105,6 +106,7 @@ class Search(Replays):
 
     def __init__(self, observed: Observation, graph: Graph, claims: Sequence[Claim], kept: Right | None = None) -> None:
         super().__init__(observed, graph, claims, kept)
+        self.roundoff = 2.0**-52 if set(graph.precisions.values()) == {"float64"} else ROUNDOFF
         self.unseen: list[str] = []  # the ids of those that change nothing
 
     @property
@@ -154,7 +156,7 @@ class Search(Replays):
         for one, claim, limit in zip(values, self.claims, self.limits, strict=True):
             left = difference(one, claim.array)
             fits = one.shape == claim.array.shape == limit.shape
-            off = ratio(one, claim.array, floored(limit, one)) if fits else left / largest(limit)
+            off = ratio(one, claim.array, floored(limit, one, self.roundoff)) if fits else left / largest(limit)
             residual, limits = max(residual, left), max(limits, off)
         return Tried(made, graph, residual, limits)
 
@@ -205,10 +207,10 @@ class Search(Replays):
                     yield second, first
 
 
-def floored(limit: Array, values: Array) -> Array:
+def floored(limit: Array, values: Array, roundoff: float) -> Array:
     """Where the right mathematics gives an exact zero, a wrong one may round."""
     size = np.abs(values)
-    floor: Array = np.maximum(limit, ROUNDOFF * size[np.isfinite(size)].max(initial=0.0))
+    floor: Array = np.maximum(limit, roundoff * size[np.isfinite(size)].max(initial=0.0))
     return floor
 
 

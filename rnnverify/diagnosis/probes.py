@@ -22,7 +22,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation, Turn
 from rnnverify.results import Probe
-from rnnverify.verification.claimed import Right, computed_in, judge_claims, watched_in
+from rnnverify.verification.claimed import Right, judge_claims, watched_in
 from rnnverify.verification.claims import claims_of, numbers_of
 
 FROZEN = "state-frozen-at-export"
@@ -31,15 +31,16 @@ LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256)  # of the beginnings of a
 FEWEST = 3  # timesteps, of which some can be padded on both sides and some be left
 
 Other = Callable[[], Observation]
+Replayed = Callable[[Observation], Observation]
 
 
-def probes(observed: Observation, candidate: Candidate, dtype: str) -> Iterator[Probe]:
+def probes(observed: Observation, candidate: Candidate, replayed: Replayed) -> Iterator[Probe]:
     """Every call that the model admits, and what came of it.
 
     Args:
         observed: the model and its inputs.
         candidate: what is asked; each call of it may take a process.
-        dtype: what it computes in.
+        replayed: the model as it is taken to compute it.
     """
     yield from twice(observed, candidate)
     for name, other in calls(observed):
@@ -47,7 +48,7 @@ def probes(observed: Observation, candidate: Candidate, dtype: str) -> Iterator[
             made = other()
         except (ValueError, IndexError, RequestError):
             continue  # the model has no such call
-        yield judged(name, made, candidate, dtype)
+        yield judged(name, made, candidate, replayed)
 
 
 def calls(observed: Observation) -> Iterator[tuple[str, Other]]:
@@ -72,7 +73,7 @@ def calls(observed: Observation) -> Iterator[tuple[str, Other]]:
         yield name, partial(with_padding, observed, padded, kept)
 
 
-def prefixes(observed: Observation, candidate: Candidate, dtype: str) -> Iterator[Probe]:
+def prefixes(observed: Observation, candidate: Candidate, replayed: Replayed) -> Iterator[Probe]:
     """The first timesteps alone, more and more of them, until it is wrong: from where on it is.
 
     Args:
@@ -85,7 +86,7 @@ def prefixes(observed: Observation, candidate: Candidate, dtype: str) -> Iterato
             made = smaller.of_timesteps(observed, slice(0, length))
         except (ValueError, IndexError, RequestError):
             return  # the model takes no other number
-        found = judged(f"T={length}", made, candidate, dtype)
+        found = judged(f"T={length}", made, candidate, replayed)
         yield found
         if found.verdict in ("mismatch", "refused"):
             return
@@ -137,9 +138,9 @@ def with_padding(observed: Observation, padded: dict[str, Any], kept: Array) -> 
     return smaller.replayed(observed, inputs, observed.nodes)
 
 
-def judged(name: str, other: Observation, candidate: Candidate, dtype: str) -> Probe:
+def judged(name: str, other: Observation, candidate: Candidate, replayed: Replayed) -> Probe:
     """One call, judged like the first."""
-    asked = computed_in(other, dtype)
+    asked = replayed(other)
     graph = Graph(asked.nodes)
     try:
         answer = candidate(task_of(other, graph))

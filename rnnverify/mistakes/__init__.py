@@ -2,5 +2,6 @@
 
 from rnnverify.mistakes.catalogue import MISTAKES
 from rnnverify.mistakes.mistake import Mistake, made_in, with_mistakes
+from rnnverify.mistakes.weights import FORMS_OF_WEIGHTS, QUANTISED
 
-__all__ = ["MISTAKES", "Mistake", "made_in", "with_mistakes"]
+__all__ = ["FORMS_OF_WEIGHTS", "MISTAKES", "QUANTISED", "Mistake", "made_in", "with_mistakes"]

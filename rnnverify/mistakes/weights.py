@@ -12,11 +12,10 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.bidirectional import Bidirectional
 from rnnverify.layers.conv_lstm import RECURRENT
 from rnnverify.layers.dense import Dense
-from rnnverify.layers.embedding import Embedding
 from rnnverify.layers.layer import Layer
 from rnnverify.mistakes.changes import altered, reading
 from rnnverify.mistakes.mistake import Mistake
-from rnnverify.observation.precision import rounded
+from rnnverify.observation.stored import WEIGHT_FORMS, stored
 
 
 def on_weights(
@@ -111,34 +110,53 @@ def zeros(*weights: Array) -> list[Array]:
     return [np.zeros_like(array) for array in weights]
 
 
-def tf32(array: Array) -> Array:
-    """Ten explicit bits of the mantissa, rounded to nearest even."""
-    bits = array.astype(np.float32).view(np.uint32).astype(np.uint64)
-    kept = (bits + 0xFFF + ((bits >> 13) & 1)) & 0xFFFFE000
-    return kept.astype(np.uint32).view(np.float32).reshape(array.shape)
+def layer_inside(layer: Layer) -> bool:
+    parts = (part for value in vars(layer).values() for part in (value if isinstance(value, tuple) else (value,)))
+    return any(isinstance(part, Layer) for part in parts)
 
 
-def halved(layer: Layer, to: Callable[[Array], Array]) -> Layer | None:
-    if not isinstance(layer, (*RECURRENT, Dense, Embedding)):
+def halved(layer: Layer, form: str) -> Layer | None:
+    if not layer.weight_names or layer_inside(layer):  # those of the layers inside are rounded there
         return None
-    return reading(layer, lambda *weights: [to(array) for array in weights])  # type: ignore[no-any-return]
+    names = layer.weight_names
+    return reading(  # type: ignore[no-any-return]
+        layer,
+        lambda *weights: [stored(name, array, form) for name, array in zip(names, weights, strict=True)],
+    )
 
 
-def precisions() -> Iterator[Mistake]:
-    kinds: dict[str, Callable[[Array], Array]] = {
-        "float16": lambda array: rounded(array, "float16"),
-        "bfloat16": lambda array: rounded(array, "bfloat16"),
-        "tf32": tf32,
-    }
-    for name, to in kinds.items():
-        yield Mistake(
-            f"half-precision-weights/{name}",
-            f"the weights were rounded to {name} on the way",
-            "export the weights as they are: `weight.astype(np.float32)`, and no narrower",
-            "",
-            partial(halved, to=to),
+def halves() -> Iterator[tuple[str, Mistake]]:
+    for form in ("float16", "bfloat16", "tf32"):
+        yield (
+            form,
+            Mistake(
+                f"half-precision-weights/{form}",
+                f"the weights were rounded to {form} on the way",
+                "export the weights as they are: `weight.astype(np.float32)`, and no narrower",
+                "",
+                partial(halved, form=form),
+            ),
         )
 
+
+def whole_numbers() -> Iterator[tuple[str, Mistake]]:
+    for form in ("int8", "int8-per-channel"):
+        yield (
+            form,
+            Mistake(
+                f"quantised-weights/{form}",
+                f"the weights were quantised: {WEIGHT_FORMS[form]}",
+                f"export the weights as they are, or verify against those of the file: `--candidate-weights {form}`",
+                "",
+                partial(halved, form=form),
+            ),
+        )
+
+
+HALVED, IN_WHOLE_NUMBERS = dict(halves()), dict(whole_numbers())
+FORMS_OF_WEIGHTS = {**HALVED, **IN_WHOLE_NUMBERS}
+# Engines quantise on purpose. That is no mistake of a port, so these stand in no catalogue.
+QUANTISED = tuple(IN_WHOLE_NUMBERS.values())
 
 WEIGHTS = (
     Mistake(
@@ -204,5 +222,5 @@ WEIGHTS = (
         "jatinchowdhury18/RTNeural#148",
         zeros,
     ),
-    *precisions(),
+    *HALVED.values(),
 )

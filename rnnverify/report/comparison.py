@@ -8,7 +8,7 @@ from rnnverify.report.parts import Line
 from rnnverify.report.reasons import reason_for_candidate
 from rnnverify.report.table import STYLES, not_shown, output_table, quiet_line, title
 from rnnverify.report.tables import Table
-from rnnverify.results import Comparison, Diagnosis, Named, Probe, Why
+from rnnverify.results import Comparison, Diagnosis, Named, PrecisionFound, Probe, Why
 
 MOST_TIED = 6  # mistakes that explain it equally well and are written out
 
@@ -29,7 +29,9 @@ def render(result: Comparison, verbose: bool = False, beside: bool = False) -> I
     yield verdict_line(result)
     for finding in result.findings:
         yield Line(("finding", "bold red"), f": {finding}")
-    if result.diagnosis is not None and result.diagnosis.verdict == "mismatch":
+    if result.precision is not None:
+        yield from of_precision(result.precision, result.dtype)
+    elif result.diagnosis is not None and result.diagnosis.verdict == "mismatch":
         yield from lines_of(result.diagnosis)
     yield from of_probes(result.probes, verbose)
     if result.why is not None:
@@ -107,6 +109,22 @@ def of_probes(probes: Sequence[Probe], verbose: bool) -> Iterator[Line]:
     if refused and not verbose:
         yield Line(f"it does not take {', '.join(one.probe for one in refused)} (-v says why)", style="dim")
     yield from (Line(f"it does not take {one.probe}: {one.says}", style="dim") for one in refused if verbose)
+
+
+def of_precision(found: PrecisionFound, dtype: str) -> Iterator[Line]:
+    """In which precision it is right, why that is sure, and what it costs."""
+    what = {
+        "arithmetic": f"this is {found.name} arithmetic, and right in it",
+        "weights": f"right with {found.name}",
+        "outputs": f"right, with {found.name}",
+    }[found.kind]
+    whose = {"arithmetic": "its", "weights": f"{dtype}'s", "outputs": "that rounding's"}[found.kind]
+    yield Line(
+        ("precision", "bold"),
+        f": {what}: {found.evidence}, and the worst is at {found.ratio:.2g} of {whose} limit",
+    )
+    advice = f"; {found.option} verifies against that" if found.option else ""
+    yield Line(f"it costs up to {found.cost:.2g} against {dtype}{advice}", indent=2)
 
 
 def of_experiments(why: Why, verbose: bool) -> Iterator[Line]:

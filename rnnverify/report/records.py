@@ -131,6 +131,7 @@ def comparison_record(result: Comparison) -> dict[str, Any]:
         "findings": list(result.findings),
         "first_divergence": candidates_own(divergence_record(result.first_divergence)),
         "diagnosis": diagnosis_record(diagnosis),
+        "precision": None if result.precision is None else asdict(result.precision),
         "tied": [] if diagnosis is None else list(diagnosis.tied),
         "untested": [] if diagnosis is None else list(diagnosis.untested),
         "untested_outputs": list(result.untested),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rnnverify.results.blind import BlindSpot, BlindSpots
 from rnnverify.results.comparison import Comparison, Diagnosis, Named
 from rnnverify.results.many import CheckResult, Outcome, Record, Summary, SweepResult
+from rnnverify.results.precision import PrecisionFound
 from rnnverify.results.probe import Probe
 from rnnverify.results.traced import Trace
 from rnnverify.results.vectors import Expected, Kill, LayerWeights, Vectors
@@ -38,6 +39,7 @@ __all__ = [
     "OutputResult",
     "Parting",
     "Place",
+    "PrecisionFound",
     "Probe",
     "Record",
     "Summary",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rnnverify.results.precision import PrecisionFound
 from rnnverify.results.probe import Probe
 from rnnverify.results.shown import Shown
 from rnnverify.results.verification import Divergence, OutputResult, Verification
@@ -36,6 +37,7 @@ class Diagnosis(Shown):
     shared: tuple[str, ...]  # what the elements that are wrong have in common, in sentences
     complete: bool  # whether all pairs were tried, where no single mistake explains it
     why: Why | None = None  # what was found on asking more, where that was wanted
+    precision: PrecisionFound | None = None  # in which it is right, where it is not in that which it is taken to have
 
     @property
     def tied(self) -> tuple[str, ...]:
@@ -71,6 +73,11 @@ class Comparison(Shown):
     def why(self) -> Why | None:
         """What was found on asking a candidate more, where that was wanted."""
         return None if self.diagnosis is None else self.diagnosis.why
+
+    @property
+    def precision(self) -> PrecisionFound | None:
+        """In which precision it is right; None where it is what it is taken to be, or is not known."""
+        return None if self.diagnosis is None else self.diagnosis.precision
 
     @property
     def max_abs_error(self) -> float | None:

@@ -27,6 +27,7 @@ from rnnverify.verification.steps_given import StepsGiven, in_order_put_out, lef
 from rnnverify.verification.tally import Rows, Tally
 
 NO_TOLERANCE = Tolerance()
+TF32 = "tf32"  # a precision of products alone, and of no Keras policy
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Judgement:
     by_step: tuple[str, ...]  # layers of which each step was judged by itself
     lost_from: Mapping[str, int]  # of a claim, the timestep from which on it can show nothing
     within: Mapping[str, Array]  # of a claim, which elements are within their limits
+    worst_ratio: float  # the largest residual over its limit
 
     @property
     def right(self) -> bool:
@@ -72,10 +74,13 @@ def watched_in(claims: Sequence[Claim]) -> set[str]:
 
 
 def computed_in(observed: Observation, dtype: str) -> Observation:
-    """The same model, every layer computing in one precision: that of who gave the claims."""
-    return replace(
-        observed, nodes=tuple(replace(node, config=with_dtype(node.config, dtype)) for node in observed.nodes)
-    )
+    """The same model, every layer computing in one precision: that of who gave the claims.
+
+    tf32 is float32 of which products round their operands.
+    """
+    held = "float32" if dtype == TF32 else dtype
+    nodes = tuple(replace(node, config=with_dtype(node.config, held)) for node in observed.nodes)
+    return replace(observed, nodes=nodes, tf32=dtype == TF32)
 
 
 def with_dtype(config: Mapping[str, Any], dtype: str) -> dict[str, Any]:
@@ -112,7 +117,7 @@ def judge_claims(
     expected = (right or Right(observed, graph, watched_in(claims))).expected
     rows: list[OutputResult] = []
     firsts: list[Divergence] = []
-    untested, stepwise, lost, inside = [], [], {}, {}
+    untested, stepwise, lost, inside, worst = [], [], {}, {}, 0.0
     for node in observed.nodes:
         own = [claim for claim in claims if claim.tensor.node == node.name]
         stepped = StepsGiven.of(observed, graph, node, claims, expected) if by_step else None
@@ -139,7 +144,7 @@ def judge_claims(
                 untested.append(claim.name)
             elif claim.name not in found and claim.tensor.timed and (end := nothing_from(value)) is not None:
                 lost[claim.name] = end
-            inside[claim.name] = within
+            inside[claim.name], worst = within, max(worst, tally.worst_ratio)
             plain = overflowed(np.asarray(value, dtype=np.float64), largest)
             rows.extend(
                 output_rows(
@@ -147,7 +152,7 @@ def judge_claims(
                 )
             )
         firsts.extend(sorted(node_firsts, key=lambda one: one.timestep if one.timestep is not None else np.inf)[:1])
-    return Judgement(tuple(rows), firsts[0] if firsts else None, tuple(untested), tuple(stepwise), lost, inside)
+    return Judgement(tuple(rows), firsts[0] if firsts else None, tuple(untested), tuple(stepwise), lost, inside, worst)
 
 
 def handed_on(graph: Graph, node: str, own: Sequence[Claim]) -> dict[str, tuple[Tally, Array]]:
