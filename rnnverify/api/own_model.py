@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnnverify.api.told_float32 import with_precision
 from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, Noted, Task
 from rnnverify.candidates.engines import ENGINES, Engine, of_file_for
 from rnnverify.diagnosis.task import task_of
@@ -155,11 +156,16 @@ class OwnModel:
         return asked
 
     def settled(self, text: str, found: Comparison) -> Comparison:
-        """A comparison in which it is known whether a file starts each call from zero, or from the state at its export.
+        """A comparison in which what more can be known of a candidate that is made from the model itself is known.
 
-        Of a model that was exported before its first call the two are the same. So it is exported once more after a call.
+        Whether a file starts each call from zero, or from the state at its export: of a model that was exported before its
+        first call the two are the same, so it is exported once more after a call. And whether OpenVINO's precision is all that
+        is wrong.
         """
         ids = set(found.diagnosis.tied if found.diagnosis is not None else ())
+        if text == f"{BACKEND}openvino" and found.dtype == "float32":
+            by_itself, told_so = (self.on_backend(text, in_float32=told) for told in (False, True))
+            return with_precision(found, self.observed, by_itself, told_so)
         if not is_own(text) or not {LOST, FROZEN} <= ids:
             return found
         if text.startswith(BACKEND):
@@ -188,13 +194,20 @@ class OwnModel:
         made = without(found, {LOST, RESET} if frozen else {FROZEN})
         return replace(made, notes=(*made.notes, f"exported once more, after a call, the file {said}"))
 
-    def on_backend(self, text: str) -> Candidate:
+    def on_backend(self, text: str, in_float32: bool = False) -> Candidate:
         """Keras on a backend, of which everything is seen that is seen of Keras here."""
         backend = text.removeprefix(BACKEND)
 
         def asked(task: Task) -> Answer:
             observed = self.observed
-            arguments = self.kept, dict(task.inputs), task.turns, observed.asked.spec, observed.asked.dtype
+            arguments = (
+                self.kept,
+                dict(task.inputs),
+                task.turns,
+                observed.asked.spec,
+                observed.asked.dtype,
+                in_float32,
+            )
             with told(f"Keras on {backend}"):
                 seen: Observation = asked_of(backend, observe_kept, arguments, self.seconds)
             return Noted(as_given(seen, Graph(seen.nodes)), [f"computed by Keras on {seen.environment['device']}"])

@@ -17,6 +17,9 @@ from rnnverify.observation.precision import rounded
 from rnnverify.observation.stored import tf32
 
 Rounding = Callable[[Array], Array]
+Product = Callable[[Array, Array], tuple[Array, Array]]  # what is multiplied in place of two arrays
+LEAST_QUANTISED = 1024  # numbers in a matrix: LiteRT leaves smaller ones as they are
+LEVELS = 127  # of an int8, on either side of zero
 PRODUCTS = frozenset({np.dot, np.einsum, np.matmul, np.tensordot})
 
 
@@ -26,18 +29,42 @@ def tf32_cut(array: Array) -> Array:
     return bits.view(np.float32).reshape(array.shape)
 
 
+def both(rounding: Rounding) -> Product:
+    """Either operand is rounded."""
+    return lambda x, w: (rounding(x), rounding(w))
+
+
+def quantised(x: Array, w: Array) -> tuple[Array, Array]:
+    """As LiteRT multiplies by a matrix of int8 that was quantised "dynamically".
+
+    Each column of the matrix has a scale of its own, as symmetric as its largest number; each row of x gets one in every
+    product, and a zero among its 256 levels.
+    """
+    if w.ndim != 2 or w.size < LEAST_QUANTISED:
+        return x, w
+    scale = np.abs(w).max(axis=0, keepdims=True) / LEVELS
+    scale = np.where(scale == 0, 1, scale)
+    least, most = np.minimum(x.min(axis=-1, keepdims=True), 0), np.maximum(x.max(axis=-1, keepdims=True), 0)
+    step = (most - least) / (2 * LEVELS + 1)
+    step = np.where(step == 0, 1, step)
+    zero = np.round(-LEVELS - 1 - least / step)
+    levels = np.clip(np.round(x / step) + zero, -LEVELS - 1, LEVELS)
+    return (levels - zero) * step, np.round(w / scale) * scale
+
+
 # Dtype -> how its matrix units may round operands.
-OPERANDS: Mapping[str, tuple[Rounding, ...]] = {
-    "tf32": (tf32, tf32_cut),
-    "float16": (lambda array: rounded(array, "float16"),),
-    "bfloat16": (lambda array: rounded(array, "bfloat16"),),
+OPERANDS: Mapping[str, tuple[Product, ...]] = {
+    "tf32": (both(tf32), both(tf32_cut)),
+    "float16": (both(lambda array: rounded(array, "float16")),),
+    "bfloat16": (both(lambda array: rounded(array, "bfloat16")),),
+    "int8": (quantised,),
 }
 
 
 class Narrow(np.ndarray[Any, Any]):
     """An array of which every matrix product rounds both operands, and so does what comes of it."""
 
-    rounding: Any  # a Rounding
+    rounding: Any  # a Product
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         return self.kept(getattr(ufunc, method)(*self.operands(ufunc, inputs), **plain(options)))
@@ -52,7 +79,9 @@ class Narrow(np.ndarray[Any, Any]):
         args = plain(args)
         if function not in PRODUCTS:
             return args
-        return tuple(self.rounding(x).astype(x.dtype) if isinstance(x, np.ndarray) else x for x in args)
+        x, w = (one for one in args if isinstance(one, np.ndarray))
+        pair = iter([made.astype(own.dtype) for made, own in zip(self.rounding(x, w), (x, w), strict=True)])
+        return tuple(next(pair) if isinstance(one, np.ndarray) else one for one in args)
 
     def kept(self, made: Any) -> Any:
         if isinstance(made, np.ndarray):
@@ -60,7 +89,7 @@ class Narrow(np.ndarray[Any, Any]):
         return type(made)(map(self.kept, made)) if isinstance(made, list | tuple) else made
 
 
-def narrow(array: Array, rounding: Rounding) -> Narrow:
+def narrow(array: Array, rounding: Product) -> Narrow:
     """The same array, multiplied so."""
     made = array.view(Narrow)
     made.rounding = rounding
@@ -76,7 +105,7 @@ def plain(value: Any) -> Any:
     return {key: plain(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
-def multiplying(observed: Observation, rounding: Rounding) -> Observation:
+def multiplying(observed: Observation, rounding: Product) -> Observation:
     """The same model, of which every product with weights rounds both operands."""
     nodes = (
         replace(node, weights={name: narrow(np.array(one), rounding) for name, one in node.weights.items()})

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnverify.diagnosis.mistaken import Search, difference
-from rnnverify.diagnosis.narrow import OPERANDS, multiplying
+from rnnverify.diagnosis.narrow import OPERANDS, multiplying, quantised
 from rnnverify.diagnosis.replays import Replays
 from rnnverify.diagnosis.reruns import Made
 from rnnverify.layers.arrays import Array
@@ -30,6 +30,7 @@ from rnnverify.verification.claims import Claim
 from rnnverify.verification.end_to_end import Expected
 
 OUTPUTS, PRODUCTS, EVERYTHING = "outputs", "products", "everything"
+INT8 = "int8"
 ARITHMETICS = ("float64", "float32", "tf32", "float16", "bfloat16")  # the finest first
 STORED = ("bfloat16", "float16", "float32")  # the narrowest first: float16 holds what bfloat16 does, but for its range
 DISTINCT = 3  # numbers at least, of which it says something that an arithmetic holds them all
@@ -79,7 +80,21 @@ def arithmetic_of(given: Given) -> PrecisionFound | None:
         if judged.right and (kind == PRODUCTS or plausible(given, graph, right)):
             option = f"--candidate-dtype {dtype}"
             return PrecisionFound(dtype, "arithmetic", sentence, judged.worst_ratio, given.cost, option)
-    return None
+    return quantised_in(given)
+
+
+def quantised_in(given: Given) -> PrecisionFound | None:
+    """Matrices of int8, whose other operands are quantised in each product, if that makes what was given."""
+    if (left := left_by_narrow_products(given, INT8)) > LEFT:
+        return None
+    made = replayed(multiplying(given.observed, quantised), given.claims)
+    ratios = (
+        np.max(np.abs(claim.array - one) / limit, initial=0.0, where=limit > 0)
+        for claim, one, limit in zip(given.claims, made, given.limits, strict=True)
+    )
+    sentence = f"a replay that quantises so leaves {left:.2g} of the difference"
+    name = "int8 weights, and inputs quantised in each product"
+    return PrecisionFound(name, "weights", sentence, float(max(ratios)), given.cost, "")
 
 
 def evidence_for(given: Given, dtype: str) -> tuple[str, str] | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -103,7 +105,9 @@ def load(keras: Any, kept: Kept) -> Any:
         raise CannotError(f"Keras cannot load the model there: {first_line(error)}") from None
 
 
-def observe_kept(kept: Kept, inputs: Mapping[str, Array], turns: Sequence[Turn], spec: str, dtype: str) -> Observation:
+def observe_kept(
+    kept: Kept, inputs: Mapping[str, Array], turns: Sequence[Turn], spec: str, dtype: str, in_float32: bool = False
+) -> Observation:
     """What Keras does here, on this process's backend, with a model that was saved.
 
     Args:
@@ -111,11 +115,12 @@ def observe_kept(kept: Kept, inputs: Mapping[str, Array], turns: Sequence[Turn],
         inputs: what it is fed, by the inputs' names; those of several calls in a row by the names in `turns`.
         turns: these calls.
         spec, dtype: of the observation.
+        in_float32: whether OpenVINO is told to compute in float32.
 
     Raises:
         CannotError: Keras cannot load it, or run it.
     """
-    with quiet():
+    with quiet(), openvino_in_float32() if in_float32 else nullcontext():
         keras = load_keras()
         with precision(keras, dtype):
             built = built_of_model(keras, load(keras, kept))
@@ -131,6 +136,23 @@ def observe_kept(kept: Kept, inputs: Mapping[str, Array], turns: Sequence[Turn],
                 raise CannotError(str(error)) from None
             except Exception as error:  # as for a T that the model does not take
                 raise CannotError(f"Keras cannot predict: {first_line(error)}") from None
+
+
+@contextmanager
+def openvino_in_float32() -> Iterator[None]:
+    """Whatever Keras has OpenVINO compile is told to compute in float32."""
+    import openvino
+
+    compile_model = openvino.compile_model
+
+    def compiled(model: Any, device: str = "CPU", config: Mapping[str, Any] = MappingProxyType({})) -> Any:
+        return compile_model(model, device, {"INFERENCE_PRECISION_HINT": "f32", **config})
+
+    openvino.compile_model = compiled
+    try:
+        yield
+    finally:
+        openvino.compile_model = compile_model
 
 
 def export_kept(

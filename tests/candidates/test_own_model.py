@@ -151,6 +151,49 @@ def test_litert_keeps_the_state(keras: Any) -> None:
     assert [(one.probe, one.verdict) for one in found.probes] == [("the same call twice", "match")]
 
 
+def written_for_litert(keras: Any, model: Any, path: Path, **options: Any) -> str:
+    signature = [keras.InputSpec(shape=(N, T, D), dtype="float32", name="x")]
+    model.export(path, format="litert", verbose=False, input_signature=signature, **options)
+    return str(path)
+
+
+def test_weights_in_float16_are_told_and_verified_against(keras: Any, tmp_path: Path) -> None:
+    needs("ai_edge_litert")
+    from tensorflow import float16, lite
+
+    model = recurrent(keras, "LSTM")
+    spec = {"supported_types": [float16], "supported_ops": [lite.OpsSet.TFLITE_BUILTINS]}
+    path = written_for_litert(
+        keras, model, tmp_path / "m.tflite", optimizations=[lite.Optimize.DEFAULT], target_spec=spec
+    )
+    found = compared(model, path, inputs())
+    assert found.verdict == "mismatch"
+    assert (found.precision.name, found.precision.option) == ("float16 weights", "--candidate-weights float16")
+    assert found.precision.ratio < 1
+    assert rnnverify.compare(model, path, inputs(), weights="float16").passed
+
+
+def test_weights_in_int8_are_told_and_small_models_hide_them(keras: Any, tmp_path: Path) -> None:
+    needs("ai_edge_litert")
+    from tensorflow import lite
+
+    quantised = {"optimizations": [lite.Optimize.DEFAULT]}
+    inside = keras.Input((T, D), name="x")
+    model = drawn(keras.Model(inside, keras.layers.LSTM(40)(inside)))
+    found = compared(model, written_for_litert(keras, model, tmp_path / "large.tflite", **quantised), inputs())
+    assert found.precision.name == "int8 weights, and inputs quantised in each product"
+    small = recurrent(keras, "LSTM")
+    assert compared(small, written_for_litert(keras, small, tmp_path / "small.tflite", **quantised), inputs()).passed
+
+
+def test_keras_on_openvino_computes_in_bfloat16(keras: Any) -> None:
+    """On processors that have it, others compute in float32."""
+    needs("openvino")
+    found = compared(recurrent(keras, "GRU"), "backend:openvino", inputs())
+    assert found.passed or (found.precision.name, found.precision.kind) == ("bfloat16", "arithmetic")
+    assert rnnverify.compare(recurrent(keras, "GRU"), "backend:openvino", inputs(), dtype="bfloat16").passed
+
+
 def test_weights_that_a_conversion_to_litert_has_lost_are_told(keras: Any, tmp_path: Path) -> None:
     """As of TensorFlow 2.21: where the model itself is handed over, its weights become variables that are never written."""
     needs("ai_edge_litert")

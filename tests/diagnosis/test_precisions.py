@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import rnnverify
 from rnnverify.api import compare
 from rnnverify.cli import main
-from rnnverify.diagnosis.narrow import multiplying, narrow
+from rnnverify.diagnosis.narrow import both, multiplying, narrow
 from rnnverify.diagnosis.precisions import replayed
 from rnnverify.layers.graph import Graph
 from rnnverify.report.comparison import render
@@ -254,7 +254,7 @@ def test_the_options_of_the_command_line(keras: Any, tmp_path: Path) -> None:
 
 
 def test_narrow_arrays_round_what_they_multiply_and_nothing_else() -> None:
-    weights = narrow(np.array([[1 + 2.0**-12, 3.0]]), lambda array: np.round(array))
+    weights = narrow(np.array([[1 + 2.0**-12, 3.0]]), both(np.round))
     assert np.array([[2.25]]) @ weights == pytest.approx(np.array([[2.0, 6.0]]), abs=0)
     assert (weights * 2.25).tolist() == [[2.25 + 2.25 * 2.0**-12, 6.75]]
     made = np.concatenate([weights, weights])  # what comes of it is narrow, too
@@ -283,7 +283,7 @@ def test_the_replay_goes_through_any_layer_on_narrow_arrays(keras: Any, layer: s
     names = {label(graph, ref): array for ref, array in zip(observed.outputs, observed.predictions, strict=True)}
     claims = claims_of(observed, graph, names).claims
     right = replayed(observed, claims)
-    for same, made_so in zip(right, replayed(multiplying(observed, lambda array: array), claims), strict=True):
+    for same, made_so in zip(right, replayed(multiplying(observed, lambda x, w: (x, w)), claims), strict=True):
         assert np.array_equal(same, made_so)
-    nothing = replayed(multiplying(observed, lambda array: 0 * array), claims)
+    nothing = replayed(multiplying(observed, lambda x, w: (0 * x, 0 * w)), claims)
     assert not any(np.allclose(one, other) for one, other in zip(right, nothing, strict=True))
