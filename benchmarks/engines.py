@@ -36,6 +36,7 @@ RESULT = Path(__file__).parent / "results" / "engines.txt"
 SECONDS = 120.0  # that an export or an engine may take
 EFFORT = 2.0  # seconds for pairs of mistakes: what is wrong for a reason of its own is none
 FIXED = f",N={N},T={T}"
+ONE_CALL_HIDES = ("stateful LSTM", "stateful GRU")  # kinds that are asked for other calls, too
 PACKAGES = (
     *("keras", "numpy", "tensorflow", "torch", "jax", "tf2onnx", "jax2onnx", "onnx", "onnxruntime", "onnxscript"),
     *("openvino", "tract", "ai-edge-litert"),
@@ -112,7 +113,9 @@ def cell(kind: str, engine: str, seed: int, model: Any, x: Any, exports: Exports
     try:
         if colon:
             candidate = f"{prefix}:{exports.path(f'export:{written}')}"
-        found = compare(model, candidate, x, timeout=SECONDS, effort=EFFORT, probes=False)
+        found = compare(
+            model, candidate, x, timeout=SECONDS, effort=EFFORT, probes=None if kind in ONE_CALL_HIDES else False
+        )
     except (CandidateError, RequestError) as error:
         return Cell(kind, engine, seed, "refuses", str(error))
     except Exception as error:  # which is a fault of rnnverify
@@ -128,11 +131,12 @@ def told_of(found: Comparison) -> tuple[str, str, float | None, float | None]:
         return "ok", "", found.max_abs_error, share_of_limit(found)
     if found.verdict == "untested":
         return "untested", ", ".join(found.untested), found.max_abs_error, None
-    first, precision = found.first_divergence, getattr(found.diagnosis, "precision", None)
-    names = list(dict.fromkeys(one.id for one in found.diagnosis.mistakes if one.explains))
-    why = " or ".join(names) or (
-        f"computes in {precision.name}" if precision else "; ".join(found.findings) or "no known mistake"
-    )
+    first, precision = found.first_divergence, found.precision
+    explaining = [one.id for one in found.diagnosis.mistakes if one.explains]
+    names = list(dict.fromkeys(explaining or [id for probe in found.probes for id in probe.mistakes]))
+    if precision is not None:
+        names = [f"computes in {precision.name}, and right in that"]
+    why = " or ".join(names) or "; ".join(found.findings) or "no known mistake"
     return "wrong", why, found.max_abs_error, None if first is None else first.residual / first.allowed
 
 
