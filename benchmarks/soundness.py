@@ -130,7 +130,7 @@ def right_models(models: int, seed: int, largest: int, longest: int, without: Co
                 yield Right(done, spec, mapping, built.observe(asked, [x]))
 
 
-def main(models: int, seed: int, largest: int, longest: int, without: Collection[str]) -> int:
+def main(models: int, seed: int, largest: int, longest: int, without: Collection[str] = ()) -> int:
     worst: dict[tuple[str, str], float] = defaultdict(float)
     count: dict[tuple[str, str], int] = defaultdict(int)
     alarms, started = 0, time.perf_counter()

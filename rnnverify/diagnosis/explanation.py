@@ -14,7 +14,8 @@ from rnnverify.diagnosis.suspects import suspects
 from rnnverify.layers.arrays import Array
 from rnnverify.results import Divergence, Suspect, Verification
 from rnnverify.rounding import Rounded
-from rnnverify.verification.steps import Checked, NodeCheck
+from rnnverify.verification.compared import Checked
+from rnnverify.verification.steps import NodeCheck
 from rnnverify.verification.verdict import Judged
 
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,18 +25,13 @@ from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import HOLDS, rounded
 from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.threads import in_order
+from rnnverify.verification.compared import Checked, Comparison, Comparisons
+from rnnverify.verification.end_to_end import alike
 from rnnverify.verification.precision import precision_in
 from rnnverify.verification.second_look import of_call, of_steps
 from rnnverify.verification.systematic import distinct, thinned
 from rnnverify.verification.taken import STRETCH, Taken, same, stretches_of
-from rnnverify.verification.tally import Rows, SecondLook, Tally, Tensor, fits
-
-
-class Checked(NamedTuple):
-    """One node, and what was found of it."""
-
-    node: NodeCheck
-    tally: Tally
+from rnnverify.verification.tally import Rows, Tally, fits
 
 
 def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
@@ -60,20 +55,6 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
     return found
 
 
-class Comparison(NamedTuple):
-    """What Keras emitted beside what was expected of it."""
-
-    keras: Array
-    expected: Any
-    start: int | None = None  # the timestep that the first one given here is; None where there is no time
-    tensor: Tensor = (None, 0)
-    again: SecondLook | None = None
-    thin: int | None = None
-
-
-Comparisons = Iterator[Comparison]
-
-
 class NodeCheck:
     """One node with the inputs that Keras gave it."""
 
@@ -86,6 +67,7 @@ class NodeCheck:
         walked: Sequence[Walked],
         precision: Precision,
     ) -> None:
+        self.made_of = node, graph, given, masks, walked
         self.node = node
         self.layer = graph.layers[node.name]
         self.casts = graph.casts[node.name]
@@ -167,10 +149,24 @@ class NodeCheck:
             start = 0 if self.layer.has_time(index, claim.shape[1:]) else None
             if not self.handed_on(made_of_emitted.values):  # two directions merged, say
                 made = self.made_of_emitted[index].values
-                made = made if fits(claim, made) else self.free[index].values  # by another kernel, as cuDNN's
-                yield Comparison(claim, made, start, tensor=(None, index))
+                if fits(claim, made):
+                    yield Comparison(claim, made, start, tensor=(None, index))
+                else:  # by another kernel, as cuDNN's
+                    yield self.end_to_end(claim, index, start)
             elif not same(claim, made_of_emitted.values):  # it did not do what was seen of its walk: is it right?
-                yield Comparison(claim, self.free[index].values, start, tensor=(None, index))
+                yield self.end_to_end(claim, index, start)
+
+    def end_to_end(self, claim: Array, index: int, start: int | None) -> Comparison:
+        """An output of other steps than those that were seen: roundings that all have a direction may excuse it, too."""
+        again = partial(self.free_again, index)
+        return Comparison(claim, self.free[index].values, start, tensor=(None, index), again=again, widens=True)
+
+    def free_again(self, index: int, over: Array) -> tuple[Rows, Rounded]:
+        """See `expected_end_to_end`."""
+        regular = NodeCheck(*self.made_of, dataclasses.replace(self.precision, ordered=True, fused=True))
+        made: Any = alike(regular.free[index].values, max(taken.walk.x.shape[1] for taken in self.walks))
+        samples = np.flatnonzero(over.any(axis=tuple(range(1, over.ndim))))
+        return (samples,), made[samples]
 
     def of_steps(self) -> Comparisons:
         """Every step of its walks, state by state."""

@@ -24,11 +24,12 @@ from rnnverify.layers.registered import SEEN
 from rnnverify.layers.registry import LAYERS
 from rnnverify.observation import Node, Observation, Ref
 from rnnverify.results import GivenLayer, LayerResult, OutputResult, Parting, Verification
+from rnnverify.verification.compared import Checked
 from rnnverify.verification.given import allowed_for
 from rnnverify.verification.known_faults import known_fault
 from rnnverify.verification.of_keras_2 import another_function
 from rnnverify.verification.outputs import absolute_error, compare_outputs, label
-from rnnverify.verification.steps import Checked, check_nodes
+from rnnverify.verification.steps import check_nodes
 from rnnverify.verification.tally import Tally
 
 log = logging.getLogger(__name__)
