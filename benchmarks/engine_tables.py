@@ -56,6 +56,16 @@ def in_tables(cells: Sequence[Cell], kinds: Sequence[str], engines: Sequence[str
     yield from reasons.lines()
 
 
+def summary(cells: Sequence[Cell], engines: Sequence[str]) -> Iterator[str]:
+    """A line for each engine, as the README has it: how many models it computes right and wrong, and how many it refuses."""
+    yield "| engine | right | wrong | refused |"
+    yield "|---|---|---|---|"
+    for engine in engines:
+        own = [one.what for one in cells if one.engine == engine]
+        counts = sum(what == "ok" for what in own), sum(what == "wrong" for what in own)
+        yield f"| {engine} | {counts[0]} | {counts[1]} | {len(own) - sum(counts)} |"
+
+
 def shown(cells: Sequence[Cell], reasons: Reasons) -> str:
     """One cell of all seeds."""
     others = [one for one in cells if one.what != "ok"]

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.engine_models import KINDS, N, T, made
-from benchmarks.engine_tables import in_tables
+from benchmarks.engine_tables import in_tables, summary
 from benchmarks.table import machine
 from rnnverify import compare
 from rnnverify.api.own_model import Export, told
@@ -187,6 +187,8 @@ def main(kinds: Sequence[str], engines: Sequence[str], seeds: int, log: Path | N
         f"python -m benchmarks.engines --seeds {seeds}: {len(kinds)} kinds of models, {len(engines)} engines",
         machine(PACKAGES),
         *in_tables(found, kinds, engines),
+        "",
+        *summary(found, engines),
     ]
     result.write_text("\n".join(lines) + "\n")
     print(f"{result}: {time.perf_counter() - started:.0f} s")

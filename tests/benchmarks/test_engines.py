@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks.engine_models import KINDS, made
 from benchmarks.engine_tables import in_tables
-from benchmarks.engines import Cell, chosen, told_of
+from benchmarks.engines import ENGINES, Cell, chosen, told_of
 from rnnverify import compare, verify
 from rnnverify.keras_model.session import load_keras
 
@@ -50,6 +52,14 @@ def test_the_tables_say_a_reason_once_and_give_the_worst_of_the_seeds() -> None:
     assert "LSTM                        ok 2e-07 0.20    refuses 1 (1 of 2)" in lines
     assert "GRU                         wrong 1          -" in lines
     assert lines[-2:] == ["refuses 1   no such operation", "wrong 1     no known mistake in gru_1"]
+
+
+def test_the_readme_shows_what_was_measured() -> None:
+    root = Path(__file__).parents[2]
+    measured = (root / "benchmarks/results/engines.txt").read_text().splitlines()
+    lines = [line for line in measured if line.startswith("|")]
+    assert len(lines) == 2 + len(ENGINES)
+    assert "\n".join(lines) in (root / "README.md").read_text()
 
 
 def test_a_choice_is_by_parts_of_names() -> None:

@@ -144,3 +144,35 @@ def test_inputs_go_by_name_where_those_are_the_files_else_in_order() -> None:
         bound(slots, {"a": a}, [])
     doubling = Opened([Slot("x", (1, 1), np.float32)], ["y"], lambda fed: [fed["x"] * 2])
     assert [one.tolist() for one in answered(doubling, {"x": np.array([[1.0], [2.0]])}, [])] == [[[2.0], [4.0]]]
+
+
+@pytest.mark.parametrize(
+    ("layer", "node", "named"),
+    [
+        ({"go_backwards": True}, {"direction": "reverse"}, "direction-ignored"),
+        (
+            {"activation": "relu", "recurrent_activation": "sigmoid"},
+            {"activations": ["Sigmoid", "Relu", "Relu"]},
+            "activation-defaulted/activation",
+        ),
+    ],
+)
+def test_tract_ignores_attributes_and_is_told_so(
+    keras: Any, tmp_path: Path, layer: dict[str, Any], node: dict[str, Any], named: str
+) -> None:
+    """As of tract 0.23."""
+    pytest.importorskip("tract")
+    model = lstm(keras, **layer)
+    path = written(tmp_path / "m.onnx", model.get_weights(), **node)
+    assert rnnverify.compare(model, f"ort:{path}", inputs()).passed
+    found = rnnverify.compare(model, f"tract:{path}", inputs())
+    assert named in found.diagnosis.tied
+    assert rnnverify.compare(
+        lstm(keras), f"tract:{written(tmp_path / 'n.onnx', lstm(keras).get_weights())}", inputs()
+    ).passed
+
+
+def test_openvino_computes_in_float32_where_it_runs_a_file(keras: Any, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    model = lstm(keras)
+    assert rnnverify.compare(model, f"openvino:{written(tmp_path / 'm.onnx', model.get_weights())}", inputs()).passed
