@@ -47,7 +47,9 @@ def parts_of_candidate(candidate: str) -> tuple[str, str, str]:
 
 
 def is_code(candidate: str) -> bool:
-    """Whether a candidate is code that is to be run, and not a file of outputs."""
+    """Whether a candidate is code that is to be run, and not a file of outputs, or Keras itself elsewhere."""
+    if candidate.startswith((EXPORT, BACKEND)):
+        return False
     return not candidate.lower().endswith((".npz", ".npy")) or candidate.startswith(COMMAND)
 
 
