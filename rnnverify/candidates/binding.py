@@ -28,6 +28,7 @@ class Opened(NamedTuple):
     slots: Sequence[Slot]
     outputs: Sequence[str]
     run: Callable[[Mapping[str, Array]], Sequence[Any]]
+    notes: Sequence[str] = ()  # what is known of this engine and such a file
 
 
 def plain(name: str) -> str:

@@ -14,6 +14,7 @@ from rnnverify.candidates.candidate import CandidateError, Task, named
 from rnnverify.candidates.function import one_line, raised
 from rnnverify.candidates.process import NO_SUCH_FUNCTION
 from rnnverify.observation.arrays_file import write_arrays
+from rnnverify.spec.paths import TORCH
 
 
 class WrongRequestError(Exception):
@@ -43,8 +44,39 @@ def unloaded(error: BaseException) -> str:
     return f"it cannot be loaded: {type(error).__name__}: {one_line(str(error))}"
 
 
+def of_torch(function: Callable[..., Any], task: Task) -> Any:
+    """What the module of PyTorch's gives that a function makes from the weights."""
+    import torch
+
+    module = function(task.lists)
+    if not isinstance(module, torch.nn.Module):
+        raise CandidateError(f"expected it to return a torch.nn.Module, made from weights; got {type(module).__name__}")
+    with torch.no_grad():
+        returned = module.eval()(*(torch.from_numpy(np.array(x)) for x in task.inputs.values()))
+    return arrays_in(returned)
+
+
+def arrays_in(returned: Any) -> Any:
+    """Arrays for tensors; of an output and states in a tuple, as torch.nn.LSTM returns them, one after the other."""
+    if isinstance(returned, list | tuple):
+        several = [arrays_in(one) for one in returned]
+        return [array for one in several for array in (one if isinstance(one, list) else [one])]
+    if isinstance(returned, dict):
+        return {key: arrays_in(one) for key, one in returned.items()}
+    return returned.numpy() if hasattr(returned, "numpy") else returned
+
+
 def main(
-    path: str, name: str, inputs: str, outputs: str, said: str, fed: str, wanted: str, stepped: str, *layout: str
+    kind: str,
+    path: str,
+    name: str,
+    inputs: str,
+    outputs: str,
+    said: str,
+    fed: str,
+    wanted: str,
+    stepped: str,
+    *layout: str,
 ) -> int:
     """Call the function on what stands in `inputs`, and write what it returns to `outputs`, or why there is nothing."""
     task = None
@@ -63,7 +95,8 @@ def main(
             {},
             states,
         )
-        answer = named(function_in(path, name)(*task.arguments), task)
+        function = function_in(path, name)
+        answer = named(of_torch(function, task) if kind == TORCH else function(*task.arguments), task)
         arrays = {key: np.asarray(value) for key, value in answer.items()}
         if objects := [key for key, array in arrays.items() if array.dtype.hasobject]:
             raise CandidateError(f"what it returned as {objects[0]!r} cannot be read as numbers")

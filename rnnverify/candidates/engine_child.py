@@ -47,6 +47,11 @@ def counted(samples: int) -> str:
     return "1 sample" if samples == 1 else f"{samples} samples"
 
 
+def in_words(error: Exception) -> str:
+    """What an engine raised, in a line."""
+    return f"{type(error).__name__}: {one_line(str(error).partition(BACKTRACE)[0])[:LONGEST]}"
+
+
 def asked(module: Any, path: str, arrays: Mapping[str, Array], wanted: Mapping[str, Any], folder: str) -> Any:
     """What a file gives for each of several calls in a row, by the names that are wanted, and what is to be said of it."""
     made: dict[str, Array] = {}
@@ -58,8 +63,14 @@ def asked(module: Any, path: str, arrays: Mapping[str, Array], wanted: Mapping[s
     for turn in wanted["turns"]:
         if file is None or turn["reset"]:
             file = module.opened(path)
+            notes += file.notes
         fed = bound(file.slots, {name: arrays[given] for name, given in turn["inputs"].items()}, notes)
-        given = answered(file, fed, notes)
+        try:
+            given = answered(file, fed, notes)
+        except Exception as error:
+            if isinstance(error, CandidateError) or not file.notes:
+                raise
+            raise CandidateError("; ".join([in_words(error), *file.notes])) from None
         outputs = {name: tuple(shape) for name, shape in turn["outputs"]}
         own = len(file.outputs) - len(states_of(pairs))
         made.update(outputs_bound(file.outputs[:own], given[:own], outputs, notes))
@@ -81,7 +92,7 @@ def main(module: str, path: str, wanted: str, inputs: str, outputs: str, said: s
     except CandidateError as error:
         message, code = str(error), 1
     except Exception as error:  # whatever an engine raises
-        message, code = f"{type(error).__name__}: {one_line(str(error).partition(BACKTRACE)[0])[:LONGEST]}", 1
+        message, code = in_words(error), 1
     with open(said, "w", encoding="utf-8", errors="backslashreplace") as note:
         note.write(message)
     return code

@@ -16,6 +16,7 @@ from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, No
 from rnnverify.candidates.exchange import read_answer, write_task
 from rnnverify.errors import RequestError
 from rnnverify.machine.children import environment_of_child
+from rnnverify.spec.paths import parts_of_candidate
 
 LAST_LINES = 3  # of what a program that failed had to say
 NO_SUCH_FUNCTION = 4  # the exit code of `child` where the request is wrong
@@ -64,17 +65,21 @@ def of_command(command: str, form: str, seconds: float, folder: str | None = Non
 def of_source(path: str, name: str, seconds: float) -> Candidate:
     """A candidate from a function in a Python file, called in a process of its own: whatever becomes of that, we go on.
 
+    With `torch:` before its path the function takes the weights alone, and returns a torch.nn.Module.
+
     Raises:
         RequestError: there is no such file.
     """
+    written = f"{path}:{name}"
+    kind, path, _ = parts_of_candidate(written)
     if not os.path.isfile(path):
-        raise RequestError(f"--candidate {path}:{name}: no such file; give port.py:forward, a function of (x, weights)")
+        raise RequestError(f"--candidate {written}: no such file; give port.py:forward, a function of (x, weights)")
 
     def asked(task: Task) -> Answer:
         names = [",".join(one) for one in (task.inputs, task.outputs, task.states or ())]
         layout = [f"{layer}={','.join(named)}" for layer, named in task.weights.items()]
-        words = Words("rnnverify.candidates.child", [path, name], [*names, *layout])
-        return asked_in_python(task, words, seconds, lambda reason: f"--candidate {path}:{name}: {reason}")
+        words = Words("rnnverify.candidates.child", [kind, path, name], [*names, *layout])
+        return asked_in_python(task, words, seconds, lambda reason: f"--candidate {written}: {reason}")
 
     return asked
 

@@ -31,7 +31,7 @@ KINDS: Mapping[str, Callable[[str, Options], Candidate]] = {
     "cmd:PROGRAM {inputs} {outputs}": lambda text, options: of_command(
         text.removeprefix("cmd:"), options.form, options.seconds, options.folder
     ),
-    "FILE.py:FUNCTION": lambda text, options: of_source(*split(text), options.seconds),
+    "FILE.py:FUNCTION, torch:FILE.py:FUNCTION": lambda text, options: of_source(*split(text), options.seconds),
     "FILE.onnx, FILE.tflite, or ENGINE:FILE with ort, onnxref, openvino, tract or litert": lambda text, options: (
         of_engine(text, options.seconds)
     ),

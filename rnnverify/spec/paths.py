@@ -7,6 +7,7 @@ from pathlib import Path
 from rnnverify.observation.opening import is_given_open
 
 COMMAND = "cmd:"
+TORCH = "torch:"  # before a function in a file: it gives a module of PyTorch's
 EXPORT, BACKEND = "export:", "backend:"  # of the model itself
 ENGINES = (
     "ort:",
@@ -41,7 +42,8 @@ def parts_of_candidate(candidate: str) -> tuple[str, str, str]:
         return candidate, "", ""
     path, colon, function = candidate.rpartition(":")
     if colon and path.endswith(".py"):
-        return "", path, f":{function}"
+        torch = TORCH if path.startswith(TORCH) else ""
+        return torch, path.removeprefix(torch), f":{function}"
     engine = next((one for one in ENGINES if candidate.startswith(one)), "")
     return engine, candidate.removeprefix(engine), ""
 

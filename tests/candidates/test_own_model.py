@@ -220,6 +220,63 @@ def test_onnx_reference_ignores_activations_of_an_export(keras: Any) -> None:
     assert "activation-defaulted/activation" in ids_of(compared(model, "export:onnx:onnxref", inputs()))
 
 
+def test_onnx_reference_concatenates_what_a_loop_puts_out_and_is_told_so(keras: Any) -> None:
+    """As of onnx 1.23: tf2onnx makes a GRU a Loop."""
+    needs("tf2onnx", "onnxruntime")
+    found = compared(recurrent(keras, "GRU"), "export:onnx:onnxref", inputs())
+    assert not found.passed
+    assert "which ONNX's reference concatenates where it should be stacked" in " ".join(found.notes)
+    assert compared(recurrent(keras, "LSTM"), "export:onnx:onnxref", inputs()).passed
+
+
+def test_a_gelu_that_tf2onnx_exports_is_refused_with_the_way_out(keras: Any) -> None:
+    needs("tf2onnx", "onnxruntime", "torch", "onnxscript")
+    model = recurrent(keras, "GRU", activation="gelu")
+    assert "export:onnx@torch" in compared(model, "export:onnx", inputs()).findings[0]
+    assert compared(model, "export:onnx@torch", inputs()).passed
+
+
+PORT = """
+import torch
+
+def right(weights, doubled=False):
+    kernel, recurrent, bias = (torch.from_numpy(w) for w in weights["rnn"])
+    made = torch.nn.LSTM(len(kernel), len(recurrent), batch_first=True)
+    with torch.no_grad():
+        made.weight_ih_l0.copy_(kernel.T)
+        made.weight_hh_l0.copy_(recurrent.T)
+        made.bias_ih_l0.copy_(bias)
+        made.bias_hh_l0.copy_(bias if doubled else 0 * bias)
+    return Last(made)
+
+def wrong(weights):
+    return right(weights, doubled=True)
+
+def no_module(weights):
+    return weights
+
+class Last(torch.nn.Module):
+    def __init__(self, lstm):
+        super().__init__()
+        self.lstm = lstm
+
+    def forward(self, x):
+        return self.lstm(x)[0][:, -1]
+"""
+
+
+def test_a_module_of_pytorch_made_from_the_weights(keras: Any, tmp_path: Path) -> None:
+    needs("torch")
+    port = tmp_path / "port.py"
+    port.write_text(PORT)
+    model = recurrent(keras, "LSTM")
+    assert compared(model, f"torch:{port}:right", inputs()).passed
+    assert ids_of(compared(model, f"torch:{port}:wrong", inputs())) == ["bias-doubled"]
+    assert "expected it to return a torch.nn.Module" in compared(model, f"torch:{port}:no_module", inputs()).findings[0]
+    with pytest.raises(RequestError, match="no function 'nowhere' there"):
+        compared(model, f"torch:{port}:nowhere", inputs())
+
+
 def test_a_spec_is_exported_with_its_own_sizes_and_weights(tmp_path: Path) -> None:
     needs("tf2onnx", "onnxruntime")
     spec = tmp_path / "s.yaml"
