@@ -33,13 +33,16 @@ def with_precision(found: Comparison, observed: Observation, by_itself: Candidat
     try:
         task = task_of(observed, Graph(observed.nodes))
         wide = judged_in(observed, told(task), found.dtype)
-        narrow = judged_in(observed, by_itself(task), NARROW)
+        given = by_itself(task)
     except CandidateError:
         return found
+    # What is right in float32, a mask or an embedding that nobody multiplied, need not be bfloat16's as well.
+    wrong = {row.output.rpartition("[")[0] for row in found.outputs if not row.passed}
+    narrow = judged_in(observed, {name: array for name, array in given.items() if name in wrong}, NARROW)
     if not wide.right or not narrow.right:
         return found
     cost = max(output.max_abs_error for output in found.outputs)
-    option = f"--candidate-dtype {NARROW}"
+    option = f"--candidate-dtype {NARROW}" if judged_in(observed, given, NARROW).right else ""
     precision = PrecisionFound(NARROW, "arithmetic", EVIDENCE, narrow.worst_ratio, cost, option)
     return replace(found, diagnosis=replace(found.diagnosis, precision=precision), probes=())
 

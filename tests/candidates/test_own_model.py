@@ -191,6 +191,11 @@ def test_keras_on_openvino_computes_in_bfloat16(keras: Any) -> None:
     needs("openvino")
     found = compared(recurrent(keras, "GRU"), "backend:openvino", inputs())
     assert found.passed or (found.precision.name, found.precision.kind) == ("bfloat16", "arithmetic")
+    masked, inside = inputs(), keras.Input((T, D))
+    masked[0, 2:] = 0.0
+    model = drawn(keras.Model(inside, keras.layers.LSTM(M)(keras.layers.Masking()(inside))))
+    found = compared(model, "backend:openvino", masked)  # a mask is not rounded
+    assert found.passed or found.precision.name == "bfloat16"
     assert rnnverify.compare(recurrent(keras, "GRU"), "backend:openvino", inputs(), dtype="bfloat16").passed
 
 
