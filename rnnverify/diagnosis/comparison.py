@@ -12,7 +12,7 @@ from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, no
 from rnnverify.diagnosis.experiments import experiments
 from rnnverify.diagnosis.mistaken import EFFORT, diagnose
 from rnnverify.diagnosis.precisions import Given, arithmetic_of, cost_of_weights, unseen_forms, weights_of
-from rnnverify.diagnosis.probes import FROZEN, Replayed, prefixes, probes, twice
+from rnnverify.diagnosis.probes import FROZEN, LOST, Replayed, prefixes, probes, twice
 from rnnverify.diagnosis.task import task_of, walks_of
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
@@ -157,7 +157,9 @@ def probed(
     if not observed.turns:
         yield from prefixes(observed, candidate, replayed)
         return
-    explained = diagnosis is not None and bool(diagnosis.tied)
+    if diagnosis is None or LOST in diagnosis.untested:
+        return  # a recurrence that forgets gives the same whatever it starts from
+    explained = bool(diagnosis.tied)
     for one in twice(observed, candidate):
         yield one if explained or one.verdict == "match" else replace(one, mistakes=(FROZEN,))
 

@@ -25,7 +25,8 @@ from rnnverify.results import Probe
 from rnnverify.verification.claimed import Right, judge_claims, watched_in
 from rnnverify.verification.claims import claims_of, numbers_of
 
-FROZEN = "state-frozen-at-export"
+LOST, FROZEN = "state-lost-between-calls", "state-frozen-at-export"
+NEAR = 1e-4  # how near two answers are that come of the same call
 MORE = 3  # timesteps by which a sequence is made longer
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256)  # of the beginnings of a sequence that are tried
 FEWEST = 3  # timesteps, of which some can be padded on both sides and some be left
@@ -42,7 +43,8 @@ def probes(observed: Observation, candidate: Candidate, replayed: Replayed) -> I
         candidate: what is asked; each call of it may take a process.
         replayed: the model as it is taken to compute it.
     """
-    yield from twice(observed, candidate)
+    if not observed.turns:  # a stateful model was called more than once, and is right
+        yield from twice(observed, candidate)
     for name, other in calls(observed):
         try:
             made = other()
@@ -175,9 +177,10 @@ def twice(observed: Observation, candidate: Candidate) -> Iterator[Probe]:
         before, after = ([numbers_of(answer[place]) for place in both] for both in ([*names], list(map(again, names))))
     except (CandidateError, KeyError):
         return  # it was asked for that call before
-    same = all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+    pairs = list(zip(before, after, strict=True))
+    same = all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)
     name = "the same call twice"
-    if not stateful and not same:
+    if not stateful and not all(np.allclose(*pair, rtol=NEAR, atol=NEAR, equal_nan=True) for pair in pairs):
         yield Probe(name, "mismatch", "it gives something else: it keeps something from call to call", ())
     elif stateful and same:
         says = "it gives the same: no state is kept from call to call"

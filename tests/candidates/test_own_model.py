@@ -148,7 +148,7 @@ def test_litert_keeps_the_state(keras: Any) -> None:
     needs("ai_edge_litert")
     found = compared(stateful(keras, "LSTM"), f"export:litert,N={N}", two_calls())
     assert found.passed, str(found)
-    assert [(one.probe, one.verdict) for one in found.probes] == [("the same call twice", "match")]
+    assert found.probes == ()  # it was called twice already
 
 
 def written_for_litert(keras: Any, model: Any, path: Path, **options: Any) -> str:
