@@ -100,6 +100,9 @@ def test_one_that_dies_or_hangs_is_said(monkeypatch: pytest.MonkeyPatch, error: 
     ended = []
 
     class Broken:
+        def prepare(self, *_: Any) -> None:
+            pass
+
         def ask(self, *_: Any) -> Any:
             raise error
 

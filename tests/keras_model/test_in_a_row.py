@@ -132,7 +132,7 @@ def test_a_port_that_loses_its_states_is_told_so(keras: Any) -> None:
 
     found = rnnverify.compare(model, port, inputs(2))
     assert not found.passed
-    assert found.diagnosis.mistakes[0].id == "initial-state-ignored"
+    assert found.diagnosis.mistakes[0].id == "state-lost-between-calls"
 
 
 def test_it_is_kept_in_a_saved_observation(keras: Any, tmp_path: Path) -> None:
