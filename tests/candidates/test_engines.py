@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,16 @@ def test_tract_ignores_attributes_and_is_told_so(
     assert rnnverify.compare(
         lstm(keras), f"tract:{written(tmp_path / 'n.onnx', lstm(keras).get_weights())}", inputs()
     ).passed
+
+
+@pytest.mark.parametrize("engine", ["openvino", "tract"])
+def test_an_engine_that_is_not_installed_is_named_with_its_extra(keras: Any, tmp_path: Path, engine: str) -> None:
+    if find_spec(engine) is not None:
+        pytest.skip("it is installed")
+    model = lstm(keras)
+    path = written(tmp_path / "m.onnx", model.get_weights())
+    with pytest.raises(RequestError, match=rf"{engine} cannot be imported: .*; pip install 'rnnverify\[{engine}\]'"):
+        rnnverify.compare(model, f"{engine}:{path}", inputs())
 
 
 def test_openvino_computes_in_float32_where_it_runs_a_file(keras: Any, tmp_path: Path) -> None:
