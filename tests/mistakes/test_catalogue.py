@@ -187,6 +187,45 @@ def test_moments_that_are_exchanged_are_named(keras: Any) -> None:
     assert diagnose(layer, x, wrong).tied == ("normalization-variance/exchanged",)
 
 
+@pytest.mark.parametrize(
+    ("freedom", "epsilon", "named"),
+    [(0, 1e-5, "epsilon/1e-5"), (1, 1e-3, "normalization-variance/unbiased")],
+)
+def test_a_normalization_written_by_hand_is_named(keras: Any, freedom: int, epsilon: float, named: str) -> None:
+    layer = keras.layers.LayerNormalization()
+    layer.build((None, 4))
+    gamma, beta = np.float32([0.5, 2, 1, 3]), np.float32([1, 0, 3, -1])
+    layer.set_weights([gamma, beta])
+    x = 0.3 * np.random.default_rng(1).standard_normal((5, 4)).astype(np.float32)
+    variance = np.var(x.astype(np.float64), axis=-1, keepdims=True, ddof=freedom)
+    port = gamma * (x - x.mean(axis=-1, keepdims=True, dtype=np.float64)) / np.sqrt(variance + epsilon) + beta
+    assert named in diagnose(layer, x, port).tied
+
+
+def test_a_mean_over_all_steps_and_a_stack_whose_states_are_lost_are_named(keras: Any) -> None:
+    ids = np.array([[3, 1, 0, 0], [2, 0, 0, 0], [1, 2, 3, 4]])
+    given = keras.Input((4,), dtype="int32")
+    embedding = keras.layers.Embedding(5, 3, mask_zero=True)
+    model = keras.Model(given, keras.layers.GlobalAveragePooling1D()(embedding(given)))
+    assert "masked-mean" in diagnose(model, ids, embedding.get_weights()[0][ids].mean(axis=1)).tied
+
+    cells = [keras.layers.SimpleRNNCell(2), keras.layers.SimpleRNNCell(2)]
+    x = keras.Input((3, 4), batch_size=2)
+    stack = keras.Model(x, keras.layers.RNN(cells, stateful=True)(x))
+    rng = np.random.default_rng(2)
+    stack.set_weights([rng.standard_normal(w.shape) for w in stack.get_weights()])
+    calls = [rng.standard_normal((2, 3, 4)).astype(np.float32) for _ in range(2)]
+    made = []
+    for call in calls:
+        lower = upper = np.zeros((2, 2))
+        weights = [w.astype(np.float64) for w in stack.get_weights()]
+        for t in range(3):
+            lower = np.tanh(call[:, t] @ weights[0] + lower @ weights[1] + weights[2])
+            upper = np.tanh(lower @ weights[3] + upper @ weights[4] + weights[5])
+        made.append(upper.astype(np.float32))
+    assert "state-lost-between-calls" in diagnose(stack, calls, made).tied
+
+
 @pytest.mark.parametrize("kind", PORTS)
 def test_ports_written_by_hand_are_named(observed: dict[str, Observation], kind: str) -> None:
     for mistake, port in PORTS[kind].items():
