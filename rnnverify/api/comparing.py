@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from rnnverify.api.observing import observation_of, read
-from rnnverify.api.own_model import OwnModel, check_own, is_own
+from rnnverify.api.own_model import OwnModel, check_own, is_own, is_shipped
 from rnnverify.candidates.candidate import each_sample
 from rnnverify.candidates.exchange import FORMS
-from rnnverify.candidates.registry import Options, can_be_called, candidate_of, is_engine
+from rnnverify.candidates.registry import Options, can_be_called, candidate_of
 from rnnverify.candidates.stepping import each_step, steps_of
 from rnnverify.diagnosis.comparison import compared
 from rnnverify.diagnosis.explanation import explained
@@ -93,15 +93,13 @@ def compare(
             f"expected a timeout above 0 and an effort of at least 0 seconds, both up to {LONGEST:,}; got {timeout} and {effort}"
         )
     if (why or probes or per_step or per_sample) and not (is_own(candidate) or can_be_called(candidate)):
-        asked_for = (
-            "--why (why=True)"
-            if why
-            else "--probes (probes=True)"
-            if probes
-            else "--per-step"
-            if per_step
-            else "--per-sample"
-        )
+        wanted = {
+            "--why (why=True)": why,
+            "--probes (probes=True)": probes,
+            "--per-step": per_step,
+            "--per-sample": True,
+        }
+        asked_for = next(name for name, is_wanted in wanted.items() if is_wanted)
         raise RequestError(
             f"{asked_for}: expected a candidate that can be called, a function or a program; got outputs"
         )
@@ -114,7 +112,7 @@ def compare(
     observed = observation_of(target, x, allow_code)
     refuse_opaque(observed, "compare")
     keras = explained(judge(observed))
-    probing = (is_own(candidate) or is_engine(candidate)) if probes is None else probes
+    probing = is_shipped(candidate) if probes is None else probes
     with OwnModel(target, x, observed, timeout) as own:
         name, asked = given or (candidate, own.candidate(candidate))
         if per_step:

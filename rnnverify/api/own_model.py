@@ -16,6 +16,7 @@ import numpy as np
 from rnnverify.api.told_float32 import with_precision
 from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, Noted, Task
 from rnnverify.candidates.engines import ENGINES, Engine, of_file_for
+from rnnverify.candidates.registry import is_engine
 from rnnverify.diagnosis.task import task_of
 from rnnverify.errors import RequestError
 from rnnverify.grids.elsewhere import asked_of, how_it_ended
@@ -24,6 +25,7 @@ from rnnverify.keras_model.kept import CannotError, Kept, export_kept, keep, obs
 from rnnverify.layers.graph import Graph
 from rnnverify.layers.registry import REPLAYED
 from rnnverify.machine.backends import BACKENDS, backend_here
+from rnnverify.mistakes.calls import FROZEN, LOST, RESET
 from rnnverify.observation import Observation
 from rnnverify.results import Comparison
 from rnnverify.spec.paths import BACKEND, EXPORT
@@ -36,7 +38,6 @@ FORMATS = {
     "litert": (".tflite", ENGINE_OF["litert"]),
     "openvino": (".xml", ENGINE_OF["openvino"]),
 }
-LOST, RESET, FROZEN = "state-lost-between-calls", "state-reset-each-call", "state-frozen-at-export"  # mistakes
 NEAR = 1e-6  # how near two answers of one engine are that start from the same state
 WRITTEN = re.compile(
     r"(?P<form>[a-z]+)(@(?P<backend>[a-z]+))?(:(?P<engine>[a-z]+))?(?P<sizes>(,[NT]=[1-9][0-9]{0,8})*)"
@@ -85,6 +86,11 @@ class Export(NamedTuple):
 def is_own(what: Any) -> bool:
     """Whether a candidate is made from the model itself."""
     return isinstance(what, str) and what.startswith((EXPORT, BACKEND))
+
+
+def is_shipped(what: Any) -> bool:
+    """Whether a candidate is what people ship, a file that an engine runs or Keras itself: it is asked for other calls, too."""
+    return is_own(what) or is_engine(what)
 
 
 def check_own(text: str, target: Any) -> None:
@@ -170,14 +176,7 @@ class OwnModel:
             return found
         if text.startswith(BACKEND):
             return without(found, {RESET, FROZEN})  # it is stateful, and there is no export
-        wanted, task = Export.of(text), task_of(self.observed, Graph(self.observed.nodes))
-        (turn, names), *_ = task.in_turn
-        first = replace(
-            task,
-            inputs={name: task.inputs[name] for name in turn.inputs},
-            outputs={name: task.outputs[name] for name in names},
-            turns=(),
-        )
+        wanted, first = Export.of(text), task_of(self.observed, Graph(self.observed.nodes)).first_call
         place = os.path.join(self.folder, "later")
         os.makedirs(place, exist_ok=True)
         later = os.path.join(place, f"exported{FORMATS[wanted.form][0]}")
@@ -189,7 +188,7 @@ class OwnModel:
             after = of_file_for(wanted.engine, later, text, self.seconds)(first)
         except CandidateError:
             return found
-        frozen = any(not np.allclose(before[name], after[name], rtol=NEAR, atol=NEAR) for name in names)
+        frozen = any(not np.allclose(before[name], after[name], rtol=NEAR, atol=NEAR) for name in first.outputs)
         said = "goes on from where that call ended" if frozen else "starts from zero all the same"
         made = without(found, {LOST, RESET} if frozen else {FROZEN})
         return replace(made, notes=(*made.notes, f"exported once more, after a call, the file {said}"))

@@ -9,8 +9,8 @@ from typing import Any
 
 from rnnverify.api.blind import Patience
 from rnnverify.api.observing import observation_of, read
-from rnnverify.api.own_model import OwnModel, check_own, is_own
-from rnnverify.candidates.registry import Options, candidate_of, is_engine
+from rnnverify.api.own_model import OwnModel, check_own, is_own, is_shipped
+from rnnverify.candidates.registry import Options, candidate_of
 from rnnverify.diagnosis.comparison import compared
 from rnnverify.diagnosis.explanation import explained
 from rnnverify.errors import RequestError
@@ -113,14 +113,13 @@ def with_candidate(spec: Spec, observed: Observation, result: Verification) -> V
         return result
     refuse_opaque(observed, "candidate")
     options = Options(folder=str(folder_of(spec.path)))
-    probing = is_own(spec.candidate) or is_engine(spec.candidate)
     with OwnModel(spec, None, observed, options.seconds) as own:
         name, candidate = (
             (spec.candidate, own.candidate(spec.candidate))
             if is_own(spec.candidate)
             else candidate_of(spec.candidate, options)
         )
-        found = own.settled(name, compared(observed, result, name, candidate, probing=probing))
+        found = own.settled(name, compared(observed, result, name, candidate, probing=is_shipped(spec.candidate)))
     return replace(result, candidate=found)
 
 

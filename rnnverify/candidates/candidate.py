@@ -71,6 +71,13 @@ class Task:
             yield turn, names[index * share : (index + 1) * share]
 
     @property
+    def first_call(self) -> Task:
+        """The first of several calls in a row, alone."""
+        turn, names = next(self.in_turn)
+        inputs = {name: self.inputs[name] for name in turn.inputs}
+        return replace(self, inputs=inputs, outputs={name: self.outputs[name] for name in names}, turns=())
+
+    @property
     def samples(self) -> int:
         return len(next(iter(self.inputs.values())))
 

@@ -25,22 +25,19 @@ class Engine(NamedTuple):
 ENGINES = (
     Engine("ort", "rnnverify.candidates.onnx_runtime", "onnxruntime", "onnx", (".onnx",)),
     Engine("onnxref", "rnnverify.candidates.onnx_reference", "onnx", "onnx", (".onnx",)),
+    Engine("litert", "rnnverify.candidates.litert", "ai-edge-litert", "litert", (".tflite",)),
     Engine("openvino", "rnnverify.candidates.openvino", "openvino", "openvino", (".onnx", ".xml", ".tflite")),
     Engine("tract", "rnnverify.candidates.tract", "tract", "tract", (".onnx",)),
-    Engine("litert", "rnnverify.candidates.litert", "ai-edge-litert", "litert", (".tflite",)),
 )
 
 
 def engine_for(text: str) -> tuple[Engine, str] | None:
     """The engine that is asked for, and the path of its file; None where it is none."""
     prefix, path, _ = parts_of_candidate(text)
-    if prefix:
-        return next(((engine, path) for engine in ENGINES if prefix == f"{engine.prefix}:"), None)
-    return next(((engine, path) for ending in BARE for engine in BARE[ending] if path.lower().endswith(ending)), None)
-
-
-# The engine of a bare path, by its ending.
-BARE = {".onnx": ENGINES[:1], ".tflite": ENGINES[-1:]}
+    for engine in ENGINES:
+        if prefix == f"{engine.prefix}:" or (not prefix and path.lower().endswith(engine.endings)):
+            return engine, path
+    return None
 
 
 def of_engine(text: str, seconds: float) -> Candidate:

@@ -65,7 +65,7 @@ def can_be_called(what: Any) -> bool:
 
 def is_engine(what: Any) -> bool:
     """Whether a candidate is a file that an engine runs."""
-    return isinstance(what, str | os.PathLike) and kind_of(os.fspath(what)) == list(KINDS)[2]
+    return isinstance(what, str | os.PathLike) and engine_for(os.fspath(what)) is not None
 
 
 def candidate_of(what: Any, options: Options) -> tuple[str, Candidate]:

@@ -10,11 +10,13 @@ from functools import partial
 
 from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, notes_of
 from rnnverify.diagnosis.experiments import experiments
+from rnnverify.diagnosis.lab import Replayed
 from rnnverify.diagnosis.mistaken import EFFORT, diagnose
 from rnnverify.diagnosis.precisions import Given, arithmetic_of, cost_of_weights, unseen_forms, weights_of
-from rnnverify.diagnosis.probes import FROZEN, LOST, Replayed, prefixes, probes, twice
+from rnnverify.diagnosis.probes import prefixes, probes, twice
 from rnnverify.diagnosis.task import task_of, walks_of
 from rnnverify.layers.graph import Graph
+from rnnverify.mistakes.calls import FROZEN, LOST
 from rnnverify.observation import Observation
 from rnnverify.observation.stored import with_weights
 from rnnverify.results import Comparison, Diagnosis, Probe, Verification

@@ -14,12 +14,11 @@ import numpy as np
 from rnnverify.layers.arrays import Array
 from rnnverify.observation import Observation
 from rnnverify.observation.precision import rounded
-from rnnverify.observation.stored import tf32
+from rnnverify.observation.stored import LEVELS, int8, tf32
 
 Rounding = Callable[[Array], Array]
 Product = Callable[[Array, Array], tuple[Array, Array]]  # what is multiplied in place of two arrays
 LEAST_QUANTISED = 1024  # numbers in a matrix: LiteRT leaves smaller ones as they are
-LEVELS = 127  # of an int8, on either side of zero
 PRODUCTS = frozenset({np.dot, np.einsum, np.matmul, np.tensordot})
 
 
@@ -42,14 +41,12 @@ def quantised(x: Array, w: Array) -> tuple[Array, Array]:
     """
     if w.ndim != 2 or w.size < LEAST_QUANTISED:
         return x, w
-    scale = np.abs(w).max(axis=0, keepdims=True) / LEVELS
-    scale = np.where(scale == 0, 1, scale)
     least, most = np.minimum(x.min(axis=-1, keepdims=True), 0), np.maximum(x.max(axis=-1, keepdims=True), 0)
     step = (most - least) / (2 * LEVELS + 1)
     step = np.where(step == 0, 1, step)
     zero = np.round(-LEVELS - 1 - least / step)
     levels = np.clip(np.round(x / step) + zero, -LEVELS - 1, LEVELS)
-    return (levels - zero) * step, np.round(w / scale) * scale
+    return (levels - zero) * step, int8(w, per_channel=True)
 
 
 # Dtype -> how its matrix units may round operands.

@@ -15,6 +15,7 @@ import numpy as np
 
 from rnnverify.candidates.candidate import Candidate, CandidateError, Task
 from rnnverify.diagnosis import smaller
+from rnnverify.diagnosis.lab import Replayed
 from rnnverify.diagnosis.mistaken import diagnose
 from rnnverify.diagnosis.task import task_of
 from rnnverify.errors import RequestError
@@ -25,14 +26,12 @@ from rnnverify.results import Probe
 from rnnverify.verification.claimed import Right, judge_claims, watched_in
 from rnnverify.verification.claims import claims_of, numbers_of
 
-LOST, FROZEN = "state-lost-between-calls", "state-frozen-at-export"
 NEAR = 1e-4  # how near two answers are that come of the same call
 MORE = 3  # timesteps by which a sequence is made longer
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256)  # of the beginnings of a sequence that are tried
 FEWEST = 3  # timesteps, of which some can be padded on both sides and some be left
 
 Other = Callable[[], Observation]
-Replayed = Callable[[Observation], Observation]
 
 
 def probes(observed: Observation, candidate: Candidate, replayed: Replayed) -> Iterator[Probe]:
@@ -163,21 +162,13 @@ def judged(name: str, other: Observation, candidate: Candidate, replayed: Replay
 
 def twice(observed: Observation, candidate: Candidate) -> Iterator[Probe]:
     """The first call twice in a row, with nothing in between: only a stateful model may give something else."""
-    task = task_of(observed, Graph(observed.nodes))
-    (turn, names), *_ = task.in_turn
-    first = replace(
-        task,
-        inputs={name: task.inputs[name] for name in turn.inputs},
-        outputs={name: task.outputs[name] for name in names},
-        turns=(),
-    )
+    first = task_of(observed, Graph(observed.nodes)).first_call
     stateful = bool(observed.turns)
     try:
         answer = candidate(in_a_row(first))
-        before, after = ([numbers_of(answer[place]) for place in both] for both in ([*names], list(map(again, names))))
+        pairs = [(numbers_of(answer[name]), numbers_of(answer[again(name)])) for name in first.outputs]
     except (CandidateError, KeyError):
         return  # it was asked for that call before
-    pairs = list(zip(before, after, strict=True))
     same = all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)
     name = "the same call twice"
     if not stateful and not all(np.allclose(*pair, rtol=NEAR, atol=NEAR, equal_nan=True) for pair in pairs):

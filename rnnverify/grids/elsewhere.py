@@ -87,12 +87,13 @@ def asked_of(backend: str, function: Callable[..., Any], arguments: tuple[Any, .
 
 
 def load_keras_there() -> None:
+    """Import Keras, which is no answer that can be sent."""
     load_keras()
 
 
 def how_it_ended(error: Exception) -> str:
     """How a process did, in words."""
-    return f"took longer than {error} seconds" if isinstance(error, OverdueError) else f"died ({error})"
+    return f"took longer than {error.args[0]:g} seconds" if isinstance(error, OverdueError) else f"died ({error})"
 
 
 def started(backend: str) -> Worker:

@@ -43,26 +43,27 @@ def as_given(walk: Walk) -> Walk:
     return walk
 
 
+LOST, RESET, FROZEN = "state-lost-between-calls", "state-reset-each-call", "state-frozen-at-export"
 KEPT = "keep the states: what a call ends with is what the next one starts from"
 
 
 CALLS = (
     Mistake(
-        "state-lost-between-calls",
+        LOST,
         "the state is not kept: each call starts from zero",
         KEPT,
         "Keras on JAX",
         left_as(from_zero()),
     ),
     Mistake(
-        "state-reset-each-call",
+        RESET,
         "the layer is taken for one that is not stateful: each call starts from zero",
         KEPT,
         "microsoft/onnxruntime#1659",
         left_as(from_zero()),
     ),
     Mistake(
-        "state-frozen-at-export",
+        FROZEN,
         "the state is a constant: each call starts from what the state was when the model was exported",
         "export a model without stateful layers, with its states as inputs and outputs",
         "tf2onnx",

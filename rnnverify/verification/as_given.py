@@ -16,14 +16,13 @@ def as_given(observed: Observation, graph: Graph) -> dict[str, Any]:
     """The tensors by the names of the reports."""
     made: dict[str, Array] = {label(graph, ref): array for ref, array in observed.emitted.items()}
     for node in observed.nodes:
-        names = iter(graph.declared[node.name].walked_names if node.name in observed.walks else ())
-        number = 0
-        for walk in observed.walks.get(node.name, ()):
-            for sequence in (walk.sequence, *walk.others):
-                name = f"{node.name}.{next(names)}"
-                made[name if name not in made else name + EVERY_STEP] = in_order_put_out(
-                    graph, node.name, number, sequence
-                )
-                number += 1
+        walks = observed.walks.get(node.name, ())
+        sequences = [sequence for walk in walks for sequence in (walk.sequence, *walk.others)]
+        for number, (state, sequence) in enumerate(
+            zip(graph.declared[node.name].walked_names, sequences, strict=bool(walks))
+        ):
+            name = f"{node.name}.{state}"
+            every_step = name if name not in made else name + EVERY_STEP
+            made[every_step] = in_order_put_out(graph, node.name, number, sequence)
     predicted = zip(observed.outputs, observed.predictions, strict=True)
     return made | {label(graph, ref): array for ref, array in predicted}
