@@ -37,7 +37,8 @@ def in_order(function: Callable[[Item], Made], items: Sequence[Item]) -> Iterato
     ahead: deque[tuple[Item, Future[Made]]] = deque()
     with linear_algebra().limit(limits=1, user_api="blas"), ThreadPoolExecutor(helpers) as pool:
         while True:
-            for item in islice(rest, helpers + 2 - len(ahead)):
+            # For each thread one that it works on and one that waits: it must not run out while this one is busy.
+            for item in islice(rest, 2 * helpers + 2 - len(ahead)):
                 ahead.append((item, pool.submit(copy_context().run, function, item)))  # with the caller's np.errstate
             if not ahead:
                 return

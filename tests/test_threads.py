@@ -45,7 +45,9 @@ def test_the_work_is_shared_and_only_a_little_is_held() -> None:
     made: Iterator[int] = in_order(work, list(range(30)))
     for number in made:
         time.sleep(0.01)  # time for the others to run ahead, if they may
-        assert max(begun) <= number + 4  # cores and one more, beyond the one that is handed out
+        assert (
+            max(begun) <= number + 6
+        )  # as many as the cores work on, and as many again but one, beyond the one that is handed out
     assert sorted(begun) == list(range(30))
     assert 2 <= len(workers) <= 3
 

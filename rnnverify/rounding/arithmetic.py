@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnverify.rounding.history import merged
 from rnnverify.rounding.numbers import Rounded
-from rnnverify.rounding.operands import farthest, history_of, parts
+from rnnverify.rounding.operands import farthest, history_of, nothing_or, parts
 from rnnverify.rounding.precision import LARGEST, OWN_ROUNDING, SURELY_WITHIN, UNIFORM, Precision, growth
 from rnnverify.rounding.products import Sum, sum_of
 from rnnverify.rounding.storage import known, not_negative, stored
@@ -51,6 +51,11 @@ def plus(x: Any, y: Any) -> Any:
     return x if isinstance(y, float) and y == 0 else x + y
 
 
+def times(x: Any, error: Any) -> Any:
+    """x times an error, without a pass over an array of which there is none."""
+    return 0.0 if isinstance(error, float) and error == 0 else x * error
+
+
 def terms_of(x: Any) -> tuple[Any, ...]:
     """What was added to make x; a number that is not a sum is its own term."""
     return (x.history.terms or (x.value,)) if isinstance(x, Rounded) else (x,)
@@ -62,16 +67,18 @@ def subtract(p: Precision, x: Any, y: Any) -> Rounded:
 
 
 def multiply(p: Precision, x: Any, y: Any) -> Rounded:
-    (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
-    bound = (np.abs(xv) + xb) * yb + np.abs(yv) * xb
-    variance = xv * (xv * ys) + yv * (yv * xs) + xs * ys
+    (xv, *of_x), (yv, *of_y) = parts(x, p), parts(y, p)
+    (xb, xs), (yb, ys) = map(nothing_or, of_x), map(nothing_or, of_y)
+    bound = plus(times(plus(np.abs(xv), xb), yb), times(np.abs(yv), xb))
+    variance = plus(plus(times(xv, times(xv, ys)), times(yv, times(yv, xs))), times(xs, ys))
     if x is y:  # the same errors in both
-        variance *= 2
+        variance = 2 * variance
     if is_power_of_two(x) or is_power_of_two(y):
         lost = p.smallest if min(abs(k) for k in (x, y) if is_power_of_two(k)) < 1 else 0.0
         value = xv * yv
         beyond = bool(np.max(np.abs(value), initial=0) > SURELY_WITHIN * p.largest)
-        return known(value, bound + lost, variance + lost**2, p, (x, y), beyond=beyond)
+        bound, variance = (np.broadcast_to(error, value.shape) for error in (bound + lost, variance + lost**2))
+        return known(value, bound, variance, p, (x, y), beyond=beyond)
     value = xv * yv
     before = history_of(x), history_of(y)
     postponed = max(one.postponed for one in before)

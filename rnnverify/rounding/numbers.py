@@ -41,7 +41,7 @@ class Rounded(NDArrayOperatorsMixin):
         value = np.asarray(value, dtype=np.float64)
         size = np.abs(value)
         bound = variance = np.broadcast_to(np.float64(0), value.shape)
-        if np.any((size < precision.unread) & (size > 0)):
+        if size.min(initial=np.inf) < precision.unread and np.any((size < precision.unread) & (size > 0)):
             bound = np.where(size < precision.unread, size, 0)
             variance = bound * bound
         ended = not size.max(initial=0) <= LARGEST  # the other side's range, already

@@ -22,6 +22,10 @@ from rnnverify.rounding.storage import known
 
 COUNTS = 1e-6  # the share of a variance that need not be added to it
 SMALLEST_SCALE = 1e-300  # of inner products that are all zero: something to divide by
+ORDINARY = (
+    1e25  # float32 holds inner products of up to this scale and from its reciprocal on, with what is added to them
+)
+LOST_IN_FLOAT32 = 1e-43  # more than what sizes below its range lose
 ALIKE = 1e6  # up to so many times the scale of the inner products, float32 has the squares of what is added to them
 
 
@@ -143,10 +147,12 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     lost = (sum(2 * one.n * (1 + growth(one.n, u)) for one in x.products) + additions) * p.smallest
     flushed = (sum(2 * one.n for one in x.products) + additions) * p.smallest**2
     rows, columns = [], []
-    narrow = all(one.squares.dtype == np.float32 and (one.scale / scale) ** 2 > FAINT for one in x.products)
-    kind = np.float32 if narrow else np.float64
+    narrow = 1 / ORDINARY < scale < ORDINARY and all(
+        one.squares.dtype == np.float32 and (one.scale / scale) ** 2 > FAINT for one in x.products
+    )
+    kind = np.float32 if narrow else np.float64  # four digits of an error would do, and it takes half as long
     squares: Any = kind(0)  # the variance in u^2 scale^2 / 3
-    sizes = [np.abs(one.value) for one in x.products]  # arrays of their own: blocks of columns are slow to go over
+    sizes = [sizes_in(kind, one.value) for one in x.products]
     for one, size in zip(x.products, sizes, strict=True):
         rows.append(one.lengths * (one.worst(p) * (1 + grown)))
         columns.append(one.columns.lengths)
@@ -154,20 +160,23 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
         drawn = inside * one.n if one.terms is None else 0.0  # the order, as if by lot: else see `orders`
         each = drawn / 6 + inside + 2 * (p.operands / u) ** 2
         own = (one.squares * kind(each * (one.scale / scale) ** 2)) @ one.columns.squares
-        own += squared(size, math.sqrt(drawn / 3 + 1) / scale, own.dtype)
+        own += squared(size, math.sqrt(drawn / 3 + 1) / scale)
         if one.terms is not None:
             x_terms, w_terms = one.terms
             own = own + inside * squares_of_partial_sums(x_terms / scale, w_terms)
         own += squares
         squares = own
-    rows.append(np.full_like(rows[0], lost * (1 + grown)))
+    rows.append(np.full_like(rows[0], lost * (1 + grown) + (LOST_IN_FLOAT32 * grown if narrow and additions else 0.0)))
     columns.append(np.ones_like(columns[0]))
     bound: Array = np.concatenate(rows, axis=-1) @ np.stack(columns)
     if additions:
-        partial = np.abs(x.value) if additions == 1 else reduce(np.add, [*sizes, *map(np.abs, x.plain)])
-        squares += squared(partial, math.sqrt(additions) / scale, squares.dtype)
-        partial *= grown
-        bound += partial
+        if additions == 1:
+            partial = sizes_in(kind, x.value)
+        else:
+            partial = reduce(np.add, [*sizes, *(sizes_in(kind, term) for term in x.plain)])
+        squares += squared(partial, math.sqrt(additions) / scale)
+        short = growth(len(x.history.terms), float(np.finfo(kind).eps) / 2)  # as sums of such numbers may fall
+        bound += np.multiply(partial, grown * (1 + short), dtype=np.float64)
     unit = u * scale * (u * scale) / 3
     if 0 < unit < np.inf:
         variance = np.multiply(squares, unit, dtype=np.float64)
@@ -178,10 +187,15 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
     return bound, variance
 
 
-def squared(x: Array, factor: float, kind: np.dtype[Any]) -> Array:
+def sizes_in(kind: type[np.floating[Any]], x: Array) -> Array:
+    """How large numbers are, in an array of their own: blocks of columns are slow to go over."""
+    made: Array = x.astype(kind)
+    return np.abs(made, out=made)
+
+
+def squared(x: Array, factor: float) -> Array:
     """The square of x times a factor."""
-    made = np.empty(x.shape, kind)
-    np.multiply(x, factor, out=made, casting="same_kind")
+    made: Array = x * x.dtype.type(factor)
     made *= made
     return made
 

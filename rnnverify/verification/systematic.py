@@ -50,15 +50,18 @@ class Systematic:
 
     def add(self, keras: Array, value: Array, variance: Array) -> None:
         """More steps, (N, t, ..., units) each. Masked ones do not round, and are not counted."""
-        keras, value, variance = (part[:, :: self.thin] for part in (keras, value, variance))
-        axes = tuple(range(value.ndim - 1))
-        weight = np.divide(value, variance, out=np.zeros_like(value), where=variance > 0)
-        self.products += np.sum((keras - value) * weight, axis=axes)
-        self.squares += np.sum(value * weight, axis=axes)
-        self.variances += np.sum(variance, axis=axes)
-        self.steps += int(np.count_nonzero(variance[..., 0] > 0))
         self.samples = len(keras)
-        self.last = keras[(-1,) * (keras.ndim - 1)], value[(-1,) * (value.ndim - 1)]
+        parts = (part[:, :: self.thin] for part in (keras, value, variance))
+        keras, value, variance = (part.reshape(-1, part.shape[-1]) for part in parts)
+        if variance.min(initial=1.0) > 0:
+            weight = value / variance
+        else:
+            weight = np.divide(value, variance, out=np.zeros_like(value), where=variance > 0)
+        self.products += np.einsum("iu,iu->u", keras - value, weight)
+        self.squares += np.einsum("iu,iu->u", value, weight)
+        self.variances += np.sum(variance, axis=0)
+        self.steps += int(np.count_nonzero(variance[:, 0] > 0))
+        self.last = keras[-1], value[-1]
 
     def side(self, distinct: Callable[[int], int]) -> Side | None:
         """The unit that errs most to one side, if that is no rounding.

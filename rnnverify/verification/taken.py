@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,13 @@ from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
 from rnnverify.results import Divergence
 
-# How many numbers of the widest intermediate array are worked on at once: they should stay in the processor's cache.
-STRETCH = 1 << 18
+# How many numbers of the widest intermediate array are worked on at once. Each operation on fewer of them takes longer for
+# Python than for the processor; more would take memory, and leave its cache.
+STRETCH = 1 << 19
+SHARES, HALVED = (
+    4,
+    2,
+)  # the stretches are a multiple of this, for several cores to have equal shares, and so many are halved
 
 
 @dataclass(frozen=True)
@@ -95,8 +101,12 @@ class Taken:
 
 
 def stretches_of(timesteps: int, length: int) -> list[slice]:
-    """The time axis in parts of that length."""
-    return [slice(start, min(start + length, timesteps)) for start in range(0, timesteps, length)]
+    """The time axis in parts of up to that length, as many for each core; the last are halves, for all to end together."""
+    if timesteps <= length:
+        return [slice(0, timesteps)] if timesteps else []
+    halves = 2 * SHARES * -(-timesteps // (SHARES * length))
+    ends = [*range(0, halves - 2 * HALVED, 2), *range(halves - 2 * HALVED, halves + 1)]
+    return [slice(*one) for one in pairwise(dict.fromkeys(timesteps * end // halves for end in ends))]
 
 
 def same(x: Array, y: Array) -> bool:

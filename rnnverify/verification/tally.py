@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.results import Divergence
 from rnnverify.rounding import LIMIT, Rounded
+from rnnverify.verification.resolution import CHANGES, NOTHING, Seen, seen_in
 from rnnverify.verification.systematic import Side, Systematic
 
 # A standard deviation below this has a variance that underflows, in float64 where we compute it.
 FAINTEST = 1e-150
-# The relative changes whose visibility is counted, by the names that they have in a report.
-CHANGES: Mapping[str, float] = {"1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}
 
 Tensor = tuple[int | None, int]  # of a layer: a walk through time and which of its states, or None and which output
 Rows = tuple[Array, ...]  # the samples, and where there is time the timesteps, of some rows
 # Given how many times its limit each element is off, where the order of a sum may excuse it: those rows, looked at again.
 SecondLook = Callable[[Array], tuple[Rows, Rounded]]
-
-
-class Seen(NamedTuple):
-    """Of how many elements how many could have shown a change."""
-
-    elements: int
-    changes: tuple[int, ...]  # in the order of CHANGES
-
-    def and_of(self, other: Seen) -> Seen:
-        both = (one + two for one, two in zip(self.changes, other.changes, strict=True))
-        return Seen(self.elements + other.elements, tuple(both))
-
-
-NOTHING = Seen(0, (0,) * len(CHANGES))
 
 
 @dataclass
@@ -100,12 +85,14 @@ class Tally:
         value, bound, variance, limit = taken_apart(expected)
         if keras.shape != value.shape:  # never subtract: shapes that differ may still broadcast
             value, bound, variance = np.full(keras.shape, np.nan), np.zeros(keras.shape), np.zeros(keras.shape)
-        deviation = np.sqrt(variance) + FAINTEST
-        allowed = np.minimum(limit * deviation, bound)
+        deviation = np.sqrt(variance)
+        deviation += FAINTEST
+        allowed = limit * deviation
+        allowed = np.minimum(allowed, bound, out=allowed)
         with np.errstate(invalid="ignore", over="ignore"):
             residual = np.abs(keras - value)
             unknown: Any = False
-            if not np.isfinite(residual).all():
+            if not residual.max(initial=0) < inf:
                 residual = self.beyond_numbers(keras, value, bound, residual)
                 # Keras's own range may have ended on the way. What becomes of NaN is no matter then: some of TensorFlow's
                 # kernels give 0 for relu(NaN). Where it has not, a NaN of the replay is its own.
@@ -115,22 +102,27 @@ class Tally:
                     unknown = unknown | ~np.isfinite(keras)
                 residual = np.where(unknown, 0, residual)
                 allowed = np.where(np.isfinite(allowed), allowed, 0)
-            wrong = ~(residual <= allowed)
-            # Where it is a mismatch already nothing that is looked at again can change that.
-            if again is not None and self.first is None and (wrong if widens else wrong & (residual <= bound)).any():
-                over = np.where(wrong & (widens | (residual <= bound)), residual / np.maximum(allowed, FAINTEST), 0)
-                bound, allowed, deviation = looked_at_again(again, over, residual, allowed, bound, deviation)
+            ratio = over_limit(residual, allowed)
+            wrong = np.broadcast_to(np.False_, residual.shape)
+            if not ratio.max(initial=0) < 1:
                 wrong = ~(residual <= allowed)
-            if allowed.min(initial=1.0) > 0:
-                ratio = residual / allowed
-            else:
-                ratio = np.divide(residual, allowed, out=np.where(residual > 0, inf, 0.0), where=allowed > 0)
-            deviations = np.fmax.reduce(residual / deviation, axis=None, initial=0)
+                # Where it is a mismatch already nothing that is looked at again can change that.
+                if (
+                    again is not None
+                    and self.first is None
+                    and (wrong if widens else wrong & (residual <= bound)).any()
+                ):
+                    over = np.where(wrong & (widens | (residual <= bound)), residual / np.maximum(allowed, FAINTEST), 0)
+                    bound, allowed, deviation = looked_at_again(again, over, residual, allowed, bound, deviation)
+                    ratio, wrong = over_limit(residual, allowed), ~(residual <= allowed)
+            top = float(ratio.max(initial=0))
+            if limit * top > self.worst_deviation:  # no residual is more deviations than that
+                deviations = np.fmax.reduce(residual / deviation, axis=None, initial=0)
+                self.worst_deviation = max(self.worst_deviation, float(deviations))
             told = np.ones_like(value) if truth else value  # instead of a truth value there is only the other one
             self.seen[tensor] = self.seen.get(tensor, NOTHING).and_of(seen_in(told, allowed, unknown, self.largest))
-        self.worst_deviation = max(self.worst_deviation, float(deviations))
         self.max_residual = max(self.max_residual, float(residual.max(initial=0)))
-        self.worst_ratio = max(self.worst_ratio, float(ratio.max(initial=0)))
+        self.worst_ratio = max(self.worst_ratio, top)
         if thin is not None:
             self.sides.setdefault(tensor, Systematic(thin, limit)).add(keras, value, variance)
         if wrong.any():
@@ -224,12 +216,11 @@ def fits(keras: Array, expected: Any) -> bool:
     return bool((near | (keras == value) | (np.isnan(keras) & np.isnan(value))).all())
 
 
-def seen_in(value: Array, allowed: Array, unknown: Any, largest: float) -> Seen:
-    """In how many elements a relative change of each size would have been beyond the limit."""
-    size = np.abs(value)
-    if unknown is not False or not size.max(initial=0) <= largest:  # of an infinity no change is seen
-        size = np.where(unknown | ~(size <= largest), 0, size)
-    return Seen(value.size, tuple(int(np.count_nonzero(change * size > allowed)) for change in CHANGES.values()))
+def over_limit(residual: Array, allowed: Array) -> Array:
+    """How many times its limit each residual is; infinitely many where none is allowed."""
+    if allowed.min(initial=1.0) > 0:
+        return residual / allowed
+    return np.divide(residual, allowed, out=np.where(residual > 0, inf, 0.0), where=allowed > 0)
 
 
 def taken_apart(expected: Any) -> tuple[Array, Array, Array, float]:

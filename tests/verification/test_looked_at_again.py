@@ -8,7 +8,8 @@ import numpy as np
 
 from rnnverify.rounding import PRECISIONS, Rounded
 from rnnverify.rounding.history import History
-from rnnverify.verification.tally import Tally, looked_at_again, seen_in
+from rnnverify.verification.resolution import seen_in
+from rnnverify.verification.tally import Tally, looked_at_again
 
 FLOAT32 = PRECISIONS["float32"]
 

@@ -180,7 +180,7 @@ def test_the_check_s_own_memory_does_not_grow_with_the_number_of_timesteps(
         assert all(checked.tally.first is None for checked in nodes.values())
         return most
 
-    few, many = 400, 4000
+    few, many = 512, 4096  # stretches of the same length
     growth = peak(many) - peak(few)
     sequence = 2 * (many - few) * 16 * 4  # bytes of Keras's own outputs, which are there in any case
     masks = 6 * 2 * (many - few) * 8 if masked else 0  # where a masked step's state comes from: integers for each step

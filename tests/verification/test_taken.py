@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import hypothesis.strategies as st
@@ -121,8 +122,9 @@ def test_a_masked_step_that_a_part_begins_with_repeats_the_one_before_the_part()
 
 
 def test_time_is_taken_in_parts_of_one_length_and_a_rest() -> None:
-    assert stretches_of(7, 3) == [slice(0, 3), slice(3, 6), slice(6, 7)]
-    assert stretches_of(6, 3) == [slice(0, 3), slice(3, 6)]
+    assert stretches_of(7, 3) == [slice(*ends) for ends in pairwise((0, 1, 3, 4, 5, 6, 7))]  # the last two halved
+    assert stretches_of(3, 1) == [slice(0, 1), slice(1, 2), slice(2, 3)]
+    assert stretches_of(0, 3) == []
     assert stretches_of(2, 100) == [slice(0, 2)]
 
 
