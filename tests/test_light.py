@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("keras", "tensorflow", "h5py", "torch", "jax")
+HEAVY = ("keras", "tensorflow", "h5py", "torch", "jax", "altair", "vl_convert", "jinja2")
 CLI = "from rnnverify.cli import main\nmain({arguments!r}, prog_name='rnnverify', standalone_mode=False)"
 
 

@@ -51,6 +51,7 @@ RUN_BY = {
     "from rnnverify.testing": "test_snippets.py::test_the_assertions_hold_in_a_test_suite",
     "rnnverify compare model.keras": "test_snippets.py::test_exporters_engines_and_backends_are_put_on_trial",
     "import rnnverify\n\nspec": "test_snippets.py::test_the_library_runs_in_a_notebook",
+    "pip install 'rnnverify[report]'": "cli/test_report.py::test_the_page_of_the_readme_is_made",
     "spec/ ": "",  # a picture
 }
 

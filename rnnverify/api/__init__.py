@@ -7,6 +7,7 @@ from rnnverify.api.comparing import compare, diagnose
 from rnnverify.api.golden import vectors
 from rnnverify.api.many import check, sweep
 from rnnverify.api.observing import load_observation, observe
+from rnnverify.api.paging import page
 from rnnverify.api.replaying import replay
 from rnnverify.api.tracing import trace
 from rnnverify.api.verifying import verified, verify
@@ -18,6 +19,7 @@ __all__ = [
     "diagnose",
     "load_observation",
     "observe",
+    "page",
     "replay",
     "sweep",
     "trace",

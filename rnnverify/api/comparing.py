@@ -47,6 +47,7 @@ def compare(
     timeout: float = TIMEOUT,
     effort: float = EFFORT,
     allow_code: bool = False,
+    pictures: bool = False,
     progress: Callable[[int, int], None] = unseen_pairs,
 ) -> Comparison:
     """Hold somebody else's implementation against the replay, and say which known mistake it made. Keras is verified beside it.
@@ -74,6 +75,7 @@ def compare(
         timeout: seconds that a process may take.
         effort: seconds for which pairs of mistakes are tried, where no single one explains what is wrong.
         allow_code: whether a function that a spec names, to return the model, may be run; the candidate is.
+        pictures: whether what a page draws is kept, of Keras as well; see `rnnverify.page`.
         progress: is called with how many pairs were tried, and of how many.
 
     Returns:
@@ -111,7 +113,7 @@ def compare(
     given = None if is_own(candidate) else candidate_of(candidate, Options(form, timeout))
     observed = observation_of(target, x, allow_code)
     refuse_opaque(observed, "compare")
-    keras = explained(judge(observed))
+    keras = explained(judge(observed, pictures))
     probing = is_shipped(candidate) if probes is None else probes
     with OwnModel(target, x, observed, timeout) as own:
         name, asked = given or (candidate, own.candidate(candidate))
@@ -129,6 +131,7 @@ def compare(
             progress=progress,
             why=why,
             probing=probing,
+            pictures=pictures,
         )
         return own.settled(name, found)
 

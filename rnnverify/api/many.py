@@ -44,6 +44,7 @@ def check(
     exclude: Sequence[str] = (),
     allow_code: bool = False,
     min_kill: float | None = None,
+    pictures: bool = False,
     begin: Callable[[Sequence[str]], None] = unnoticed,
     each: Callable[[Outcome], None] = unnoticed,
 ) -> CheckResult:
@@ -55,6 +56,7 @@ def check(
         exclude: patterns of the shell for files and folders that are passed over, by path or name.
         allow_code: whether what specs name may be run, where it is code: candidates, functions that return models.
         min_kill: the share of the known mistakes that each spec must be able to show, or its verdict is untested; 1.0 for all.
+        pictures: whether what a page draws is kept, see `rnnverify.page`; it takes about as long again.
         begin: is called once, with the specs that were found.
         each: is called with the outcome of each spec as soon as it is known.
 
@@ -73,7 +75,7 @@ def check(
 
     def verify(spec: Spec) -> Verification:
         check_consent(spec, allow_code)
-        return verified(spec, observe(spec, allow_code=allow_code), patience, min_kill)
+        return verified(spec, observe(spec, allow_code=allow_code), patience, min_kill, pictures)
 
     outcomes = []
     for outcome in suite.check(specs, overrides, verify):

@@ -34,6 +34,7 @@ def verify(
     allow_code: bool = False,
     opaque: Sequence[str] = (),
     reset: Sequence[int] = (),
+    pictures: bool = False,
 ) -> Verification:
     """Verify that plain arithmetic computes what Keras computes.
 
@@ -51,6 +52,7 @@ def verify(
         opaque: layers that are not to be replayed, by name or class, or `all` for all that have no replay: what they put out is
             taken as given, everything else is verified. In place of those that a spec names.
         reset: of a stateful model the numbers of the calls, from 1, before which its states are reset.
+        pictures: whether what a page draws is kept, see `rnnverify.page`; it takes about as long again.
 
     Returns:
         The verdict (`passed`, `verdict`) with what it rests on: `outputs`, a row for each unit of each output, end to end;
@@ -66,11 +68,15 @@ def verify(
         if is_own(target.candidate):
             check_own(target.candidate or "", target)
     observed = with_tolerance(observation_of(target, x, allow_code, opaque, mask, initial_state, reset), wanted)
-    return verified(target, observed)
+    return verified(target, observed, pictures=pictures)
 
 
 def verified(
-    target: Any, observed: Observation, patience: Patience | None = None, min_kill: float | None = None
+    target: Any,
+    observed: Observation,
+    patience: Patience | None = None,
+    min_kill: float | None = None,
+    pictures: bool = False,
 ) -> Verification:
     """What is found of what was observed, with its blind spots and the candidate of its spec.
 
@@ -79,15 +85,16 @@ def verified(
         observed: what Keras did.
         patience: the time that may be spent on blind spots; by default a share of what this run takes.
         min_kill: the share of the known mistakes that must show, or the verdict is untested.
+        pictures: whether what a page draws is kept.
     """
     if min_kill is not None:
         refuse_opaque(observed, "--min-kill (min_kill)")
-    result = explained(judge(observed))
+    result = explained(judge(observed, pictures))
     if isinstance(target, Spec) and target.assumed:
         result = replace(result, notes=(*result.notes, *fed_by_default(target, observed)))
     patience = patience or Patience()
     result = replace(patience.with_blind_spots(result, target, observed, min_kill), min_kill=min_kill)
-    return with_candidate(target, observed, result) if isinstance(target, Spec) else result
+    return with_candidate(target, observed, result, pictures) if isinstance(target, Spec) else result
 
 
 def fed_by_default(spec: Spec, observed: Observation) -> Iterator[str]:
@@ -107,7 +114,7 @@ def fed_by_default(spec: Spec, observed: Observation) -> Iterator[str]:
         )
 
 
-def with_candidate(spec: Spec, observed: Observation, result: Verification) -> Verification:
+def with_candidate(spec: Spec, observed: Observation, result: Verification, pictures: bool) -> Verification:
     """The result, with what is found of the candidate that the spec names."""
     if spec.candidate is None:
         return result
@@ -119,7 +126,9 @@ def with_candidate(spec: Spec, observed: Observation, result: Verification) -> V
             if is_own(spec.candidate)
             else candidate_of(spec.candidate, options)
         )
-        found = own.settled(name, compared(observed, result, name, candidate, probing=is_shipped(spec.candidate)))
+        probing = is_shipped(spec.candidate)
+        found = compared(observed, result, name, candidate, probing=probing, pictures=pictures)
+        found = own.settled(name, found)
     return replace(result, candidate=found)
 
 

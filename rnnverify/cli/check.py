@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from rnnverify.cli.ending import FoundBugError
-from rnnverify.cli.options import Options, allow_code, show, show_record, spec_options
-from rnnverify.cli.output import refuse_unwritable, write_report, write_summary
+from rnnverify.cli.options import Options, allow_code, html, show, show_record, spec_options
+from rnnverify.cli.output import refuse_no_page, refuse_unwritable, write_page, write_report, write_summary
 from rnnverify.text import cleaned
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ EXIT_CODES = {"match": 0, "mismatch": 1, "untested": 1, "error": 2}
     metavar="SHARE",
     help="Each spec must be able to show this share of the known mistakes, or it is untested: 1.0 for all of them.",
 )
+@html
 @allow_code
 @spec_options(quiet="Print only what does not match.", verbose="Print the tables of what does not match.", opaque=True)
 def check(
@@ -46,6 +47,7 @@ def check(
     output: str | None,
     exclude: tuple[str, ...],
     min_kill: float | None,
+    html: str | None,
     allow_code: bool,
 ) -> None:
     """The CI check: verify every spec under the paths, a line each, and a summary.
@@ -59,11 +61,21 @@ def check(
       rnnverify check configs/ --format junit --output report.xml
       rnnverify check configs/ --format github
       rnnverify check configs/ --min-kill 0.9
+      rnnverify check configs/ --html configs.html
     """
     from rnnverify import api
 
     refuse_unwritable(output)
-    verify = partial(api.check, paths, options.overrides, exclude=exclude, allow_code=allow_code, min_kill=min_kill)
+    refuse_no_page(html, beside=paths)
+    verify = partial(
+        api.check,
+        paths,
+        options.overrides,
+        exclude=exclude,
+        allow_code=allow_code,
+        min_kill=min_kill,
+        pictures=html is not None,
+    )
     if form == "table" or output:
         lines = Lines(options)
         result = verify(begin=lines.begin, each=lines.add)
@@ -74,6 +86,7 @@ def check(
         write_report(result.outcomes, form, output)
     if form == "github":
         write_summary(result.outcomes)
+    write_page(result, html)
     refuse_bugs(result)
     ctx.exit(EXIT_CODES[result.verdict])
 

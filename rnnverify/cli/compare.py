@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rnnverify.cli.options import Options, allow_code, show, show_record, spec_options
-from rnnverify.cli.output import refuse_unwritable, writing
+from rnnverify.cli.options import Options, allow_code, html, show, show_record, spec_options
+from rnnverify.cli.output import refuse_no_page, refuse_unwritable, write_page, writing
 from rnnverify.cli.run import target_of
 from rnnverify.errors import RequestError
 from rnnverify.text import cleaned
@@ -56,10 +56,18 @@ if TYPE_CHECKING:
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds that it may take.")
 @click.option("--effort", type=float, default=60.0, show_default=True, help="Seconds to look for two mistakes at once.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@html
 @allow_code
 @spec_options(quiet="Print the verdict only.", verbose="Print every row, and what could not be told.")
 def compare(
-    ctx: click.Context, options: Options, spec: str, candidate: str, form: str, script: str | None, **how: Any
+    ctx: click.Context,
+    options: Options,
+    spec: str,
+    candidate: str,
+    form: str,
+    script: str | None,
+    html: str | None,
+    **how: Any,
 ) -> None:
     """Hold your own implementation against the replay, and say which known mistake it made.
 
@@ -74,6 +82,7 @@ def compare(
     Examples:
       rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward
       rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward --why --script smallest.py
+      rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward --html why.html
       rnnverify compare model.keras --candidate outputs.npz --set N=4
       rnnverify compare model.keras --candidate model.onnx
       rnnverify compare model.keras --candidate export:onnx@torch
@@ -83,7 +92,9 @@ def compare(
     from rnnverify import api
     from rnnverify.report import records
 
-    refuse_unwritable(script, "--script", beside=[spec, candidate, candidate.rpartition(":")[0]])
+    read = [spec, candidate, candidate.rpartition(":")[0]]
+    refuse_unwritable(script, "--script", beside=read)
+    refuse_no_page(html, beside=read)
     target = target_of(spec, options, how["allow_code"])
     result = api.compare(
         target,
@@ -98,6 +109,7 @@ def compare(
         timeout=how["timeout"],
         effort=how["effort"],
         allow_code=how["allow_code"],
+        pictures=html is not None,
         progress=pairs_tried,
     )
     problem = kept_script(script, result)
@@ -105,6 +117,7 @@ def compare(
         click.echo(records.compare_json(result))
     else:
         shown(result, options)
+    write_page(result, html)
     if problem is not None:
         raise RequestError(problem)
     ctx.exit(0 if result.passed and result.keras.passed else 1)

@@ -23,6 +23,7 @@ from rnnverify.cli.init import init
 from rnnverify.cli.mistakes import mistakes
 from rnnverify.cli.options import VERBOSE
 from rnnverify.cli.process import own_process
+from rnnverify.cli.report import report
 from rnnverify.cli.run import run
 from rnnverify.cli.schema import schema
 from rnnverify.cli.streams import LostOutputError
@@ -135,6 +136,7 @@ def main() -> None:
       rnnverify compare configs/simple_rnn.yaml --candidate port.py:forward
       rnnverify check configs/ --format junit --output report.xml
       rnnverify sweep configs/grids/shapes.yaml --workers 8
+      rnnverify report configs/ -o report.html
       rnnverify schema spec > spec.schema.json
     """
 
@@ -148,4 +150,5 @@ main.add_command(mistakes)
 main.add_command(trace)
 main.add_command(vectors)
 main.add_command(sweep)
+main.add_command(report)
 main.add_command(schema)

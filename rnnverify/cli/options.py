@@ -65,6 +65,9 @@ BACKEND = click.option(
 )
 
 
+html = click.option("--html", metavar="FILE", help="Write a page to look at, too: one file, with charts.")
+
+
 def spec_options(quiet: str, verbose: str | None = None, opaque: bool = False) -> Callable[[Command], Command]:
     """--set, --seed, --atol, --rtol, -q and perhaps -v and --opaque, handed to a command as one object, after click's context.
 

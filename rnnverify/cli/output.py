@@ -14,6 +14,7 @@ from rnnverify.errors import RequestError
 
 if TYPE_CHECKING:
     from rnnverify.results import Outcome
+    from rnnverify.results.shown import Shown
 
 
 def refuse_unwritable(path: str | None, option: str = "--output", beside: Sequence[str] = ()) -> None:
@@ -38,6 +39,32 @@ def refuse_unwritable(path: str | None, option: str = "--output", beside: Sequen
         raise RequestError(f"{option} {path}: the folder {folder} does not exist; make it first")
     if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
         raise RequestError(f"{option} {path}: cannot be written; give the path of a file")
+
+
+def refuse_no_page(path: str | None, beside: Sequence[str] = ()) -> None:
+    """Find out whether a page can be made, and written, before the work is done.
+
+    Raises:
+        RequestError: it cannot.
+    """
+    if path is None:
+        return
+    from rnnverify.report.page import document
+
+    refuse_unwritable(path, "--html", beside)
+    document.refuse_unavailable("--html")
+
+
+def write_page(result: Shown | Sequence[Shown], path: str | None, sample: int = 0) -> None:
+    """Write the page of what was found, if one is asked for.
+
+    Raises:
+        RequestError: it cannot be written after all.
+    """
+    if path is not None:
+        from rnnverify import api
+
+        api.page(result, path, sample=sample)
 
 
 def write_report(outcomes: Sequence[Outcome], form: str, path: str | None) -> None:

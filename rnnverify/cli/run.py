@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rnnverify.cli.options import Options, allow_code, show, show_record, spec_options
-from rnnverify.cli.output import refuse_unwritable
+from rnnverify.cli.options import Options, allow_code, html, show, show_record, spec_options
+from rnnverify.cli.output import refuse_no_page, refuse_unwritable, write_page
 from rnnverify.errors import RequestError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--save-observation", metavar="FILE.npz", help="Keep what Keras did, to verify it without TensorFlow.")
+@html
 @allow_code
 @spec_options(quiet="Print the verdicts only.", verbose="Print every row, residuals, versions and times.", opaque=True)
 def run(
@@ -29,6 +30,7 @@ def run(
     specs: tuple[str, ...],
     form: str,
     save_observation: str | None,
+    html: str | None,
     allow_code: bool,
 ) -> None:
     """Build, predict, extract the weights, replay, and print the table of differences.
@@ -44,7 +46,9 @@ def run(
       rnnverify run a.yaml b.yaml --format json > report.json
       rnnverify run configs/lstm_softmax.yaml --save-observation lstm.npz
       rnnverify run lstm.npz
+      rnnverify run configs/lstm_softmax.yaml --html lstm.html
     """
+    refuse_no_page(html, beside=specs)
     loaded = targets(specs, options, save_observation, allow_code)  # a wrong spec is refused before any is built
     from rnnverify.api import blind
     from rnnverify.report import records
@@ -52,12 +56,13 @@ def run(
     patience = blind.Patience(blind.START)
     results = []
     for target in loaded:
-        result = verified(target, options, save_observation, patience)
+        result = verified(target, options, save_observation, patience, html is not None)
         results.append(result)
         if form == "table":
             shown(result, options)
     if form == "json":
         click.echo(records.report_json(results))
+    write_page(results, html)
     ctx.exit(0 if all(result.passed for result in results) else 1)
 
 
@@ -105,17 +110,19 @@ def target_of(spec: str, options: Options, allow_code: bool) -> Observation | Sp
     return api.load_observation(target) if isinstance(target, str) else target
 
 
-def verified(target: str | Spec, options: Options, save_observation: str | None, patience: Patience) -> Verification:
+def verified(
+    target: str | Spec, options: Options, save_observation: str | None, patience: Patience, pictures: bool = False
+) -> Verification:
     """Verify a saved observation, or a spec, and save what was observed of it if that is asked for."""
     from rnnverify import api
     from rnnverify.observation import file
 
     if isinstance(target, str):
-        return api.verify(api.load_observation(target), atol=options.atol, rtol=options.rtol)
+        return api.verify(api.load_observation(target), atol=options.atol, rtol=options.rtol, pictures=pictures)
     observed = api.observe(target, None, True)  # as `targets` has made sure
     if save_observation is not None:
         file.save_observation(observed, save_observation)
-    return api.verified(target, observed, patience)
+    return api.verified(target, observed, patience, pictures=pictures)
 
 
 def is_observation(path: str) -> bool:

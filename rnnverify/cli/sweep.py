@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from rnnverify.cli.deferral import deferred
-from rnnverify.cli.options import Options, allow_code, show, spec_options
-from rnnverify.cli.output import refuse_unwritable
+from rnnverify.cli.options import Options, allow_code, html, show, spec_options
+from rnnverify.cli.output import refuse_no_page, refuse_unwritable, write_page
 from rnnverify.cli.progress import watched
 
 
@@ -28,6 +28,7 @@ from rnnverify.cli.progress import watched
 )
 @click.option("--export", metavar="FILE", help="Write the results as a table, too: FILE.csv or FILE.parquet.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@html
 @allow_code
 @spec_options(quiet="No progress, and only the summary.")
 def sweep(
@@ -43,6 +44,7 @@ def sweep(
     timeout: float,
     export: str | None,
     form: str,
+    html: str | None,
     allow_code: bool,
 ) -> None:
     """Verify every point of a grid of shapes and options, in parallel.
@@ -58,7 +60,7 @@ def sweep(
     \b
     Examples:
       rnnverify sweep configs/grids/shapes.yaml
-      rnnverify sweep configs/grids/shapes.yaml --workers 8 --export shapes.csv
+      rnnverify sweep configs/grids/shapes.yaml --workers 8 --export shapes.csv --html shapes.html
       rnnverify sweep configs/grids/shapes.yaml --scheduler tcp://127.0.0.1:8786
       rnnverify sweep configs/grids/shapes.yaml --scheduler tls://host:8786 --tls-ca-file ca.pem --tls-cert me.pem
     """
@@ -68,6 +70,7 @@ def sweep(
 
     tables.refuse_unknown(export)
     refuse_unwritable(export, "--export")
+    refuse_no_page(html, beside=[grid])
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers is for this machine and --scheduler for a cluster; give one of them")
     with deferred() as pulse, watched(options.quiet) as watch:
@@ -92,6 +95,7 @@ def sweep(
         )
     if export is not None:
         tables.write(result, export)
+    write_page(result, html)
     if form == "json":
         click.echo(records.sweep_json(result))
     elif options.quiet:

@@ -11,6 +11,7 @@ from functools import partial
 from rnnverify.candidates.candidate import Answer, Candidate, CandidateError, notes_of
 from rnnverify.diagnosis.experiments import experiments
 from rnnverify.diagnosis.lab import Replayed
+from rnnverify.diagnosis.mended import mended
 from rnnverify.diagnosis.mistaken import EFFORT, diagnose
 from rnnverify.diagnosis.precisions import Given, arithmetic_of, cost_of_weights, unseen_forms, weights_of
 from rnnverify.diagnosis.probes import prefixes, probes, twice
@@ -20,8 +21,10 @@ from rnnverify.mistakes.calls import FROZEN, LOST
 from rnnverify.observation import Observation
 from rnnverify.observation.stored import with_weights
 from rnnverify.results import Comparison, Diagnosis, Probe, Verification
-from rnnverify.verification.claimed import Judgement, Right, computed_in, judge_claims, watched_in
+from rnnverify.verification.claimed import Judgement, Right, computed_in, judge_claims, made_of, watched_in
 from rnnverify.verification.claims import claims_of
+from rnnverify.verification.pictured import Pictured, pictures_of_claims
+from rnnverify.verification.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ def compared(
     progress: Progress = unnoticed,
     why: bool = False,
     probing: bool = False,
+    pictures: bool = False,
 ) -> Comparison:
     """Ask a candidate for what Keras was asked for, and hold its answer against the replay.
 
@@ -58,6 +62,7 @@ def compared(
         progress: is called with how many pairs were tried, and of how many.
         why: whether it is asked more, see `experiments`, for as many seconds again.
         probing: whether it is asked for other calls, see `probes`.
+        pictures: whether what a page draws is kept.
     """
     replayed = partial(as_taken, dtype=dtype, weights=weights)
     asked = replayed(observed)
@@ -73,11 +78,12 @@ def compared(
     answered = time.perf_counter()
     given = claims_of(observed, graph, answer)
     findings = failed or given.findings
-    judged, diagnosis, told = None, None, list[str]()
+    judged, diagnosis, drawn, told = None, None, None, list[str]()
     if given.claims or given.misfits:
         log.info("verifying the candidate")
         right = Right(asked, graph, watched_in([*given.claims, *given.misfits]), often=False)
-        judged = judge_claims(asked, graph, given.claims, observed.asked.tolerance, right=right)
+        kind = Pictured if pictures else Tally
+        judged = judge_claims(asked, graph, given.claims, observed.asked.tolerance, right=right, kind=kind)
         known = Given.of(asked, given.claims, right, graph, dtype)
         arithmetic = None if judged.right or given.misfits else arithmetic_of(known)
         diagnosis = diagnose(
@@ -90,6 +96,11 @@ def compared(
             effort=0.0 if arithmetic else effort,  # a pair of mistakes is no likelier than what there is evidence for
             progress=progress,
         )
+        if pictures:
+            drawn = pictures_of_claims(
+                graph, given.claims, judged.tallies, partial(made_of, graph, right.expected), judged.first
+            )
+            drawn = replace(drawn, mended=mended(asked, graph, given.claims, right, diagnosis))
         if probing and not judged.right:
             diagnosis = placed(observed, asked, graph, candidate, diagnosis)
         precision = weights_of(known, diagnosis) or (None if diagnosis.tied else arithmetic)
@@ -117,6 +128,7 @@ def compared(
         keras=keras,
         seconds={"candidate": answered - started, "judging": time.perf_counter() - answered},
         probes=tuple(tried),
+        pictures=drawn,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 
 from rnnverify.diagnosis.evidence import Evidence, elements_for, of_layer, of_walk
-from rnnverify.diagnosis.suspects import suspects
+from rnnverify.diagnosis.suspects import shares, suspects
 from rnnverify.layers.arrays import Array
 from rnnverify.results import Divergence, Suspect, Verification
+from rnnverify.results.pictures import Suspicion
 from rnnverify.rounding import Rounded
 from rnnverify.verification.compared import Checked
 from rnnverify.verification.steps import NodeCheck
 from rnnverify.verification.verdict import Judged
+
+Case = tuple[Evidence | None, Sequence[str], int]  # the names of the weights, and how many units there are
 
 
 def explained(judged: Judged) -> Verification:
@@ -26,8 +29,14 @@ def explained(judged: Judged) -> Verification:
     if first is None:
         return result
     layers = (replace(layer, suspects=found.get(layer.layer, ((), None))[0]) for layer in result.layers)
+    pictures = result.pictures
+    if pictures is not None and first.layer in judged.nodes:
+        pictures = replace(pictures, suspicions=tuple(weights_of(first.layer, judged.nodes[first.layer])))
     return replace(
-        result, layers=tuple(layers), first_divergence=replace(first, gate=found.get(first.layer, ((), None))[1])
+        result,
+        layers=tuple(layers),
+        first_divergence=replace(first, gate=found.get(first.layer, ((), None))[1]),
+        pictures=pictures,
     )
 
 
@@ -36,15 +45,30 @@ def suspicion(checked: Checked) -> tuple[tuple[Suspect, ...], str | None]:
     node, tally = checked
     assert tally.first is not None
     with np.errstate(all="ignore"):  # an overflow is Keras's too
-        evidence, names, units = (
-            from_walk(node, tally.first, tally.walk)
-            if tally.walk is not None and tally.first.timestep is not None
-            else from_call(node, tally.first)
-        )
+        evidence, names, units = case_of(checked)
         return ((), None) if evidence is None else suspects(evidence, names, units, tally.first.unit, node.precision)
 
 
-Case = tuple[Evidence | None, Sequence[str], int]  # the names of the weights, and how many units there are
+def weights_of(layer: str, checked: Checked) -> Iterator[Suspicion]:
+    """How much of what is wrong with that unit each of its weights would explain; nothing where that cannot be told."""
+    node, tally = checked
+    if tally.first is None:
+        return
+    with np.errstate(all="ignore"):
+        evidence, names, _ = case_of(checked)
+        if evidence is not None:
+            for name, share in zip(names, shares(evidence, node.precision), strict=False):
+                rows = share.reshape(-1, share.shape[-1])
+                yield Suspicion(layer, tally.first.unit, name, evidence.gates, rows)
+
+
+def case_of(checked: Checked) -> Case:
+    """The first unit of a node that is wrong."""
+    node, tally = checked
+    assert tally.first is not None
+    if tally.walk is not None and tally.first.timestep is not None:
+        return from_walk(node, tally.first, tally.walk)
+    return from_call(node, tally.first)
 
 
 def from_walk(node: NodeCheck, first: Divergence, index: int) -> Case:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,16 +46,10 @@ def suspects(
         unit: which of them it is.
         precision: what the layer computes in.
     """
-    if len(evidence.keras) > 2 * elements_for(evidence.weight_count):  # a late divergence of a long walk
+    weighed = weigh(evidence, precision)
+    if weighed is None:
         return (), None
-    places = [(which, index) for which, column in enumerate(evidence.columns) for index in np.ndindex(column.shape)]
-    y, influence = in_deviations(evidence, places, precision)
-    if not 0 < y @ y < np.inf:
-        return (), None
-    length = np.einsum("ij,ij->j", influence, influence)
-    projected = y @ influence
-    change = np.divide(projected, length, out=np.zeros_like(length), where=length > 0)
-    share = change * projected / (y @ y)
+    places, y, influence, share = weighed
     gates = np.array([index[-1] for _, index in places])
     named = gate_of(evidence, gates, influence, share, y)
     if named is not None:
@@ -71,6 +66,40 @@ def suspects(
             found.append(Suspect(names[which], index, evidence.gates[gate], off[0], 1 - float(left @ left / (y @ y))))
     # Where many would explain it there is too little to tell them apart by; a few are alike, such as a GRU's two biases.
     return tuple(found if len(found) <= NAMED else ()), named
+
+
+class Weighed(NamedTuple):
+    """What each of a unit's weights explains by itself."""
+
+    places: list[Place]
+    y: Array  # (elements,) the residuals, in standard deviations
+    influence: Array  # (elements, weights)
+    share: Array  # (weights,) of the squared residuals, to first order
+
+
+def weigh(evidence: Evidence, precision: Precision) -> Weighed | None:
+    """See `Weighed`; None where there is too much to look at, or nothing to explain."""
+    if len(evidence.keras) > 2 * elements_for(evidence.weight_count):  # a late divergence of a long walk
+        return None
+    places = [(which, index) for which, column in enumerate(evidence.columns) for index in np.ndindex(column.shape)]
+    y, influence = in_deviations(evidence, places, precision)
+    if not 0 < y @ y < np.inf:
+        return None
+    length = np.einsum("ij,ij->j", influence, influence)
+    projected = y @ influence
+    change = np.divide(projected, length, out=np.zeros_like(length), where=length > 0)
+    return Weighed(places, y, influence, change * projected / (y @ y))
+
+
+def shares(evidence: Evidence, precision: Precision) -> list[Array]:
+    """What each weight explains by itself, as the unit's columns are: (..., gates) each; nothing where that is not known."""
+    weighed = weigh(evidence, precision)
+    if weighed is None:
+        return []
+    made = [np.zeros(column.shape) for column in evidence.columns]
+    for (which, index), share in zip(weighed.places, weighed.share, strict=True):
+        made[which][index] = share
+    return made
 
 
 def in_deviations(evidence: Evidence, places: Sequence[Place], precision: Precision) -> tuple[Array, Array]:

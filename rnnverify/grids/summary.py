@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Sequence
-from typing import Any
 
-from rnnverify.grids.grid import Grid, Point
+from rnnverify.grids.grid import Grid
+from rnnverify.report.commands import command_for
 from rnnverify.report.records import ratio_of
 from rnnverify.results import Record, Summary
 
@@ -30,21 +28,9 @@ def summary_of(records: Sequence[Record], grid: Grid) -> Summary:
         errors=count["error"],
         worst_ratio=max(ratios, default=0.0),
         worst=tuple(worst),
-        reproduce=command_for(worst[0]["point"], grid) if worst else None,
+        reproduce=command_for(grid.base_path, [*grid.overrides, *worst[0]["point"].items()]) if worst else None,
     )
 
 
 def badness(record: Record) -> tuple[int, float]:
     return ("match", "error", "untested", "mismatch").index(record["verdict"]), ratio_of(record)
-
-
-def command_for(point: Point, grid: Grid) -> str:
-    """The command that runs one point alone."""
-    settings = [*grid.overrides, *point.items()]
-    given = " ".join(f"--set {shlex.quote(f'{key}={as_yaml(value)}')}" for key, value in settings)
-    return f"rnnverify run {shlex.quote(grid.base_path)} {given}"
-
-
-def as_yaml(value: Any) -> str:
-    """A value in YAML, on one line."""
-    return value if isinstance(value, str) else json.dumps(value)

@@ -56,7 +56,7 @@ def sweep(grid: Grid, folder: str, where: Where, watcher: Watcher) -> SweepResul
         with kept(store, folder):
             run_what_is_left(store, where, watcher)
         records = store.in_order()
-    return SweepResult(folder, grid.axes, tuple(records), summary_of(records, grid))
+    return SweepResult(folder, grid.axes, tuple(records), summary_of(records, grid), grid.overrides)
 
 
 @contextmanager

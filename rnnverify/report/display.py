@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import singledispatch
 
 from rnnverify.report import blind, comparison, traced, vectors
@@ -74,5 +75,10 @@ def text_of(result: Shown) -> str:
 
 
 def html_of(result: Shown) -> str:
-    """A result as HTML for a notebook."""
+    """A result as HTML for a notebook; a trace with its pictures, where what draws them is installed."""
+    if isinstance(result, Trace) and result.walks:
+        from rnnverify.report.page.traces import drawn_in_notebook
+
+        with suppress(ImportError):
+            return f'<div class="rnnverify">{drawn_in_notebook(result)}\n{html(parts_of(result))}</div>'
     return html(parts_of(result))

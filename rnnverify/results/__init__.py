@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnnverify.results.blind import BlindSpot, BlindSpots
 from rnnverify.results.comparison import Comparison, Diagnosis, Named
-from rnnverify.results.many import CheckResult, Outcome, Record, Summary, SweepResult
+from rnnverify.results.many import CheckResult, Outcome, Page, Record, Summary, SweepResult
 from rnnverify.results.precision import PrecisionFound
 from rnnverify.results.probe import Probe
 from rnnverify.results.traced import Trace
@@ -37,6 +37,7 @@ __all__ = [
     "Named",
     "Outcome",
     "OutputResult",
+    "Page",
     "Parting",
     "Place",
     "PrecisionFound",

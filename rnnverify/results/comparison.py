@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rnnverify.results.pictures import Pictures
 from rnnverify.results.precision import PrecisionFound
 from rnnverify.results.probe import Probe
 from rnnverify.results.shown import Shown
@@ -64,6 +65,7 @@ class Comparison(Shown):
     keras: Verification
     seconds: Mapping[str, float]
     probes: tuple[Probe, ...] = ()  # other calls than this one that it was asked for
+    pictures: Pictures | None = None  # what a page draws; None where none was asked for
 
     @property
     def first_divergence(self) -> Divergence | None:

@@ -74,7 +74,27 @@ class SweepResult(Shown):
     axes: Mapping[str, tuple[Any, ...]]  # the grid's keys with their values
     records: tuple[Record, ...]  # in the order of the points
     summary: Summary
+    overrides: tuple[tuple[str, Any], ...] = ()  # of the base, from the command line
+    left: int = 0  # points that have no result yet
 
     @property
     def passed(self) -> bool:
         return self.summary.passed
+
+
+@dataclass(frozen=True)
+class Page:
+    """What stands on a page."""
+
+    path: str
+    verdicts: Mapping[str, int]  # how many of each
+    bugs: Mapping[str, str]  # of specs that could not be run because of a bug of ours: the tracebacks
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == "match"
+
+    @property
+    def verdict(self) -> str:
+        """The worst of all: mismatch, untested, error, match."""
+        return next((verdict for verdict in ("mismatch", "untested", "error") if self.verdicts.get(verdict)), "match")

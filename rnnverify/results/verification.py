@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rnnverify.observation import Tolerance
 from rnnverify.results.blind import BlindSpots
+from rnnverify.results.pictures import Pictures
 from rnnverify.results.shown import Shown
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class Verification(Shown):
     blind: BlindSpots | None = None  # None where they were not looked for
     min_kill: float | None = None  # the share of the known mistakes that must show
     given: tuple[GivenLayer, ...] = ()  # the layers that are taken as given
+    pictures: Pictures | None = None  # what a page draws; None where none was asked for
 
     @property
     def unchecked(self) -> tuple[str, ...]:

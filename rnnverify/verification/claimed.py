@@ -8,7 +8,7 @@ free-running replay (end_to_end.py); where that is as far as the values themselv
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -41,6 +41,7 @@ class Judgement:
     lost_from: Mapping[str, int]  # of a claim, the timestep from which on it can show nothing
     within: Mapping[str, Array]  # of a claim, which elements are within their limits
     worst_ratio: float  # the largest residual over its limit
+    tallies: Mapping[str, Tally] = field(default_factory=dict)  # of a claim, what was found of it
 
     @property
     def right(self) -> bool:
@@ -103,6 +104,7 @@ def judge_claims(
     tolerance: Tolerance = NO_TOLERANCE,
     by_step: bool = True,
     right: Right | None = None,
+    kind: type[Tally] = Tally,
 ) -> Judgement:
     """Hold every claim against the replay.
 
@@ -113,19 +115,21 @@ def judge_claims(
         tolerance: a further demand on every element.
         by_step: whether steps are judged by themselves where that is possible, rather than all end to end.
         right: the free-running replay, where it was made already and serves for several judgements.
+        kind: of the tallies that are kept.
     """
     expected = (right or Right(observed, graph, watched_in(claims))).expected
     rows: list[OutputResult] = []
     firsts: list[Divergence] = []
     untested, stepwise, lost, inside, worst = [], [], {}, {}, 0.0
+    tallies: dict[str, Tally] = {}
     for node in observed.nodes:
         own = [claim for claim in claims if claim.tensor.node == node.name]
         stepped = StepsGiven.of(observed, graph, node, claims, expected) if by_step else None
         if stepped is not None:
             stepwise.append(node.name)
-            found = {**stepped.check(), **handed_on(graph, node.name, own)}
+            found = {**stepped.check(kind), **handed_on(graph, node.name, own)}
         else:
-            found = outputs_given(observed, graph, node, claims, expected) if by_step else {}
+            found = outputs_given(observed, graph, node, claims, expected, kind) if by_step else {}
         node_firsts = []
         for claim in own:
             value = made_of(graph, expected, claim)
@@ -133,11 +137,12 @@ def judge_claims(
             if claim.name in found:
                 tally, within = found[claim.name]
             else:
-                tally = Tally(node.name, largest)
+                tally = kind(node.name, largest)
                 again = partial(claim_again, observed, graph, claim, right)
                 with np.errstate(all="ignore"):
                     start = 0 if claim.tensor.timed else None
                     within = tally.add(claim.array, value, start, again=again, widens=True)
+            tallies[claim.name] = tally
             if tally.first is not None:
                 node_firsts.append(tally.first)
             if tally.untested:
@@ -152,7 +157,8 @@ def judge_claims(
                 )
             )
         firsts.extend(sorted(node_firsts, key=lambda one: one.timestep if one.timestep is not None else np.inf)[:1])
-    return Judgement(tuple(rows), firsts[0] if firsts else None, tuple(untested), tuple(stepwise), lost, inside, worst)
+    first = firsts[0] if firsts else None
+    return Judgement(tuple(rows), first, tuple(untested), tuple(stepwise), lost, inside, worst, tallies)
 
 
 def handed_on(graph: Graph, node: str, own: Sequence[Claim]) -> dict[str, tuple[Tally, Array]]:

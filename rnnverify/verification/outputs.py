@@ -25,7 +25,7 @@ from rnnverify.verification.end_to_end import expected_end_to_end
 from rnnverify.verification.given import part_of
 from rnnverify.verification.precision import unit_roundoff
 from rnnverify.verification.second_look import worst_rows
-from rnnverify.verification.tally import Rows, Tally
+from rnnverify.verification.tally import Rows, Tally, Tensor
 
 
 class Compared(NamedTuple):
@@ -155,3 +155,13 @@ def label(graph: Graph, ref: Ref) -> str:
     """`lstm`, or `lstm.c` for an output that has a name of its own."""
     name = graph.layers[ref.node].output_names[ref.output] if ref.node in graph.layers else ""
     return f"{ref.node}.{name}" if name else ref.node
+
+
+def tensor_label(graph: Graph, node: str, tensor: Tensor) -> str:
+    """The same of what a tally counts: an output, or a state of a walk, `lstm.c`."""
+    walk, index = tensor
+    if walk is None:
+        return label(graph, Ref(node, index))
+    names = graph.layers[node].walked_names
+    number = index + (walk * len(names)) // 2  # a Bidirectional has the states of both directions
+    return f"{node}.{names[number]}" if len(names) > 1 else node

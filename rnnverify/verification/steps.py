@@ -34,7 +34,7 @@ from rnnverify.verification.taken import STRETCH, Taken, same, stretches_of
 from rnnverify.verification.tally import Rows, Tally, fits
 
 
-def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
+def check_nodes(observed: Observation, graph: Graph, kind: type[Tally] = Tally) -> dict[str, Checked]:
     """Check every node of what was observed, in order, but for those that are taken as given."""
     given = {**{Ref(name): x for name, x in observed.inputs.items()}, **observed.emitted}
     masks: dict[Ref, Array | None] = dict(observed.masks)
@@ -44,7 +44,7 @@ def check_nodes(observed: Observation, graph: Graph) -> dict[str, Checked]:
             continue
         walked = observed.walks.get(node.name, ())
         check = NodeCheck(node, graph, given, masks, walked, precision_in(graph, node, observed.tf32))
-        tally = Tally(node.name, graph.largest[node.name])
+        tally = kind(node.name, graph.largest[node.name])
         outputs = [observed.emitted[ref] for ref in sorted(observed.emitted) if ref.node == node.name]
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
             for comparison in check.comparisons(outputs):

@@ -78,10 +78,10 @@ class StepsGiven:
         made = NodeCheck(node, graph, given, masks, walked, precision_in(graph, node, observed.tf32))
         return cls(made, sequences, graph)
 
-    def check(self) -> dict[str, tuple[Tally, Array]]:
+    def check(self, kind: type[Tally] = Tally) -> dict[str, tuple[Tally, Array]]:
         """For each sequence what was found of it, and which of its elements are within their limits."""
         node = self.check_of.node.name
-        tallies = {name: Tally(node, self.graph.largest[node]) for name in self.sequences}
+        tallies = {name: kind(node, self.graph.largest[node]) for name in self.sequences}
         within: dict[str, list[Array]] = {name: [] for name in self.sequences}
         names = {(walk, state): name for name, (walk, state, _) in self.sequences.items()}
         with np.errstate(all="ignore"):
@@ -145,7 +145,12 @@ def left_by_steps(graph: Graph, claims: Sequence[Claim], ref: Ref) -> Array | No
 
 
 def outputs_given(
-    observed: Observation, graph: Graph, node: Node, claims: Sequence[Claim], expected: Expected
+    observed: Observation,
+    graph: Graph,
+    node: Node,
+    claims: Sequence[Claim],
+    expected: Expected,
+    kind: type[Tally] = Tally,
 ) -> dict[str, tuple[Tally, Array]]:
     """What was given of a layer without a walk, from what was given of those before it; nothing where that is not known."""
     own = {claim.tensor.output: claim for claim in claims if claim.tensor.node == node.name}
@@ -162,7 +167,7 @@ def outputs_given(
     outputs = [own[index].array for index in range(len(own))]
     given[Ref(node.name)] = outputs[0]
     check = NodeCheck(node, graph, given, masks, (), precision_in(graph, node, observed.tf32))
-    tallies = {index: Tally(node.name, graph.largest[node.name]) for index in range(len(own))}
+    tallies = {index: kind(node.name, graph.largest[node.name]) for index in range(len(own))}
     within: dict[int, list[Array]] = {index: [] for index in tallies}
     with np.errstate(all="ignore"):
         for comparison in check.comparisons(outputs):

@@ -129,8 +129,12 @@ class Tally:
             place = self.place(keras, value, residual, allowed, bound, np.where(wrong, ratio, -1.0), start)
             if self.first is None or (self.walk == tensor[0] is not None and earlier(place, self.first)):
                 self.walk, self.first = tensor[0], place
+        self.keep(tensor, start, keras, value, allowed, ratio)
         within: Array = ~wrong
         return within
+
+    def keep(self, tensor: Tensor, start: int | None, keras: Array, value: Array, allowed: Array, ratio: Array) -> None:
+        """For who draws pictures of it (`pictured`): a verdict needs none."""
 
     def err_to_one_side(self, tensor: Tensor, side: Side, timesteps: int) -> None:
         """No step is beyond its limit, but those of a unit are off by too much together."""

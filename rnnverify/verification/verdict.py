@@ -28,7 +28,8 @@ from rnnverify.verification.compared import Checked
 from rnnverify.verification.given import allowed_for
 from rnnverify.verification.known_faults import known_fault
 from rnnverify.verification.of_keras_2 import another_function
-from rnnverify.verification.outputs import absolute_error, compare_outputs, label
+from rnnverify.verification.outputs import absolute_error, compare_outputs, tensor_label
+from rnnverify.verification.pictured import Pictured, pictures_of
 from rnnverify.verification.steps import check_nodes
 from rnnverify.verification.tally import Tally
 
@@ -45,8 +46,12 @@ class Judged(NamedTuple):
     nodes: Mapping[str, Checked]
 
 
-def judge(observed: Observation) -> Judged:
+def judge(observed: Observation, pictures: bool = False) -> Judged:
     """Replay what Keras was observed to do, and compare.
+
+    Args:
+        observed: what Keras did.
+        pictures: whether what a page draws is kept, which takes about as long again.
 
     Raises:
         UnsupportedError: a layer or option has no replay.
@@ -62,7 +67,7 @@ def judge(observed: Observation) -> Judged:
         names = ", ".join(node.name for node in observed.nodes)
         raise DataError(f"{asked.spec}: nothing left to check: {names} taken as given, and there is no other layer")
     graph = Graph.of(observed)
-    nodes = check_nodes(observed, graph)
+    nodes = check_nodes(observed, graph, Pictured if pictures else Tally)
     tallies = {name: checked.tally for name, checked in nodes.items()}
     steps_right = all(tally.first is None for tally in tallies.values())
     exact = graph.run(observed.inputs)
@@ -96,6 +101,7 @@ def judge(observed: Observation) -> Judged:
         untested=tuple(dict.fromkeys(untested(graph, tallies, judged_alone))),
         given=tuple(given_layers(observed)),
         environment=observed.environment,
+        pictures=pictures_of(observed, graph, tallies, first) if pictures else None,
         seconds={**observed.seconds, "replay": time.perf_counter() - started},
     )
     return Judged(result, nodes)
@@ -155,13 +161,7 @@ def amplified(outputs: Sequence[OutputResult], tallies: Mapping[str, Tally]) -> 
 def untested(graph: Graph, tallies: Mapping[str, Tally], judged_alone: Mapping[str, Tally]) -> Iterator[str]:
     """The outputs and states of which no element could have shown a change of 10%."""
     for name, tally in tallies.items():
-        names = graph.layers[name].walked_names
-        for walk, index in tally.untested:
-            if walk is None:
-                yield label(graph, Ref(name, index))
-            else:
-                number = index + (walk * len(names)) // 2  # a Bidirectional has the states of both directions
-                yield f"{name}.{names[number]}" if len(names) > 1 else name
+        yield from (tensor_label(graph, name, tensor) for tensor in tally.untested)
     yield from (name for name, tally in judged_alone.items() if tally.untested)
 
 

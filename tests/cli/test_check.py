@@ -129,10 +129,10 @@ def test_a_bug_in_one_spec_does_not_hide_the_others(folder: Path, monkeypatch: p
 def test_a_mismatch_beside_a_bug_is_a_mismatch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judge = verifying.judge
 
-    def sometimes(observed: Any) -> Any:
+    def sometimes(observed: Any, *how: Any) -> Any:
         if observed.asked.spec.endswith("a.yaml"):
             raise ZeroDivisionError
-        return judge(observed)
+        return judge(observed, *how)
 
     monkeypatch.setattr(verifying, "judge", sometimes)
     assert check(folder / "a.yaml", folder / "b.yml").exit_code == 1

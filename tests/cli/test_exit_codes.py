@@ -113,7 +113,7 @@ def test_a_pipe_that_is_set_not_to_wait_gets_all(saved: str) -> None:
 BUG = """
 import sys
 from rnnverify.api import verifying
-def judge(observed):
+def judge(observed, *how):
     raise ZeroDivisionError("one\\n\\x1b[31mtwo")
 verifying.judge = judge
 from rnnverify.cli import main

@@ -187,6 +187,10 @@ def test_a_grids_names_and_values_are_text(tmp_path: Path) -> None:
         ["check", EVIL],
         ["mistakes", EVIL],
         ["sweep", EVIL],
+        ["report", EVIL],
+        ["report", f"{EVIL}.json"],
+        ["report", "a.yaml", "-o", f"{EVIL}/x.html"],
+        ["run", "--html", f"{EVIL}/x.html", "a.yaml"],
     ],
 )
 def test_wrong_requests_are_told_in_text(arguments: list[str]) -> None:

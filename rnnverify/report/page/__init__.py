@@ -1,0 +1,1 @@
+"""Results as a page to look at: one file with everything in it, which asks no network for anything."""
