@@ -35,13 +35,14 @@ class ReLU(Rectifying):
     pointwise = True
 
     def rectified(self, x: Array, weights: Sequence[Array]) -> Array:
-        above = x if self.max_value is None else np.minimum(x, self.max_value)
-        plain = self.max_value is None and not self.threshold
+        threshold = float(in_float32(self.threshold))  # what is compared; what is subtracted is not rounded
+        above = x if self.max_value is None else np.minimum(x, float(in_float32(self.max_value)))
+        plain = self.max_value is None and not threshold
         slope = float(in_float32(self.negative_slope)) if plain else self.negative_slope
         # NaN is NaN still, but where there is a threshold: as measured.
-        nothing = 0.0 if self.threshold else np.minimum(np.maximum(x, 0), 0)
-        below = slope * (x - self.threshold) if slope else nothing
-        return np.where(x > self.threshold, above, below)
+        nothing = 0.0 if threshold else np.minimum(np.maximum(x, 0), 0)
+        below = slope * np.minimum(x - self.threshold, 0) if slope else nothing
+        return np.where(x > threshold, above, below)
 
 
 @dataclass(frozen=True)

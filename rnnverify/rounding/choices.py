@@ -44,7 +44,17 @@ def extremum(ufunc: np.ufunc) -> Callable[..., Rounded]:
 
 
 def clip(x: Rounded, low: Any, high: Any) -> Rounded:
-    return monotone(lambda part: np.clip(part, low, high), x)
+    """Within two ends. Where x may reach one the other side has it, which may be a number that it rounds."""
+    made = monotone(lambda part: np.clip(part, low, high), x)
+    for end, side in ((low, -1), (high, 1)):
+        value, error, variance = parts(end, x.precision)
+        if np.any(error):
+            reached = ~(side * (x.value - value) + x.bound + error < 0)
+            made = made.off_by(
+                np.where(reached, np.maximum(made.bound, error), made.bound),
+                np.where(reached, np.maximum(made.variance, variance), made.variance),
+            )
+    return made
 
 
 def sign(p: Precision, x: Rounded) -> Rounded:

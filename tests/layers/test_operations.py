@@ -39,6 +39,8 @@ CASES: dict[str, Made] = {
     "Maximum": lambda o, x, y: o.maximum(x, y),
     "Minimum": lambda o, x, y: o.minimum(x, 0.25),
     "Clip": lambda o, x, y: o.clip(x, -0.5, 1),
+    "Clip at numbers that are rounded": lambda o, x, y: o.clip(x, -0.1, 0.1),
+    "Maximum of a number that is rounded": lambda o, x, y: o.maximum(0.1, o.minimum(x, 0.7)),
     "Exp": lambda o, x, y: o.exp(x),
     "Log": lambda o, x, y: o.log(o.abs(x) + 0.5),
     "Sqrt": lambda o, x, y: o.sqrt(o.abs(x)),

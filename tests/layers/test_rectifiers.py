@@ -18,15 +18,16 @@ from tests.layers.against_keras import CLEAR, MASKS, called, check, draw, draw_m
 N, T, D = 3, 5, 4
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("threshold", [0.0, 0.2])
 @pytest.mark.parametrize("negative_slope", [0.0, 0.1])
-@pytest.mark.parametrize("max_value", [None, 0.5])
+@pytest.mark.parametrize("max_value", [None, 0.7])
 def test_relu_is_what_keras_computes(
-    keras: Any, max_value: float | None, negative_slope: float, threshold: float
+    keras: Any, max_value: float | None, negative_slope: float, threshold: float, dtype: str
 ) -> None:
-    layer = layers_in(keras).ReLU(max_value=max_value, negative_slope=negative_slope, threshold=threshold)
-    x = draw(np.random.default_rng(1), N, T, D)
-    x[0, 0] = [0.0, 0.2, 0.5, -0.0]  # the corners
+    layer = layers_in(keras, dtype).ReLU(max_value=max_value, negative_slope=negative_slope, threshold=threshold)
+    x = draw(np.random.default_rng(1), N, T, D).astype(dtype)
+    x[0, 0] = [0.0, np.float32(0.2), np.float32(0.7), -0.0]  # the corners
     x[0, 1] = [np.inf, np.nan, 0.3, -1.0]  # and what is no number any more
     check(layer, x)
 

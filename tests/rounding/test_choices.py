@@ -45,6 +45,15 @@ def test_the_larger_of_two_is_off_by_the_larger_error() -> None:
     is_about(np.max(rounded([[-1e9, 2]], [[64, 0.25]], [[32, 0.01]]), axis=-1), 2, 0.25, 0.01)
 
 
+def test_clipped_at_a_number_that_the_other_side_rounds_it_is_off_by_that() -> None:
+    made = np.clip(rounded([-3.0, 0.25, 3.0]), -0.7, 2)  # u is 1/8, and 0.7 no multiple of it
+    np.testing.assert_allclose(made.value, [-0.7, 0.25, 2])
+    np.testing.assert_allclose(made.bound, [0.7 / 8, 0, 0])
+    np.testing.assert_allclose(made.variance, [(0.7 / 8) ** 2 / 3, 0, 0])
+    is_about(np.clip(rounded(0.5, 0.25, 0.01), -1, 0.7), 0.5, 0.25, 0.01)  # it may be, and is off by more itself
+    is_about(np.clip(rounded(0.625, 1 / 64, 1e-6), -1, 0.7), 0.625, 0.7 / 8, (0.7 / 8) ** 2 / 3)
+
+
 def test_a_comparison_is_unsure_within_the_bounds_and_sure_between_exact_equals() -> None:
     outcome = rounded([3, 3, 3, NAN], [0.5, 1, 0, 1]) > rounded([4, 4, 3, 4], [0.25, 0, 0, 0])
     assert isinstance(outcome, Unsure)
