@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         check,
         compare,
         diagnose,
+        explain,
         load_observation,
         observe,
         page,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         trace,
         vectors,
         verify,
+        write_script,
     )
     from rnnverify.errors import RequestError
     from rnnverify.layers.registered import register
@@ -37,6 +39,7 @@ __all__ = [
     "check",
     "compare",
     "diagnose",
+    "explain",
     "load_observation",
     "load_spec",
     "observe",
@@ -48,6 +51,7 @@ __all__ = [
     "trace",
     "vectors",
     "verify",
+    "write_script",
 ]
 
 HOMES = {
@@ -59,6 +63,7 @@ HOMES = {
     "check": "rnnverify.api",
     "compare": "rnnverify.api",
     "diagnose": "rnnverify.api",
+    "explain": "rnnverify.api",
     "load_observation": "rnnverify.api",
     "load_spec": "rnnverify.spec",
     "observe": "rnnverify.api",
@@ -70,6 +75,7 @@ HOMES = {
     "trace": "rnnverify.api",
     "vectors": "rnnverify.api",
     "verify": "rnnverify.api",
+    "write_script": "rnnverify.api",
 }
 
 

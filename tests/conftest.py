@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from rnnverify.keras_model.session import load_keras
 from rnnverify.keras_model.settings import quiet
+from tests.report.alone import Bare, bare_python
 
 # Examples are drawn anew from a fixed seed, so that a run next year tries the same ones.
 settings.register_profile(
@@ -36,6 +38,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         calling = [item for item in items if "keras" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=calling)
         items[:] = [item for item in items if "keras" not in getattr(item, "fixturenames", ())]
+
+
+@pytest.fixture(scope="session")
+def bare() -> Iterator[Bare]:
+    """A Python without anything but NumPy, to run scripts in."""
+    with bare_python() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

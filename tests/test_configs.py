@@ -1,4 +1,4 @@
-"""Every config matches, and its parameters count up to what the notebooks counted by hand."""
+"""Every config matches, its parameters count up to what the notebooks counted by hand, and it can be explained and written."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnnverify import load_observation, load_spec, save_observation, verify
+from rnnverify import explain, load_observation, load_spec, save_observation, verify, write_script
 from rnnverify.keras_model.session import Session
 from rnnverify.layers.registry import LAYERS
 from rnnverify.report.parameters import derivation
+from tests.report.alone import Bare
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -117,7 +118,9 @@ def test_every_config_is_counted() -> None:
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_a_config_matches_with_the_parameters_counted_by_hand(name: str, models: Session, tmp_path: Path) -> None:
+def test_a_config_matches_with_the_parameters_counted_by_hand(
+    name: str, models: Session, tmp_path: Path, bare: Bare
+) -> None:
     observed = models.observe(load_spec(str(CONFIGS / f"{name}.yaml"), SHORTER.get(name, [])))
     save_observation(observed, str(tmp_path / "o.npz"))
     result = verify(load_observation(str(tmp_path / "o.npz")))  # what is right is not refused as damaged
@@ -127,6 +130,11 @@ def test_a_config_matches_with_the_parameters_counted_by_hand(name: str, models:
     assert [int(text.split()[-1]) for text in derived] == PARAMETERS[name]
     if name in DERIVATIONS:
         assert derived == DERIVATIONS[name]
+    assert explain(observed).passed
+    write_script(observed, tmp_path / "model.py")
+    ran = bare.run(tmp_path / "model.py")
+    assert ran.code == 0
+    assert ran.text.count("largest difference from Keras") == len(observed.outputs)
 
 
 @pytest.mark.parametrize("weights", ["random", "keras"])

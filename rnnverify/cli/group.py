@@ -19,6 +19,7 @@ from rnnverify.cli.blindspots import blindspots
 from rnnverify.cli.check import check
 from rnnverify.cli.compare import compare
 from rnnverify.cli.ending import RaisedError, ended, exit_code
+from rnnverify.cli.explain import explain
 from rnnverify.cli.init import init
 from rnnverify.cli.mistakes import mistakes
 from rnnverify.cli.options import VERBOSE
@@ -146,6 +147,7 @@ main.add_command(run)
 main.add_command(check)
 main.add_command(compare)
 main.add_command(blindspots)
+main.add_command(explain)
 main.add_command(mistakes)
 main.add_command(trace)
 main.add_command(vectors)

@@ -87,7 +87,7 @@ class Look:
             if blind:
                 by = next(iter(blind.values()))
                 needed.update(dict.fromkeys(by))
-                reason = " and ".join(one.reason for one in by)
+                reason = " and ".join(dict.fromkeys(one.reason for one in by))
                 spots.append(BlindSpot(mistake.id, mistake.says, tuple(blind), reason, written(by)))
         change = written(needed) if needed else None
         return BlindSpots(self.observed.asked.spec, known, tuple(spots), tuple(equivalent), change)

@@ -44,49 +44,60 @@ def sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
+@dispatched
 def hard_sigmoid(x: Array) -> Array:
     return np.clip(x + 3, 0, 6) / 6  # Keras 3; Keras 2 had clip(0.2 x + 0.5, 0, 1)
 
 
+@dispatched
 def softplus(x: Array) -> Array:
     return np.logaddexp(x, 0)  # log(1 + exp(x))
 
 
+@dispatched
 def softmax(x: Array) -> Array:
     e = np.exp(x - np.max(x, axis=-1, keepdims=True))
     return e / np.sum(e, axis=-1, keepdims=True)
 
 
+@dispatched
 def log_softmax(x: Array) -> Array:
     shifted = x - np.max(x, axis=-1, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
 
 
+@dispatched
 def elu(x: Array) -> Array:
     return np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1)
 
 
+@dispatched
 def selu(x: Array) -> Array:
     return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * (np.exp(np.minimum(x, 0)) - 1))
 
 
+@dispatched
 def gelu(x: Array) -> Array:
     return 0.5 * x * (1 + erf(ROOT_HALF * x))
 
 
+@dispatched
 def erf(x: Array) -> Array:
     y: Any = ERF(x)
     return y.astype(x.dtype)
 
 
+@dispatched
 def squareplus(x: Array) -> Array:
     return (x + np.sqrt(x * x + 4)) / 2
 
 
+@dispatched
 def sparse_plus(x: Array) -> Array:
     return np.where(x <= -1, 0, np.where(x < 1, 0.25 * (x + 1) ** 2, x))
 
 
+@dispatched
 def sparsemax(x: Array) -> Array:
     """The Euclidean projection onto the simplex along the last axis (Martins & Astudillo 2016, algorithm 1)."""
     z = -np.sort(-x, axis=-1)
@@ -102,29 +113,29 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
     "tanh": np.tanh,
     "sigmoid": sigmoid,
     "hard_sigmoid": hard_sigmoid,
-    "relu": lambda x: np.maximum(x, 0),
-    "relu6": lambda x: np.clip(x, 0, 6),
-    "leaky_relu": lambda x: np.where(x > 0, x, LEAKY_RELU_SLOPE * x),
+    "relu": dispatched(lambda x: np.maximum(x, 0)),
+    "relu6": dispatched(lambda x: np.clip(x, 0, 6)),
+    "leaky_relu": dispatched(lambda x: np.where(x > 0, x, LEAKY_RELU_SLOPE * x)),
     "elu": elu,
     "celu": elu,  # alpha is 1 for both
     "selu": selu,
-    "silu": lambda x: x * sigmoid(x),
-    "swish": lambda x: x * sigmoid(x),
-    "hard_silu": lambda x: x * hard_sigmoid(x),
-    "hard_swish": lambda x: x * hard_sigmoid(x),
+    "silu": dispatched(lambda x: x * sigmoid(x)),
+    "swish": dispatched(lambda x: x * sigmoid(x)),
+    "hard_silu": dispatched(lambda x: x * hard_sigmoid(x)),
+    "hard_swish": dispatched(lambda x: x * hard_sigmoid(x)),
     "gelu": gelu,
-    "mish": lambda x: x * np.tanh(softplus(x)),
+    "mish": dispatched(lambda x: x * np.tanh(softplus(x))),
     "softplus": softplus,
-    "softsign": lambda x: x / (1 + np.abs(x)),
+    "softsign": dispatched(lambda x: x / (1 + np.abs(x))),
     "squareplus": squareplus,
     "sparse_plus": sparse_plus,
-    "sparse_sigmoid": lambda x: np.clip(0.5 * (x + 1), 0, 1),
+    "sparse_sigmoid": dispatched(lambda x: np.clip(0.5 * (x + 1), 0, 1)),
     "exponential": np.exp,
-    "hard_tanh": lambda x: np.clip(x, -1, 1),
-    "tanh_shrink": lambda x: x - np.tanh(x),
-    "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, 0),
-    "soft_shrink": lambda x: np.where(x > 0.5, x - 0.5, np.where(x < -0.5, x + 0.5, 0)),
-    "log_sigmoid": lambda x: -softplus(-x),
+    "hard_tanh": dispatched(lambda x: np.clip(x, -1, 1)),
+    "tanh_shrink": dispatched(lambda x: x - np.tanh(x)),
+    "hard_shrink": dispatched(lambda x: np.where(np.abs(x) > 0.5, x, 0)),
+    "soft_shrink": dispatched(lambda x: np.where(x > 0.5, x - 0.5, np.where(x < -0.5, x + 0.5, 0))),
+    "log_sigmoid": dispatched(lambda x: -softplus(-x)),
     "softmax": softmax,
     "log_softmax": log_softmax,
     "sparsemax": sparsemax,

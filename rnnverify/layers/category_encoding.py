@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 
 from rnnverify.layers.arguments import Inert, MaybeSizes, OneOf
+from rnnverify.layers.arrays import numbers_of
 from rnnverify.layers.layer import Call, Layer, Masked, MisfitError, Outputs, Shape
 from rnnverify.layers.ranks import TOKEN_IDS
 
@@ -38,7 +39,7 @@ class CategoryEncoding(Layer):
         return inputs[0][0] * (self.vocabulary or 0)
 
     def __call__(self, call: Call) -> Outputs:
-        ids = np.asarray(call.x.values).astype(np.int64)  # (N, T)
+        ids = numbers_of(call.x.values).astype(np.int64)  # (N, T)
         ones = (ids[..., np.newaxis] == np.arange(self.vocabulary or 0)).astype(np.float64)
         if self.output_mode == "one_hot":
             return (Masked(ones if ids.shape[1] > 1 else ones[:, 0], call.x.mask if ids.shape[1] > 1 else None),)

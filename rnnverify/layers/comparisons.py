@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.array_functions import axes_of
-from rnnverify.layers.arrays import Array
+from rnnverify.layers.arrays import Array, numbers_of
 from rnnverify.observation.precision import LARGEST, rounded
 
 
 def plain(x: Any) -> Array:
     """The numbers alone. Keras makes a tensor in float32 of a number before it is compared, whatever it is compared with."""
-    return rounded(np.asarray(x), "float32") if isinstance(x, float) else np.asarray(x)
+    return rounded(np.asarray(x), "float32") if isinstance(x, float) else numbers_of(x)
 
 
 def comparison(function: np.ufunc) -> Callable[[Any, Any], Array]:

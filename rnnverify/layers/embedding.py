@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnverify.errors import DataError
 from rnnverify.layers.arguments import Inert, Size
+from rnnverify.layers.arrays import numbers_of
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
 
 
@@ -37,7 +38,7 @@ class Embedding(Layer):
         return {"embeddings": (self.input_dim, self.output_dim)}
 
     def __call__(self, call: Call) -> Outputs:
-        ids = np.asarray(call.x.values)  # floats are cut off to whole numbers, as Keras does; no rounding is carried on
+        ids = numbers_of(call.x.values)  # floats are cut off to whole numbers, as Keras does; no rounding is carried on
         (embeddings,) = call.weights
         if ids.size and not (ids.min() > -1 and ids.max() < len(embeddings)):  # NumPy counts negative ones from the end
             raise DataError(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.errors import UnsupportedError
-from rnnverify.layers.arrays import Array
+from rnnverify.layers.arrays import Array, numbers_of
 from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
 from rnnverify.layers.opaque import Opaque, given_by
 from rnnverify.layers.registry import layer_of
@@ -158,7 +158,7 @@ def with_masks(node: Node, inputs: Sequence[Masked], tensor: Callable[[Ref], Any
         return list(inputs)
     # What comes in as a model's input may hold 0 and 1 for False and True.
     return [
-        x if ref is None else x._replace(mask=np.asarray(tensor(ref)) != 0)
+        x if ref is None else x._replace(mask=numbers_of(tensor(ref)) != 0)
         for x, ref in zip(inputs, node.mask, strict=True)
     ]
 

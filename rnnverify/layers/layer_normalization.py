@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
 
-import numpy as np
-
 from rnnverify.layers.arguments import Axes
-from rnnverify.layers.arrays import Array, sum_over
+from rnnverify.layers.arrays import Array, numbers_of, sum_over
 from rnnverify.layers.layer import Call, Masked, MisfitError, Outputs, Shape
 from rnnverify.layers.normalizing import Normalizing
 
@@ -55,7 +53,7 @@ def moments(x: Array, axes: Sequence[int]) -> tuple[Array, Array]:
     """The mean and the variance over some axes."""
     mean = mean_over(x, axes)
     away = x - mean
-    slip = mean - np.asarray(mean)  # zero, but for the mean's own error: it is the same in every term
+    slip = mean - numbers_of(mean)  # zero, but for the mean's own error: it is the same in every term
     return mean, mean_over(away * away, axes) + slip * slip
 
 

@@ -40,6 +40,9 @@ class Walk:
         Without `every_step` only what the layer returns is kept: perhaps the last output alone, (N, 1, ...). With it, every
         state at every step is.
         """
+        if hasattr(self.x, "walked"):  # an array type that is not NumPy's may take it in its own way
+            left: Walked = self.x.walked(self)
+            return left
         samples, timesteps, *features = self.x.shape
         states, output = self.states, np.zeros_like(self.states[0])
         sequence: list[Array] = []

@@ -1,6 +1,6 @@
 """An Observation as one .npz file: arrays, and JSON for the rest. No pickles; verified later without TensorFlow.
 
-The README describes the format, for programs in other languages.
+docs/reference/observation-file.md describes the format, for programs in other languages.
 """
 
 from __future__ import annotations

@@ -7,15 +7,27 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import singledispatch
 
-from rnnverify.report import blind, comparison, traced, vectors
+from rnnverify.report import blind, comparison, explained, traced, vectors
 from rnnverify.report.html import html
 from rnnverify.report.lines import outcome_table, summary_line
+from rnnverify.report.markdown import markdown
 from rnnverify.report.parts import Line
 from rnnverify.report.screen import plain, width_of
 from rnnverify.report.sweep_table import render_sweep
 from rnnverify.report.table import render
 from rnnverify.report.tables import Table
-from rnnverify.results import BlindSpots, CheckResult, Comparison, Diagnosis, SweepResult, Trace, Vectors, Verification
+from rnnverify.results import (
+    BlindSpots,
+    CheckResult,
+    Comparison,
+    Diagnosis,
+    Explanation,
+    NumpyScript,
+    SweepResult,
+    Trace,
+    Vectors,
+    Verification,
+)
 from rnnverify.results.shown import Shown
 
 
@@ -69,9 +81,24 @@ def _(result: Vectors) -> Iterator[Line | Table]:
     yield from vectors.render(result)
 
 
+@parts_of.register
+def _(result: Explanation) -> Iterator[Line | Table]:
+    yield from explained.render(result)
+
+
+@parts_of.register
+def _(result: NumpyScript) -> Iterator[Line | Table]:
+    yield Line(f"{result.spec}: written to {result.path}, and its arrays to {result.arrays}")
+
+
 def text_of(result: Shown) -> str:
     """A result as plain text, as wide as what Python prints on, in signs that it has."""
     return plain(parts_of(result), width_of(sys.stdout), getattr(sys.stdout, "encoding", None) or "utf-8")
+
+
+def markdown_of(result: Shown) -> str:
+    """A result as Markdown for a notebook, with its formulas set."""
+    return markdown(parts_of(result))
 
 
 def html_of(result: Shown) -> str:

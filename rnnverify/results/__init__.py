@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnnverify.results.blind import BlindSpot, BlindSpots
 from rnnverify.results.comparison import Comparison, Diagnosis, Named
+from rnnverify.results.explained import ExplainedLayer, ExplainedWeight, Explanation, Formula, Worked, Working
 from rnnverify.results.many import CheckResult, Outcome, Page, Record, Summary, SweepResult
 from rnnverify.results.precision import PrecisionFound
 from rnnverify.results.probe import Probe
@@ -20,6 +21,7 @@ from rnnverify.results.verification import (
     Verification,
 )
 from rnnverify.results.why import Case, Why
+from rnnverify.results.written import NumpyScript
 
 __all__ = [
     "BlindSpot",
@@ -30,11 +32,16 @@ __all__ = [
     "Diagnosis",
     "Divergence",
     "Expected",
+    "ExplainedLayer",
+    "ExplainedWeight",
+    "Explanation",
+    "Formula",
     "GivenLayer",
     "Kill",
     "LayerResult",
     "LayerWeights",
     "Named",
+    "NumpyScript",
     "Outcome",
     "OutputResult",
     "Page",
@@ -50,4 +57,6 @@ __all__ = [
     "Vectors",
     "Verification",
     "Why",
+    "Worked",
+    "Working",
 ]

@@ -28,3 +28,14 @@ class Shown:
         from rnnverify.report.display import parts_of
 
         yield from parts_of(self)
+
+
+class Formulated(Shown):
+    """A result with formulas: a notebook sets them in Markdown, and not everywhere in HTML (Colab does not)."""
+
+    _repr_html_ = None  # type: ignore[assignment]
+
+    def _repr_markdown_(self) -> str:
+        from rnnverify.report.display import markdown_of
+
+        return markdown_of(self)

@@ -1,4 +1,4 @@
-"""What becomes of every argument of every layer, as the README's table: `make ledger` prints it."""
+"""What becomes of every argument of every layer, as a table for the pages: `make ledger` prints it."""
 
 from __future__ import annotations
 

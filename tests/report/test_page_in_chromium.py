@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -186,16 +185,8 @@ def test_a_link_to_a_point_leads_to_its_command(opened: Any) -> None:
     assert row.is_visible()  # though the filter would have hidden it
 
 
-def test_a_thousand_points_open_in_two_seconds_and_stay_small(opened: Any, pages: dict[str, Path]) -> None:
-    assert pages["sweep"].stat().st_size < 5_000_000
-    took = []
-    for _ in range(3):  # what else runs on this machine is no matter of the page
-        started = time.perf_counter()
-        opened("sweep").locator("[data-over-axes] canvas").first.wait_for()
-        took.append(time.perf_counter() - started)
-        if took[-1] < 2.0:
-            break
-    assert min(took) < 2.0
+def test_a_thousand_points_stay_small(pages: dict[str, Path]) -> None:
+    assert pages["sweep"].stat().st_size < 5_000_000  # how fast it opens is measured by benchmarks/page.py
 
 
 def test_a_hostile_name_stays_a_name(opened: Any) -> None:

@@ -1,0 +1,1 @@
+"""Recorded models as NumPy scripts: expressions, statements, loops, functions, and the whole."""
