@@ -6,7 +6,7 @@ BIN := .venv/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 MADE := .venv/python-$(VERSION)
 
-.PHONY: run test lint check bench engines fuzz mutants ledger clean
+.PHONY: run test lint check docs bench engines fuzz mutants ledger clean
 
 run: .venv/installed
 	$(BIN)/rnnverify run configs/simple_rnn.yaml
@@ -22,6 +22,9 @@ lint: .venv/tests-installed
 
 check: .venv/installed
 	$(BIN)/rnnverify check configs/
+
+docs: .venv/tests-installed
+	$(BIN)/python -m docs
 
 bench: .venv/tests-installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
@@ -45,7 +48,7 @@ ledger: .venv/installed
 	$(BIN)/python -m rnnverify.spec.ledger
 
 clean:
-	rm -rf .venv mutants tests/recorded/cache
+	rm -rf .venv .cache build mutants tests/recorded/cache
 
 $(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -57,7 +57,7 @@ def in_tables(cells: Sequence[Cell], kinds: Sequence[str], engines: Sequence[str
 
 
 def summary(cells: Sequence[Cell], engines: Sequence[str]) -> Iterator[str]:
-    """A line for each engine, as the README has it: how many models it computes right and wrong, and how many it refuses."""
+    """A line for each engine, as the page on exports has it: how many models are right and wrong, and how many refused."""
     yield "| engine | right | wrong | refused |"
     yield "|---|---|---|---|"
     for engine in engines:

@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""The pages say what is so."""
 
 from __future__ import annotations
 
@@ -21,21 +21,9 @@ from rnnverify.mistakes import MISTAKES
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.data import KINDS
 from rnnverify.spec.keys import SpecKeys
-from rnnverify.spec.ledger import ledger
+from tests.pages import ALL, PAGES, ROOT, blocks, skeleton
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
 CONFIGS = {path.stem: path.read_text() for path in (ROOT / "configs").glob("*.yaml")}
-
-
-def blocks(language: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-    return [text for kind, text in found if kind == language]
-
-
-def skeleton(text: str) -> str:
-    """The words, without the figures, since errors differ between machines, and with them where lines are broken."""
-    return " ".join(re.sub(r"-?\d[-\d.e]*", "#", text).split())
 
 
 def test_the_table_is_what_run_prints(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,15 +56,14 @@ def test_the_trace_is_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_every_layer_has_a_row_a_config_and_a_test(name: str) -> None:
-    assert f"`{name}`" in README
-    assert any(re.search(rf"\b{name}\b", text) for text in CONFIGS.values()) or f"layer: {name}" in README
+def test_every_layer_has_a_config_and_a_test(name: str) -> None:
+    assert any(re.search(rf"\b{name}\b", text) for text in CONFIGS.values()) or f"layer: {name}" in ALL
     tests = [path.read_text() for path in (ROOT / "tests" / "layers").glob("test_*.py")]
     assert any(re.search(rf"import .*\b{name}\b|^    {name},$|\"{name}\"", text, flags=re.MULTILINE) for text in tests)
 
 
 def test_the_operations_are_those_that_have_a_replay() -> None:
-    (told,) = re.findall(r"by their Keras class: (.*?)\. What", README, flags=re.DOTALL)
+    (told,) = re.findall(r"by their Keras class: (.*?)\. What", ALL, flags=re.DOTALL)
     assert re.findall(r"`(\w+)`", told) == list(OPERATIONS)
 
 
@@ -84,28 +71,29 @@ def test_the_operations_are_those_that_have_a_replay() -> None:
 def test_every_command_has_help_with_an_example_and_a_row(command: str) -> None:
     text = CliRunner().invoke(main, [command, "--help"]).stdout
     assert f"rnnverify {command} " in text.split("Examples:")[1]
-    assert f"`rnnverify {command} " in README
+    assert f"`rnnverify {command} " in ALL
 
 
 @pytest.mark.parametrize("key", SpecKeys.model_fields)
 def test_every_key_of_a_spec_is_explained(key: str) -> None:
-    assert re.search(rf"^{key}:|`{key}`|`{key}: ", README, flags=re.MULTILINE)
+    assert re.search(rf"^{key}:|`{key}`|`{key}: ", ALL, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_data_has_a_row(kind: str) -> None:
-    assert re.search(rf"^\| `\{{?{kind}\b", README, flags=re.MULTILINE)
+    assert re.search(rf"^\| `\{{?{kind}\b", ALL, flags=re.MULTILINE)
 
 
-def test_the_specs_in_the_readme_match() -> None:
+def test_the_specs_on_the_pages_match() -> None:
     found = [spec for block in blocks("yaml") if isinstance(spec := yaml.safe_load(block), dict)]
+    found = [one for one in found if one.get("weights") != {"file": "weights.h5"}]
     specs, grids = [one for one in found if "grid" not in one], [one for one in found if "grid" in one]
     assert (len(specs), len(grids)) == (3, 1)
     for spec in specs:
         assert verify(spec_from_mapping(spec)).verdict == "match"
 
 
-def test_the_grid_in_the_readme_is_one(tmp_path: Path) -> None:
+def test_the_grid_on_the_pages_is_one(tmp_path: Path) -> None:
     (grid,) = (block for block in blocks("yaml") if "\ngrid:" in block)
     (tmp_path / "grid.yaml").write_text(grid)
     loaded = load_grid(str(tmp_path / "grid.yaml"))
@@ -114,20 +102,14 @@ def test_the_grid_in_the_readme_is_one(tmp_path: Path) -> None:
     assert loaded.axes["M"] == (4, 8, 16, 32, 64, 128, 256)
 
 
-def test_the_table_of_layers_is_the_ledger() -> None:
-    assert "\n".join(ledger()) in README
-
-
 def test_every_room_has_a_row() -> None:
     package = ROOT / "rnnverify"
     rooms = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").is_file()}
     rooms |= {"suite.py"}
-    assert {room for room in rooms if f"`{room}`" not in README} == set()
+    assert {room for room in rooms if f"`{room}`" not in PAGES["docs/contributing.md"]} == set()
 
 
-def test_the_exercise_of_the_readme_is_told_what_the_readme_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_exercise_is_told_what_the_pages_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     (port,) = (block for block in blocks("python") if block.startswith("import numpy as np\n\n\ndef forward"))
@@ -136,11 +118,11 @@ def test_the_exercise_of_the_readme_is_told_what_the_readme_says(
     (shown,) = (block for block in blocks("") if block.startswith("port.py:forward against"))
     printed = CliRunner().invoke(main, asked)
     assert printed.exit_code == 1
-    assert f"rnnverify {' '.join(asked)}" in README
+    assert f"rnnverify {' '.join(asked)}" in ALL
     assert skeleton(printed.stdout) == skeleton(shown)
 
 
-def test_the_program_in_c_is_told_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_program_in_c_is_told_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("cc") is None:
         pytest.skip("no C compiler")
     monkeypatch.chdir(tmp_path)
@@ -155,5 +137,6 @@ def test_the_program_in_c_is_told_what_the_readme_says(tmp_path: Path, monkeypat
     assert skeleton(shown) in skeleton(printed.stdout)
 
 
-def test_the_readme_counts_the_mistakes() -> None:
-    assert f"lists the {len(MISTAKES)} that are known" in README
+def test_the_mistakes_are_counted() -> None:
+    assert f"lists the {len(MISTAKES)} that are known" in ALL
+    assert f"It knows [{len(MISTAKES)} mistakes]" in PAGES["README.md"]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
-from tests.notebooks import executed
+from docs.made import notebook
+from docs.made.notebook import EXERCISE
+from tests.notebooks import at_home_in, executed
+from tests.pages import skeleton
 
 MODEL = """\
 import numpy as np, rnnverify
@@ -59,6 +64,19 @@ def test_the_table_has_a_row_for_each_unit_and_no_seed_where_x_was_given(outputs
     assert [row.split("</td>")[0].split(">")[-1] for row in rows if "dense[" in row] != []
     assert sum("dense[" in row for row in rows) == 2
     assert "seed" not in shown.data["text/plain"] + shown.data["text/html"]
+
+
+def test_the_notebook_of_the_exercise_gives_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And if it does not, `python -m docs.made.notebook` has it show what it gives."""
+    at_home_in(tmp_path, monkeypatch)
+    shown = nbformat.read(EXERCISE, as_version=4)
+    given = notebook.executed(EXERCISE)
+    for one, other in zip(shown.cells, given.cells, strict=True):
+        texts = [[notebook.text_of(output) for output in cell.get("outputs", ())] for cell in (one, other)]
+        assert list(map(skeleton, texts[0])) == list(map(skeleton, texts[1])), one.source
+    named = next(cell for cell in shown.cells if cell.source == "rnnverify.diagnose(model, x, mine)")
+    assert "state-carried-across-samples" in notebook.text_of(named.outputs[0])
+    assert notebook.as_page(EXERCISE).count("```text\nmatch\n```") == 1
 
 
 def test_print_is_plain_text_and_nothing_else(outputs: dict[str, list[Any]]) -> None:

@@ -67,6 +67,19 @@ def test_an_environment_of_another_python_is_made_anew(folder: Path) -> None:
     assert not (folder / ".venv" / "old").exists()
 
 
+def test_the_source_distribution_has_the_pages_and_nothing_that_is_missing() -> None:
+    included = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["sdist"][
+        "include"
+    ]
+    assert {"README.md", "docs", "mkdocs.yml", "tests"} <= set(included)
+    assert [name for name in included if not (ROOT / name).exists()] == []
+
+
+def test_what_builds_the_pages_is_an_extra_and_installed_for_the_tests() -> None:
+    extras = PROJECT["optional-dependencies"]
+    assert set(extras["docs"]) <= set(extras["test"])
+
+
 def test_the_first_spec_matches_and_is_written_over_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["init"])
@@ -92,8 +105,8 @@ def test_what_the_first_spec_suggests_can_be_said(tmp_path: Path) -> None:
     assert [layer.class_name for layer in rnnverify.load_spec(str(path)).layers] == ["Bidirectional", "LSTM", "Dense"]
 
 
-def test_all_but_tensorflow_and_keras_can_be_installed_by_the_line_in_the_readme() -> None:
-    line = re.search(r"pip install --no-deps \. && pip install (.*)", (ROOT / "README.md").read_text())
+def test_all_but_tensorflow_and_keras_can_be_installed_by_the_line_on_the_page() -> None:
+    line = re.search(r"pip install --no-deps \. && pip install (.*)", (ROOT / "docs" / "index.md").read_text())
     assert line is not None
     needed = {re.split(r"[>=<]", one)[0] for one in PROJECT["dependencies"]}
     assert set(line[1].split()) == needed - {"keras", "tensorflow"}

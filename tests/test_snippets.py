@@ -1,4 +1,4 @@
-"""Every snippet of the README runs: here, in a notebook where it is one, or in the test that is named."""
+"""Every snippet on the pages runs: here, in a notebook where it is one, or in the test that is named."""
 
 from __future__ import annotations
 
@@ -23,43 +23,47 @@ from rnnverify.layers.lstm import LSTMCell
 from rnnverify.layers.registered import REGISTERED
 from tests.candidates.test_engines import lstm, written
 from tests.notebooks import executed
-from tests.test_docs import README, ROOT, blocks, skeleton
+from tests.pages import ALL, PAGES, READ, ROOT, blocks, blocks_on, skeleton
 
 # How each block begins, and what runs it.
 RUN_BY = {
     "make run": "test_snippets.py::test_make_has_both_targets",
-    "N: 1 ": "test_docs.py::test_the_specs_in_the_readme_match",
+    "N: 1 ": "test_docs.py::test_the_specs_on_the_pages_match",
     "configs/simple_rnn.yaml   float32": "test_docs.py::test_the_table_is_what_run_prints",
     "match: every step is right": "test_snippets.py::test_a_chaotic_model_is_told_so",
     "mismatch  configs/": "test_snippets.py::test_swapped_gates_are_told_so",
     "import keras, numpy": "test_snippets.py::test_the_exercise_gives_in_a_notebook_what_it_says",
-    "import keras\nimport numpy": "test_snippets.py::test_a_cell_of_ones_own_is_verified_as_the_readme_says",
-    "import numpy as np\n\n\ndef forward": "test_docs.py::test_the_exercise_of_the_readme_is_told_what_the_readme_says",
-    "port.py:forward against": "test_docs.py::test_the_exercise_of_the_readme_is_told_what_the_readme_says",
+    "import keras\nimport numpy": "test_snippets.py::test_a_cell_of_ones_own_is_verified_as_the_page_says",
+    "import numpy as np\n\n\ndef forward": "test_docs.py::test_the_exercise_is_told_what_the_pages_say",
+    "port.py:forward against": "test_docs.py::test_the_exercise_is_told_what_the_pages_say",
     "configs/simple_rnn.yaml\n\n would": "test_docs.py::test_the_blind_spots_are_those_that_are_printed",
     "lstm   sample 0": "test_docs.py::test_the_trace_is_what_is_printed",
-    "#include": "test_docs.py::test_the_program_in_c_is_told_what_the_readme_says",
-    "mistake: ": "test_docs.py::test_the_program_in_c_is_told_what_the_readme_says",
+    "#include": "test_docs.py::test_the_program_in_c_is_told_what_the_page_says",
+    "mistake: ": "test_docs.py::test_the_program_in_c_is_told_what_the_page_says",
     "rnnverify vectors": "test_snippets.py::test_vectors_are_held_against_a_port_in_c",
-    "N: 4 ": "test_docs.py::test_the_specs_in_the_readme_match",
-    "N: 3\nT: 7": "test_docs.py::test_the_specs_in_the_readme_match",
-    "base: ": "test_docs.py::test_the_grid_in_the_readme_is_one",
+    "N: 4 ": "test_docs.py::test_the_specs_on_the_pages_match",
+    "N: 3\nT: 7": "test_docs.py::test_the_specs_on_the_pages_match",
+    "base: ": "test_docs.py::test_the_grid_on_the_pages_is_one",
     "dask scheduler --port": "test_snippets.py::test_dask_has_these_commands",
     "dask scheduler --protocol tls": "test_snippets.py::test_dask_has_these_commands",
-    "pip install --no-deps": "test_packaging.py::test_all_but_tensorflow_and_keras_can_be_installed_by_the_line_in_the_readme",
-    "- uses: actions/checkout": "test_snippets.py::test_the_step_of_a_ci_server_is_a_command",
+    "pip install --no-deps": "test_packaging.py::test_all_but_tensorflow_and_keras_can_be_installed_by_the_line_on_the_page",
+    "- uses: actions/checkout@v4\n- run": "test_snippets.py::test_the_step_of_a_ci_server_is_a_command",
+    "- uses: actions/checkout@v4\n- uses": "test_snippets.py::test_the_action_takes_what_the_page_gives_it",
     "from rnnverify.testing": "test_snippets.py::test_the_assertions_hold_in_a_test_suite",
     "rnnverify compare model.keras": "test_snippets.py::test_exporters_engines_and_backends_are_put_on_trial",
     "import rnnverify\n\nspec": "test_snippets.py::test_the_library_runs_in_a_notebook",
-    "pip install 'rnnverify[report]'": "cli/test_report.py::test_the_page_of_the_readme_is_made",
     "spec/ ": "",  # a picture
+    "sd(z) = ": "",  # a formula
+    "pip install .\nrnnverify init": "test_packaging.py::test_the_first_spec_matches_and_is_written_over_nothing",
+    "rnnverify run old.h5": "keras_model/test_of_keras_2.py::test_an_old_file_is_verified_by_the_command_on_its_page",
+    "N: 4\nT: 7\nD: 3": "keras_model/test_weights_alone.py::test_the_spec_on_the_page_takes_them",
 }
 
 
 def every_block() -> Iterator[str]:
-    for language in dict.fromkeys(re.findall(r"^```(\w+)\n", README, flags=re.MULTILINE)):
+    languages = {one.language for page in PAGES if page not in READ for one in blocks_on(page)}
+    for language in sorted(languages):
         yield from blocks(language)
-    yield from blocks("")
 
 
 def block(start: str) -> str:
@@ -125,9 +129,9 @@ def test_the_exercise_gives_in_a_notebook_what_it_says(tmp_path: Path, monkeypat
     assert [len(first), len(second)] == [1, 1]
 
 
-def test_without_the_rounding_of_the_inputs_it_is_what_the_readme_says() -> None:
+def test_without_the_rounding_of_the_inputs_it_is_what_the_page_says() -> None:
     lines = [line for line in block("import keras, numpy").splitlines() if "np.float32" not in line]
-    assert "about 5e-8" in README
+    assert "about 5e-8" in ALL
     names: dict[str, Any] = {}
     *loop, difference, _ = lines
     exec("\n".join(loop), names)
@@ -151,7 +155,7 @@ def test_the_library_runs_in_a_notebook(tmp_path: Path, monkeypatch: pytest.Monk
     assert shown[3][0].data["text/plain"].startswith("Summary(points=4, matches=4,")
 
 
-def test_a_cell_of_ones_own_is_verified_as_the_readme_says() -> None:
+def test_a_cell_of_ones_own_is_verified_as_the_page_says() -> None:
     *lines, last = block("import keras\nimport numpy").splitlines()
     names: dict[str, Any] = {}
     exec("\n".join(lines), names)
@@ -216,10 +220,17 @@ def test_the_step_of_a_ci_server_is_a_command(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs" / "a.yaml").write_text(block("N: 1 "))
-    *_, step = yaml.safe_load(block("- uses: actions/checkout"))
+    *_, step = yaml.safe_load(block("- uses: actions/checkout@v4\n- run"))
     program, *arguments = shlex.split(step["run"])
     assert program == "rnnverify"
     assert CliRunner().invoke(main, arguments).stdout == "1 spec: 1 match, 0 mismatch, 0 error\n"
+
+
+def test_the_action_takes_what_the_page_gives_it() -> None:
+    *_, step = yaml.safe_load(block("- uses: actions/checkout@v4\n- uses"))
+    assert step["with"].keys() <= yaml.safe_load((ROOT / "action.yml").read_text())["inputs"].keys()
+    options = CliRunner().invoke(main, ["check", "--help"]).stdout
+    assert all(word in options for word in step["with"]["options"].split() if word.startswith("--"))
 
 
 def test_exporters_engines_and_backends_are_put_on_trial(

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
-import shutil
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +14,6 @@ import rnnverify
 from rnnverify import api
 from rnnverify.cli import main
 from tests.report.pages import Page, observed, with_wrong_weight, write_sweep
-from tests.test_docs import ROOT, blocks
 
 SMALL = {"N": 2, "T": 3, "D": 4, "M": 5, "K": 2, "layer": "LSTM"}
 TEXT = "N: 2\nT: 3\nD: 4\nM: 5\nK: 2\nlayer: LSTM\n"
@@ -157,16 +152,6 @@ def test_sweep_writes_a_page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     result = run("sweep", "grid.yaml", "--output", sweep, "-q", "--html", "sweep.html")  # every point is done
     assert result.exit_code == 0
     assert "6 points: 6 match" in read("sweep.html").verdicts[0]
-
-
-def test_the_page_of_the_readme_is_made(folder: Path) -> None:
-    (block,) = (one for one in blocks("") if one.startswith("pip install 'rnnverify[report]'"))
-    (extra,) = re.findall(r"rnnverify\[(\w+)\]", block)
-    assert extra in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    (folder / "configs").mkdir()
-    shutil.copy(ROOT / "configs" / "lstm_softmax.yaml", folder / "configs")
-    assert run(*shlex.split(block.splitlines()[1])[1:]).exit_code == 0
-    assert said("lstm.html") == ["match"]
 
 
 @pytest.mark.parametrize("command", ["run", "check", "sweep", "trace"])

@@ -155,6 +155,7 @@ COMMANDS = {
         ["compare", "SPEC", "--candidate", "PORT:forward", "--effort", "0"],
         ["building the model", "predicting", "verifying", "running the candidate", "verifying the candidate"],
     ),
+    "explain": (["explain", "SPEC"], ["building the model", "predicting"]),
     "vectors": (
         ["vectors", "SPEC", "-o", "OUT"],
         ["building the model", "predicting", "choosing what shows the known mistakes", "verifying"],

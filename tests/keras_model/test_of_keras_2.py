@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from rnnverify.observation import Node
 from rnnverify.report.records import report_schema
 from rnnverify.verification.of_keras_2 import graph_of_keras_2
 from tests.keras_model.by_tf_keras import FORMATS, KINDS, N, T
+from tests.pages import PAGES, blocks
 
 ANOTHER = "Keras 3 computes another function than the Keras that saved this file: up to "
 
@@ -104,6 +106,20 @@ def test_another_function_of_keras_3_is_reported_with_what_it_changes(
         " on these outputs; it was trained with Keras 2.21.0: its hard_sigmoid was clip(0.2 x + 0.5, 0, 1), and is clip(x / 6 +"
         " 0.5, 0, 1). What is verified here is Keras 3"
     )
+
+
+def test_an_old_file_is_verified_by_the_command_on_its_page(
+    of_keras_2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (command,) = (text for text in blocks("") if text.startswith("rnnverify run old.h5"))
+    shutil.copy(of_keras_2 / "hard_sigmoid_lstm.h5", tmp_path / "old.h5")
+    monkeypatch.chdir(tmp_path)
+    printed = CliRunner().invoke(main, command.split()[1:])
+    assert printed.exit_code == 0
+    (quoted,) = re.findall(
+        r'"(Keras 3 computes another.*?: up to) ', PAGES["docs/how-to/old-model-files.md"].replace("\n", " ")
+    )
+    assert quoted in " ".join(printed.stdout.split())
 
 
 MET = "where masks met a step was kept if all of them kept it, and is if any does"

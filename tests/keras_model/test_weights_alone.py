@@ -9,10 +9,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import yaml
 
 from rnnverify import observe, verify
 from rnnverify.errors import DataError
 from tests.keras_model.by_tf_keras import D, K, M
+from tests.pages import blocks
 
 SIZES = f"N: 2\nT: 4\nD: {D}\nM: {M}\nK: {K}\n"
 LAYERS = "layers:\n  - Bidirectional: {layer: {LSTM: {units: M}}}\n  - Dense: {units: K}\n"
@@ -66,6 +68,16 @@ def test_what_keras_2_saved_is_taken(of_keras_2: Path, tmp_path: Path, kind: str
     (tmp_path / "model.yaml").write_text(f"N: 2\nmodel: {of_keras_2 / kind}.h5\n")
     expected = weights_in(str(tmp_path / "model.yaml"))
     assert all(np.array_equal(*pair) for pair in zip(weights_in(path), expected, strict=True))
+
+
+def test_the_spec_on_the_page_takes_them(of_keras_2: Path, tmp_path: Path) -> None:
+    """But for its sizes, which are the file's here."""
+    (shown,) = (text for text in blocks("yaml") if "weights.h5" in text)
+    alone(of_keras_2 / "bidirectional_lstm.h5", tmp_path / "weights.h5")
+    keys = {**yaml.safe_load(shown), "D": D, "M": M, "K": K}
+    keys["layers"] = [{"Bidirectional": {"layer": {keys.pop("layer"): {"units": "M"}}}}, {"Dense": {"units": "K"}}]
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(keys))
+    assert verify(str(tmp_path / "spec.yaml")).passed
 
 
 def test_a_function_s_model_takes_them_too(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from docs.made.symptoms import BARE, hidden_in, read, symptoms_of
 from rnnverify.api import compare, diagnose, observe
 from rnnverify.diagnosis import mistaken
 from rnnverify.diagnosis.blind_spots import outputs_of
@@ -24,98 +26,9 @@ from rnnverify.verification.claimed import judge_claims
 from rnnverify.verification.claims import claims_of
 from rnnverify.verification.end_to_end import expected_end_to_end
 from rnnverify.verification.outputs import label
+from tests.mistakes.models import observations
 from tests.mistakes.ports import PORTS, UNKNOWN
 
-SIZES = {"N": 4, "T": 7, "D": 3, "M": 5, "K": 2}
-HEAD: dict[str, Any] = {"Dense": {"units": "K", "activation": "softmax"}}
-IDS: dict[str, Any] = {"Embedding": {"input_dim": 9, "output_dim": 3, "mask_zero": True}}
-MODELS: dict[str, dict[str, Any]] = {
-    "SimpleRNN": {"layers": [{"SimpleRNN": {"units": "M"}}, {"Dense": {"units": "K"}}]},
-    "LSTM": {"layers": [{"LSTM": {"units": "M"}}, {"Dense": {"units": "K"}}]},
-    "GRU": {"layers": [{"GRU": {"units": "M"}}, {"Dense": {"units": "K"}}]},
-    "LSTM, sequences": {"layers": [{"LSTM": {"units": "M", "return_sequences": True}}, {"Dense": {"units": "K"}}]},
-    "LSTM, saturated": {"layers": [{"LSTM": {"units": "M"}}, {"Dense": {"units": "K"}}], "weights": {"scale": 8.0}},
-    "one SimpleRNN": {"layers": [{"SimpleRNN": {"units": "M"}}]},
-    "Bidirectional": {
-        "layers": [
-            {"Bidirectional": {"layer": {"SimpleRNN": {"units": "M", "return_sequences": True}}}},
-            {"Dense": {"units": "K"}},
-        ]
-    },
-    "LSTM with states": {
-        "layers": [{"LSTM": {"units": "M", "return_sequences": True, "return_state": True}}],
-        "initial_state": "random",
-    },
-    "GRU, softmax": {"layers": [{"GRU": {"units": "M", "return_sequences": True}}, HEAD]},
-    "GRU, reset before, other activations": {
-        "layers": [
-            {"GRU": {"units": "M", "reset_after": False, "recurrent_activation": "hard_sigmoid", "activation": "elu"}},
-            HEAD,
-        ]
-    },
-    "LSTM, other activations": {
-        "layers": [{"LSTM": {"units": "M", "activation": "softsign", "recurrent_activation": "hard_sigmoid"}}, HEAD]
-    },
-    "backwards": {"layers": [{"GRU": {"units": "M", "return_sequences": True, "go_backwards": True}}]},
-    "Bidirectional LSTM": {
-        "layers": [{"Bidirectional": {"layer": {"LSTM": {"units": "M", "return_sequences": True}}}}],
-        "initial_state": "random",
-    },
-    "Bidirectional, last": {"layers": [{"Bidirectional": {"layer": {"GRU": {"units": "M"}}}}]},
-    "Bidirectional, mul": {"layers": [{"Bidirectional": {"layer": {"GRU": {"units": "M"}}, "merge_mode": "mul"}}]},
-    "masked": {
-        "layers": [
-            IDS,
-            {"LSTM": {"units": "M", "return_sequences": True}},
-            {"GRU": {"units": 6, "return_sequences": True}},
-        ],
-        "data": {"tokens": {"lengths": "random"}},
-    },
-    "masked in front": {
-        "layers": [IDS, {"LSTM": {"units": "M", "return_sequences": True}}],
-        "data": {"tokens": {"lengths": "random", "padding": "pre"}},
-    },
-    "masked, both directions": {
-        "layers": [IDS, {"Bidirectional": {"layer": {"GRU": {"units": "M", "return_sequences": True}}}}, HEAD],
-        "data": {"tokens": {"lengths": "random"}},
-    },
-    "repeated": {
-        "layers": [
-            {"LSTM": {"units": "M"}},
-            {"RepeatVector": {"n": 3}},
-            {"GRU": {"units": 6, "return_sequences": True}},
-        ]
-    },
-    "a layer that fits": {"layers": [{"GRU": {"units": "M", "return_sequences": True}}], "D": 5},
-    "Bidirectional, sum": {"layers": [{"Bidirectional": {"layer": {"GRU": {"units": "M"}}, "merge_mode": "sum"}}]},
-    "stateful": {
-        "layers": [{"LSTM": {"units": "M", "stateful": True, "return_sequences": True}}, {"Dense": {"units": "K"}}],
-        "calls": {"count": 3, "reset": [3]},
-    },
-    "normalized": {
-        "layers": [
-            {"GRU": {"units": "M", "return_sequences": True}},
-            {"LayerNormalization": {}},
-            {"BatchNormalization": {"epsilon": 1e-5}},
-        ]
-    },
-    "a mean over time": {
-        "layers": [IDS, {"LSTM": {"units": "M", "return_sequences": True}}, {"GlobalAveragePooling1D": {}}],
-        "data": {"tokens": {"lengths": "random"}},
-    },
-    "images": {
-        "layers": [
-            {"InputLayer": {"shape": ["T", 8, 2]}},
-            {"ConvLSTM1D": {"filters": 3, "kernel_size": 3, "dilation_rate": 2, "return_sequences": True}},
-        ]
-    },
-    "a stack": {
-        "layers": [{"RNN": {"cell": [{"GRUCell": {"units": "M"}}, {"SimpleRNNCell": {"units": "M"}}]}}],
-        "initial_state": "random",
-    },
-    "N = T": {"layers": [{"SimpleRNN": {"units": "M"}}], "N": 7},
-    "T = D": {"layers": [{"SimpleRNN": {"units": "M"}}], "D": 7},
-}
 # Not seen by any of these models, since there a right port does the same.
 NEVER = {
     "masking-any",  # it needs chance equalities
@@ -126,10 +39,7 @@ OTHER_SHAPES = {"last-step-only", "whole-sequence"}
 
 @pytest.fixture(scope="module")
 def observed() -> dict[str, Observation]:
-    return {
-        name: observe(spec_from_mapping({**SIZES, "weights": {"scale": 1.5}, "seed": 3, **model}))
-        for name, model in MODELS.items()
-    }
+    return observations()
 
 
 def shown(observed: Observation, enough: set[str]) -> dict[str, tuple[str, ...]]:
@@ -259,6 +169,23 @@ def test_mistakes_that_this_input_cannot_show_are_untested(observed: dict[str, O
     found = diagnose(observed["LSTM"], None, np.zeros((4, 2)), effort=0)
     assert "initial-state-ignored" in found.untested
     assert "bias-missing" not in found.untested
+
+
+def test_the_gallery_shows_the_symptoms_that_are_found(observed: dict[str, Observation]) -> None:
+    """And if it does not, `python -m docs.made.symptoms` writes them anew."""
+    kept = dict(read())
+    found = symptoms_of(observed.values())
+    assert kept.keys() == found.keys()
+    assert {mistake.id for mistake in MISTAKES} - set(found) == {"masking-any"}
+    for id, one in found.items():
+        off = None if one.off is None else pytest.approx(one.off, rel=0.02)
+        assert kept[id] == replace(one, off=off, reach=pytest.approx(one.reach, rel=1e-3), hidden=kept[id].hidden)
+    assert found["state-carried-across-samples"].samples == "wrong from sample 1 on"
+    assert found["recurrent-term-missing"].timesteps == "wrong from timestep 1 on"
+    assert found["mask-ignored"].samples == "only samples with masked steps are wrong"
+    for id, reasons in hidden_in(BARE[:1]).items():
+        assert set(reasons) <= set(kept[id].hidden), id
+    assert kept["bias-missing"].hidden == ("its biases are zero, or alike; `weights: {bias: random}` shows it",)
 
 
 def test_ids_are_unique_and_every_mistake_says_how_to_mend_it() -> None:

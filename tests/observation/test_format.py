@@ -1,4 +1,4 @@
-"""The file of an observation, as the README describes it: what a program in another language finds, and older files."""
+"""The file of an observation, as its page describes it: what a program in another language finds, and older files."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from rnnverify.errors import RequestError
 from rnnverify.observation import Asked, Node, Observation, Ref, Walked
 from rnnverify.observation.file import save_observation
 from rnnverify.spec import spec_from_mapping
+from tests.pages import PAGES
 
 # A SimpleRNN without activation: h = 2 x + 3 h + 1. From x = 1, 2 it makes 3 and 14.
 X, STEPS = np.array([[[1.0], [2.0]]], np.float32), np.array([[[3.0], [14.0]]], np.float32)
@@ -240,9 +241,8 @@ def test_a_layer_without_a_replay_is_refused_with_the_file_s_name(tmp_path: Path
     assert str(caught.value).startswith(f"{path}: layer 'rnn': the class Own has no replay")
 
 
-def test_the_readme_names_the_arrays(tmp_path: Path) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    section = readme.partition("### A saved observation\n")[2].partition("\n## ")[0]
+def test_the_page_names_the_arrays(tmp_path: Path) -> None:
+    section = PAGES["docs/reference/observation-file.md"]
     rows = re.findall(r"^\| `(\S+)` \| (.*) \|$", section, flags=re.MULTILINE)
     named = {name for row in rows for name in (row[0], *re.findall(r"`(\w+/[\w/]+)`", row[1]))} - {"content"}
     observed = observe(spec_from_mapping({"N": 2, "T": 3, "D": 2, "M": 2, "K": 2, "layer": "LSTM"}))
