@@ -61,14 +61,18 @@ def remark(record: Record) -> str:
 
 
 def summary_text(summary: Summary) -> Line:
+    return Line(sentence(summary), style="bold green" if summary.passed else "bold red")
+
+
+def sentence(summary: Summary) -> str:
+    """How many points there are of each verdict, and how near to its limit the worst comes."""
     found = {
         "match": summary.matches,
         "mismatch": summary.mismatches,
         "untested": summary.untested,
         "error": summary.errors,
     }
-    counts = f"{summary.points} points: {counted(found)}; {worst_text(summary.worst_ratio)}"
-    return Line(counts, style="bold green" if summary.passed else "bold red")
+    return f"{summary.points} points: {counted(found)}; {worst_text(summary.worst_ratio)}"
 
 
 def worst_text(ratio: float) -> str:

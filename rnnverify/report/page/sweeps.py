@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rnnverify.report.commands import command_for
-from rnnverify.report.lines import counted
 from rnnverify.report.page.blocks import Block, Points, Section, Words
 from rnnverify.report.page.numbers import BEYOND, rounded
 from rnnverify.report.parts import Line
 from rnnverify.report.records import error_of, ratio_of, written
-from rnnverify.report.sweep_table import remark, worst_text
+from rnnverify.report.sweep_table import remark, sentence
 from rnnverify.report.table import ratio_text
 from rnnverify.results import Record, Summary, SweepResult
 from rnnverify.text import cleaned
@@ -37,16 +36,6 @@ def sweep_section(result: SweepResult) -> Section:
 def verdict_of(summary: Summary) -> str:
     counts = {"mismatch": summary.mismatches, "untested": summary.untested, "error": summary.errors}
     return next((verdict for verdict, count in counts.items() if count), "match")
-
-
-def sentence(summary: Summary) -> str:
-    counts = {
-        "match": summary.matches,
-        "mismatch": summary.mismatches,
-        "untested": summary.untested,
-        "error": summary.errors,
-    }
-    return f"{summary.points} points: {counted(counts)}; {worst_text(summary.worst_ratio)}"
 
 
 def unfinished(left: int) -> str:
