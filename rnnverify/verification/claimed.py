@@ -21,10 +21,11 @@ from rnnverify.results import Divergence, OutputResult
 from rnnverify.rounding import Rounded
 from rnnverify.verification.claims import Claim
 from rnnverify.verification.end_to_end import Expected, expected_end_to_end
+from rnnverify.verification.look import Rows
 from rnnverify.verification.outputs import largest_deviation, output_rows, overflowed
 from rnnverify.verification.second_look import worst_rows
 from rnnverify.verification.steps_given import StepsGiven, in_order_put_out, left_by_steps, outputs_given
-from rnnverify.verification.tally import Rows, Tally
+from rnnverify.verification.tally import Tally
 
 NO_TOLERANCE = Tolerance()
 TF32 = "tf32"  # a precision of products alone, and of no Keras policy

@@ -23,9 +23,10 @@ from rnnverify.results import OutputResult, Place
 from rnnverify.rounding import Rounded
 from rnnverify.verification.end_to_end import expected_end_to_end
 from rnnverify.verification.given import part_of
+from rnnverify.verification.look import Rows
 from rnnverify.verification.precision import unit_roundoff
 from rnnverify.verification.second_look import worst_rows
-from rnnverify.verification.tally import Rows, Tally, Tensor
+from rnnverify.verification.tally import Tally, Tensor
 
 
 class Compared(NamedTuple):

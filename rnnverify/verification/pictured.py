@@ -20,6 +20,7 @@ from rnnverify.results.pictures import Box, Closeup, Pictures, Series
 from rnnverify.verification.claims import Claim
 from rnnverify.verification.drifts import drift_of, drifts, goes_back
 from rnnverify.verification.folding import Folded
+from rnnverify.verification.look import Look
 from rnnverify.verification.outputs import tensor_label
 from rnnverify.verification.tally import Tally, Tensor
 
@@ -34,11 +35,15 @@ class Pictured(Tally):
     closeup: Closeup | None = None
     closeup_of: Divergence | None = None
 
-    def keep(self, tensor: Tensor, start: int | None, keras: Array, value: Array, allowed: Array, ratio: Array) -> None:
+    def forget(self, look: Look) -> None:
+        """Not what is drawn."""
+
+    def keep(self, tensor: Tensor, start: int | None, look: Look) -> None:
+        ratio = look.ratio
         if not ratio.size:
             return
         if self.first is not None and self.first is not self.closeup_of:
-            self.closeup_of, self.closeup = self.first, closeup(self.first, start or 0, keras, value, allowed, ratio)
+            self.closeup_of, self.closeup = self.first, closeup(self.first, start or 0, look)
         timed = start is not None
         if ratio.ndim < 2 + timed:  # one number for each sample, or for each timestep
             ratio = ratio[..., np.newaxis]
@@ -47,8 +52,9 @@ class Pictured(Tally):
         self.folded.setdefault(tensor, Folded(largest.shape[-1], timed)).add(largest, start or 0)
 
 
-def closeup(first: Divergence, start: int, keras: Array, value: Array, allowed: Array, ratio: Array) -> Closeup:
+def closeup(first: Divergence, start: int, look: Look) -> Closeup:
     """What is around a place that is wrong."""
+    keras, value, allowed, ratio = look.keras, look.value, look.allowed, look.ratio
     timed = first.timestep is not None and keras.ndim > 1
     whole = [slice(None)] * keras.ndim
     whole[0] = slice(first.sample, first.sample + 1)

@@ -13,8 +13,8 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked
 from rnnverify.layers.steps import steps
 from rnnverify.rounding import Precision, Rounded
+from rnnverify.verification.look import Rows
 from rnnverify.verification.taken import Taken
-from rnnverify.verification.tally import Rows
 
 WORK = 1 << 22  # products that are looked at: a second or two
 

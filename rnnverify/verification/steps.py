@@ -8,9 +8,9 @@ accumulates, whatever the recurrence does with errors.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from math import prod
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,13 +25,14 @@ from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import HOLDS, rounded
 from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.threads import in_order
-from rnnverify.verification.compared import Checked, Comparison, Comparisons
+from rnnverify.verification.compared import Checked, Comparison, Comparisons, Looked, expected_alone
 from rnnverify.verification.end_to_end import alike
+from rnnverify.verification.look import Rows, fits
 from rnnverify.verification.precision import precision_in
 from rnnverify.verification.second_look import of_call, of_steps
-from rnnverify.verification.systematic import distinct, thinned
-from rnnverify.verification.taken import STRETCH, Taken, same, stretches_of
-from rnnverify.verification.tally import Rows, Tally, fits
+from rnnverify.verification.systematic import thinned
+from rnnverify.verification.taken import Taken, same, stretches_of
+from rnnverify.verification.tally import Tally
 
 
 def check_nodes(observed: Observation, graph: Graph, kind: type[Tally] = Tally) -> dict[str, Checked]:
@@ -42,14 +43,14 @@ def check_nodes(observed: Observation, graph: Graph, kind: type[Tally] = Tally) 
     for node in observed.nodes:
         if node.opaque:
             continue
-        walked = observed.walks.get(node.name, ())
-        check = NodeCheck(node, graph, given, masks, walked, precision_in(graph, node, observed.tf32))
+        precision = precision_in(graph, node, observed.tf32)
+        check = NodeCheck(node, graph, given, masks, observed.walks.get(node.name, ()), precision)
         tally = kind(node.name, graph.largest[node.name])
         outputs = [observed.emitted[ref] for ref in sorted(observed.emitted) if ref.node == node.name]
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
-            for comparison in check.comparisons(outputs):
+            for comparison in check.comparisons(outputs, tally.looked):
                 tally.add(*comparison)
-            check.look_at_sides(tally)
+            tally.look_at_sides(check.walks, check.as_fed)
         masks.update(check.masks)
         found[node.name] = Checked(check, tally)
     return found
@@ -96,31 +97,36 @@ class NodeCheck:
         made = []
         for values, mask in self.call.inputs:
             values = values[:, part] if part != slice(None) else values
-            if values.dtype.kind in "iub":
-                x: Any = values
-            else:
-                x = Rounded.exact(self.as_fed(values), self.precision)
+            x: Any = values if values.dtype.kind in "iub" else Rounded.exact(self.as_fed(values), self.precision)
             made.append(Masked(x, mask if mask is None or part == slice(None) else mask[:, part]))
         return made
 
-    def comparisons(self, outputs: Sequence[Array]) -> Comparisons:
-        """Everything to compare: for each output, what Keras emitted beside what was expected."""
-        yield from self.of_walks(outputs) if self.walks else self.of_one_call(outputs)
+    def comparisons(self, outputs: Sequence[Array], looked: Looked = expected_alone) -> Comparisons:
+        """Everything to compare: for each output, what Keras emitted beside what was expected.
 
-    def of_one_call(self, outputs: Sequence[Array]) -> Comparisons:
+        Args:
+            outputs: what Keras emitted.
+            looked: takes a look at parts of it, in the thread that has just computed what was expected.
+        """
+        yield from self.of_walks(outputs, looked) if self.walks else self.of_one_call(outputs, looked)
+
+    def of_one_call(self, outputs: Sequence[Array], looked: Looked) -> Comparisons:
         """One application of the layer; stretch by stretch where it treats every timestep alike."""
 
-        def replayed(part: slice) -> tuple[slice, Outputs]:
-            return part, self.layer(self.call._replace(inputs=self.inputs(part)))
-
-        for part, results in in_order(replayed, self.stretches(outputs)):
-            for index, (claim, made) in enumerate(zip(outputs, results, strict=True)):
-                start = part.start or 0 if self.layer.has_time(index, claim.shape[1:]) else None
+        def replayed(part: slice) -> list[tuple[Comparison, Array | None]]:
+            made = []
+            results = self.layer(self.call._replace(inputs=self.inputs(part)))
+            for index, (whole, result) in enumerate(zip(outputs, results, strict=True)):
+                start = part.start or 0 if self.layer.has_time(index, whole.shape[1:]) else None
+                claim = whole if part == slice(None) else whole[:, part]
                 again = partial(self.call_again, part, index)
-                yield Comparison(
-                    claim if part == slice(None) else claim[:, part], made.values, start, (None, index), again
-                )
-                self.note_mask(index, made.mask)
+                look = looked(claim, result.values, None)
+                made.append((Comparison(claim, look, start, (None, index), again), result.mask))
+            return made
+
+        for comparison, mask in chain.from_iterable(in_order(replayed, self.stretches(outputs))):
+            yield comparison
+            self.note_mask(comparison.tensor[1], mask)
 
     def call_again(self, part: slice, index: int, over: Array) -> tuple[Rows, Rounded]:
         inputs = [self.as_fed(x if part == slice(None) else x[:, part]) for x, _ in self.call.inputs]
@@ -135,14 +141,14 @@ class NodeCheck:
         """Parts of the time axis, each small enough; all at once for layers that mix timesteps."""
         values = [x.values for x in self.call.inputs]
         widest = max(array.size // max(len(array), 1) for array in [*values, outputs[0]])
-        samples, timesteps = len(values[0]), values[0].shape[1] if values[0].ndim > 1 else 1
-        if not self.layer.pointwise or outputs[0].ndim < 3 or samples * widest <= STRETCH:
+        if not self.layer.pointwise or outputs[0].ndim < 3:
             return [slice(None)]
-        return stretches_of(timesteps, max(1, STRETCH * timesteps // (samples * widest)))
+        parts = stretches_of(values[0].shape[1], len(values[0]) * widest)
+        return parts if len(parts) > 1 else [slice(None)]
 
-    def of_walks(self, outputs: Sequence[Array]) -> Comparisons:
+    def of_walks(self, outputs: Sequence[Array], looked: Looked) -> Comparisons:
         """Every step of its walks, then what the layer itself put out."""
-        yield from self.of_steps()
+        yield from self.of_steps(looked)
         emitted = self.layer.outputs(self.call, self.left)
         for index, (claim, made_of_emitted) in enumerate(zip(outputs, emitted, strict=True)):
             self.masks[Ref(self.node.name, index)] = made_of_emitted.mask
@@ -165,26 +171,23 @@ class NodeCheck:
         """See `expected_end_to_end`."""
         regular = NodeCheck(*self.made_of, dataclasses.replace(self.precision, ordered=True, fused=True))
         made: Any = alike(regular.free[index].values, max(taken.walk.x.shape[1] for taken in self.walks))
-        samples = np.flatnonzero(over.any(axis=tuple(range(1, over.ndim))))
-        return (samples,), made[samples]
+        samples = (np.flatnonzero(over.any(axis=tuple(range(1, over.ndim)))),)
+        return samples, made[samples]
 
-    def of_steps(self) -> Comparisons:
+    def of_steps(self, looked: Looked = expected_alone) -> Comparisons:
         """Every step of its walks, state by state."""
         for index, taken in enumerate(self.walks):
-            for part, made in self.steps(taken):
-                for state, (sequence, expected) in enumerate(zip(taken.sequences, made, strict=False)):
-                    again = partial(self.steps_again, taken, part, state) if taken.by_step else None
-                    thin = thinned(sequence) if taken.by_step else None
-                    yield Comparison(sequence[:, part], expected, part.start, (index, state), again, thin)
+            yield from chain.from_iterable(self.steps(taken, partial(self.of_part, index, looked)))
 
-    def look_at_sides(self, tally: Tally) -> None:
-        """Whether the steps of some unit all err to the same side."""
-        for (walk, state), found in tally.sides.items():
-            assert walk is not None
-            taken = self.walks[walk]
-            side = None if tally.first is not None else found.side(partial(distinct, taken, self.as_fed, found.thin))
-            if side is not None:
-                tally.err_to_one_side((walk, state), side, taken.sequence.shape[1])
+    def of_part(self, walk: int, looked: Looked, part: slice, made: States) -> list[Comparison]:
+        """The states of a part of the time axis."""
+        taken, found = self.walks[walk], []
+        for state, (sequence, expected) in enumerate(zip(taken.sequences, made, strict=False)):
+            again = partial(self.steps_again, taken, part, state) if taken.by_step else None
+            thin = thinned(sequence) if taken.by_step else None
+            keras = sequence[:, part]
+            found.append(Comparison(keras, looked(keras, expected, thin), part.start, (walk, state), again, thin))
+        return found
 
     def steps_again(self, taken: Taken, part: slice, state: int, over: Array) -> tuple[Rows, Rounded]:
         return of_steps(taken, self.as_fed(taken.walk.x[:, part]), part, state, self.precision, over)
@@ -200,8 +203,7 @@ class NodeCheck:
 
     def handed_on(self, output: Array) -> bool:
         """Whether an output is what a walk emitted, with nothing computed."""
-        emitted = [array for one in self.left for array in (one.sequence, *one.states)]
-        return any(np.may_share_memory(output, array) for array in emitted)
+        return any(np.may_share_memory(output, array) for one in self.left for array in (one.sequence, *one.states))
 
     @cached_property
     def made_of_emitted(self) -> Outputs:
@@ -214,24 +216,26 @@ class NodeCheck:
         """What the layer makes of its inputs, each step from what we made of the step before, in rounding numbers."""
         return self.layer.outputs(self.call, [self.run(taken.walk) for taken in self.walks])
 
-    def steps(self, taken: Taken) -> Iterator[tuple[slice, States]]:
-        """Stretch by stretch of time: what its steps should have put out, state by state."""
+    def steps(self, taken: Taken, then: Callable[[slice, States], Any] = lambda *made: made) -> Iterator[Any]:
+        """Stretch by stretch of time: what its steps should have put out, state by state.
+
+        Args:
+            taken: the walk.
+            then: what to make of a part and its states, in the thread that has just computed them.
+        """
         walk = taken.walk
         if not taken.by_step:
-            yield slice(0, walk.x.shape[1]), (self.run(walk).sequence,)
+            whole = slice(0, walk.x.shape[1])
+            yield then(whole, (self.run(walk).sequence,))
             return
-        samples, timesteps = taken.sequence.shape[:2]
-        around = prod(walk.states[0].shape[1:-1])
-        widths = (size for weight in walk.weights for size in (prod(weight.shape[:-1]), weight.shape[-1]))
-        width = max(prod(walk.x.shape[2:]), around * max(widths, default=1))
 
-        def made(part: slice) -> tuple[slice, States]:
+        def made(part: slice) -> Any:
             x: Any = Rounded.exact(self.as_fed(walk.x[:, part]), self.precision)
             before: Any = [Rounded.exact(state, self.precision) for state in taken.before(part)]
             after: Any = [Rounded.exact(state, self.precision) for state in taken.after(part)]
-            return part, taken.put_out(part, steps(walk.cell, x, before, after))
+            return then(part, taken.put_out(part, steps(walk.cell, x, before, after)))
 
-        yield from in_order(made, stretches_of(timesteps, max(1, STRETCH // (samples * width))))
+        yield from in_order(made, taken.stretches)
 
     def run(self, walk: Walk) -> Walked:
         """A walk taken by us from its beginning to its end, in rounding numbers."""

@@ -63,6 +63,18 @@ class Systematic:
         self.steps += int(np.count_nonzero(variance[:, 0] > 0))
         self.last = keras[-1], value[-1]
 
+    def after(self, earlier: Systematic | None) -> Systematic:
+        """These steps, and those that were taken before them."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            steps=earlier.steps + self.steps,
+            products=earlier.products + self.products,
+            squares=earlier.squares + self.squares,
+            variances=earlier.variances + self.variances,
+        )
+
     def side(self, distinct: Callable[[int], int]) -> Side | None:
         """The unit that errs most to one side, if that is no rounding.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,7 @@ from rnnverify.results import Divergence
 # How many numbers of the widest intermediate array are worked on at once. Each operation on fewer of them takes longer for
 # Python than for the processor; more would take memory, and leave its cache.
 STRETCH = 1 << 19
-SHARES, HALVED = (
-    4,
-    2,
-)  # the stretches are a multiple of this, for several cores to have equal shares, and so many are halved
+SHARES = 4  # the stretches are a multiple of this, for several cores to have equal shares
 
 
 @dataclass(frozen=True)
@@ -81,6 +79,15 @@ class Taken:
         return tuple(made)
 
     @cached_property
+    def stretches(self) -> list[slice]:
+        """Parts of the time axis in which the widest intermediate array is small enough."""
+        samples, timesteps = self.sequence.shape[:2]
+        around = prod(self.walk.states[0].shape[1:-1])
+        widths = (size for weight in self.walk.weights for size in (prod(weight.shape[:-1]), weight.shape[-1]))
+        width = max(prod(self.walk.x.shape[2:]), around * max(widths, default=1))
+        return stretches_of(timesteps, samples * timesteps * width)
+
+    @cached_property
     def walked(self) -> Walked:
         """What it left: the states after the last step are those of the last that was not masked."""
         end = self.sequence.shape[1]
@@ -100,18 +107,18 @@ class Taken:
         return slice(start, start + count), slice(max(0, end - most), end)
 
 
-def stretches_of(timesteps: int, length: int) -> list[slice]:
-    """The time axis in parts of up to that length, as many for each core; the last are halves, for all to end together."""
+def stretches_of(timesteps: int, size: int) -> list[slice]:
+    """The time axis in equal parts of STRETCH numbers at most, of `size` in all; as many for each core."""
+    length = max(1, STRETCH * timesteps // max(size, 1))
     if timesteps <= length:
         return [slice(0, timesteps)] if timesteps else []
-    halves = 2 * SHARES * -(-timesteps // (SHARES * length))
-    ends = [*range(0, halves - 2 * HALVED, 2), *range(halves - 2 * HALVED, halves + 1)]
-    return [slice(*one) for one in pairwise(dict.fromkeys(timesteps * end // halves for end in ends))]
+    count = SHARES * -(-timesteps // (SHARES * length))
+    ends = dict.fromkeys(timesteps * end // count for end in range(count + 1))
+    return [slice(*one) for one in pairwise(ends)]
 
 
 def same(x: Array, y: Array) -> bool:
     """Whether two arrays are equal, without another of their size."""
     if x.shape != y.shape:
         return False
-    parts = stretches_of(x.shape[1], max(1, STRETCH * x.shape[1] // max(x.size, 1)))
-    return all(np.array_equal(x[:, part], y[:, part], equal_nan=True) for part in parts)
+    return all(np.array_equal(x[:, part], y[:, part], equal_nan=True) for part in stretches_of(x.shape[1], x.size))

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.results import Divergence
-from rnnverify.rounding import LIMIT, Rounded
-from rnnverify.verification.resolution import CHANGES, NOTHING, Seen, seen_in
-from rnnverify.verification.systematic import Side, Systematic
-
-# A standard deviation below this has a variance that underflows, in float64 where we compute it.
-FAINTEST = 1e-150
+from rnnverify.verification.look import Look, SecondLook
+from rnnverify.verification.resolution import CHANGES, NOTHING, Seen
+from rnnverify.verification.systematic import Side, Systematic, distinct
+from rnnverify.verification.taken import Taken
 
 Tensor = tuple[int | None, int]  # of a layer: a walk through time and which of its states, or None and which output
-Rows = tuple[Array, ...]  # the samples, and where there is time the timesteps, of some rows
-# Given how many times its limit each element is off, where the order of a sum may excuse it: those rows, looked at again.
-SecondLook = Callable[[Array], tuple[Rows, Rounded]]
 
 
 @dataclass
@@ -69,7 +64,7 @@ class Tally:
 
         Args:
             keras: (N, ..., units); where there is time, its axis is the second.
-            expected: the same as Rounded numbers, or as a plain array where nothing rounds.
+            expected: the same as Rounded numbers, or as a plain array where nothing rounds; or a look at them, see `looked`.
             start: the timestep that the first one given here is; None where there is no time.
             tensor: of which tensor of the layer they are a part.
             again: looks again at rows of which some element is beyond its limit, but not beyond what rounding can do at
@@ -80,61 +75,49 @@ class Tally:
         Returns:
             Which elements are within their limits.
         """
-        truth = np.asarray(keras).dtype == np.bool_
-        keras = np.asarray(keras, dtype=np.float64)
-        value, bound, variance, limit = taken_apart(expected)
-        if keras.shape != value.shape:  # never subtract: shapes that differ may still broadcast
-            value, bound, variance = np.full(keras.shape, np.nan), np.zeros(keras.shape), np.zeros(keras.shape)
-        deviation = np.sqrt(variance)
-        deviation += FAINTEST
-        allowed = limit * deviation
-        allowed = np.minimum(allowed, bound, out=allowed)
-        with np.errstate(invalid="ignore", over="ignore"):
-            residual = np.abs(keras - value)
-            unknown: Any = False
-            if not residual.max(initial=0) < inf:
-                residual = self.beyond_numbers(keras, value, bound, residual)
-                # Keras's own range may have ended on the way. What becomes of NaN is no matter then: some of TensorFlow's
-                # kernels give 0 for relu(NaN). Where it has not, a NaN of the replay is its own.
-                lost = isinstance(expected, Rounded) and expected.beyond
-                unknown = np.isinf(allowed) & (lost | ~np.isnan(value))
-                if widens and lost:  # on a long way NaN gets anywhere, also through functions that are bounded
-                    unknown = unknown | ~np.isfinite(keras)
-                residual = np.where(unknown, 0, residual)
-                allowed = np.where(np.isfinite(allowed), allowed, 0)
-            ratio = over_limit(residual, allowed)
-            wrong = np.broadcast_to(np.False_, residual.shape)
-            if not ratio.max(initial=0) < 1:
-                wrong = ~(residual <= allowed)
-                # Where it is a mismatch already nothing that is looked at again can change that.
-                if (
-                    again is not None
-                    and self.first is None
-                    and (wrong if widens else wrong & (residual <= bound)).any()
-                ):
-                    over = np.where(wrong & (widens | (residual <= bound)), residual / np.maximum(allowed, FAINTEST), 0)
-                    bound, allowed, deviation = looked_at_again(again, over, residual, allowed, bound, deviation)
-                    ratio, wrong = over_limit(residual, allowed), ~(residual <= allowed)
-            top = float(ratio.max(initial=0))
-            if limit * top > self.worst_deviation:  # no residual is more deviations than that
-                deviations = np.fmax.reduce(residual / deviation, axis=None, initial=0)
-                self.worst_deviation = max(self.worst_deviation, float(deviations))
-            told = np.ones_like(value) if truth else value  # instead of a truth value there is only the other one
-            self.seen[tensor] = self.seen.get(tensor, NOTHING).and_of(seen_in(told, allowed, unknown, self.largest))
-        self.max_residual = max(self.max_residual, float(residual.max(initial=0)))
-        self.worst_ratio = max(self.worst_ratio, top)
-        if thin is not None:
-            self.sides.setdefault(tensor, Systematic(thin, limit)).add(keras, value, variance)
-        if wrong.any():
-            place = self.place(keras, value, residual, allowed, bound, np.where(wrong, ratio, -1.0), start)
+        look = expected if isinstance(expected, Look) else Look(keras, expected, self.largest, thin, widens)
+        # Where it is a mismatch already nothing that is looked at again can change that.
+        if look.doubtful and again is not None and self.first is None:
+            look.once_more(again)
+        self.max_residual = max(self.max_residual, look.farthest)
+        self.worst_ratio = max(self.worst_ratio, look.worst)
+        self.worst_deviation = max(self.worst_deviation, look.deviations)
+        self.seen[tensor] = self.seen.get(tensor, NOTHING).and_of(look.seen)
+        if look.sides is not None:
+            self.sides[tensor] = look.sides.after(self.sides.get(tensor))
+        if not look.within.all():
+            place = self.place(look, start)
             if self.first is None or (self.walk == tensor[0] is not None and earlier(place, self.first)):
                 self.walk, self.first = tensor[0], place
-        self.keep(tensor, start, keras, value, allowed, ratio)
-        within: Array = ~wrong
-        return within
+        self.keep(tensor, start, look)
+        return look.within
 
-    def keep(self, tensor: Tensor, start: int | None, keras: Array, value: Array, allowed: Array, ratio: Array) -> None:
+    def looked(self, keras: Array, expected: Any, thin: int | None = None) -> Look:
+        """A look to hand to `add` instead of what was expected; several threads may take one each."""
+        made = Look(keras, expected, self.largest, thin)
+        if not made.doubtful:
+            self.forget(made)
+        return made
+
+    def forget(self, look: Look) -> None:
+        """Give back the memory of numbers that are all within their limits: they have been counted."""
+        look.forget()
+
+    def keep(self, tensor: Tensor, start: int | None, look: Look) -> None:
         """For who draws pictures of it (`pictured`): a verdict needs none."""
+
+    def look_at_sides(self, walks: Sequence[Taken], as_fed: Callable[[Array], Array]) -> None:
+        """Whether the steps of some unit all err to the same side; asked where each of them is within its limit.
+
+        Args:
+            walks: those that the states were compared of.
+            as_fed: rounds what was fed to the layer as it does.
+        """
+        for (walk, state), found in self.sides.items():
+            assert walk is not None
+            side = None if self.first is not None else found.side(partial(distinct, walks[walk], as_fed, found.thin))
+            if side is not None:
+                self.err_to_one_side((walk, state), side, walks[walk].sequence.shape[1])
 
     def err_to_one_side(self, tensor: Tensor, side: Side, timesteps: int) -> None:
         """No step is beyond its limit, but those of a unit are off by too much together."""
@@ -154,19 +137,11 @@ class Tally:
             certain=False,
         )
 
-    def beyond_numbers(self, keras: Array, value: Array, bound: Array, residual: Array) -> Array:
-        """Residuals where some are not finite: the same NaN or infinity is none, another an infinite one."""
-        overflows = (np.abs(value) + bound > self.largest) & (np.sign(keras) == np.sign(value))
-        same = (keras == value) | (np.isnan(keras) & np.isnan(value)) | (np.isinf(keras) & overflows)
-        return np.where(same, 0.0, np.where(np.isfinite(residual), residual, inf))
-
-    def place(
-        self, keras: Array, value: Array, residual: Array, allowed: Array, bound: Array, ratio: Array, start: int | None
-    ) -> Divergence:
+    def place(self, look: Look, start: int | None) -> Divergence:
         """The earliest timestep at which something is wrong, and the worst element of it."""
+        ratio = np.where(look.within, -1.0, look.ratio)
         if start is not None:
             wrong_at = (ratio >= 0).any(axis=tuple(axis for axis in range(ratio.ndim) if axis != 1))
-            ratio = ratio.copy()
             ratio[:, np.arange(ratio.shape[1]) != np.argmax(wrong_at)] = -1.0
         index = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
         return Divergence(
@@ -175,61 +150,14 @@ class Tally:
             sample=int(index[0]),
             unit=int(index[-1]),
             gate=None,
-            keras=float(keras[index]),
-            replay=float(value[index]),
-            residual=float(residual[index]),
-            allowed=float(allowed[index]),
-            certain=bool(residual[index] > bound[index]),
+            keras=float(look.keras[index]),
+            replay=float(look.value[index]),
+            residual=float(look.residual[index]),
+            allowed=float(look.allowed[index]),
+            certain=bool(look.residual[index] > look.bound[index]),
         )
 
 
 def earlier(one: Divergence, other: Divergence) -> bool:
     """Whether one is at an earlier timestep: the states of a step are looked at one after the other."""
     return one.timestep is not None and other.timestep is not None and one.timestep < other.timestep
-
-
-def looked_at_again(
-    again: SecondLook, over: Array, residual: Array, allowed: Array, bound: Array, deviation: Array
-) -> tuple[Array, Array, Array]:
-    """Bounds, limits and deviations after a second look, which only widens them.
-
-    It may stop at the rows that are worst. Where those are excused the rest is, as far as it is off no more than they are.
-    """
-    over = np.where(np.isfinite(over), over, 0)
-    if not over.any():
-        return bound, allowed, deviation
-    rows, made = again(over)
-    bound, allowed, deviation = bound.copy(), allowed.copy(), deviation.copy()
-    bound[rows] = np.maximum(bound[rows], made.bound)
-    wider = np.maximum(deviation[rows], np.sqrt(made.variance))
-    deviation[rows] = wider
-    allowed[rows] = np.minimum(made.precision.limit * wider, bound[rows])
-    if (residual[rows] <= allowed[rows]).all():
-        rest = over > 0
-        rest[rows] = False
-        allowed = np.where(rest, np.maximum(allowed, residual), allowed)
-    return bound, allowed, deviation
-
-
-def fits(keras: Array, expected: Any) -> bool:
-    """Whether every element is within its limit, before any second look."""
-    value, bound, variance, limit = taken_apart(expected)
-    if keras.shape != value.shape:
-        return False
-    near = np.abs(np.asarray(keras, dtype=np.float64) - value) <= np.minimum(limit * np.sqrt(variance), bound)
-    return bool((near | (keras == value) | (np.isnan(keras) & np.isnan(value))).all())
-
-
-def over_limit(residual: Array, allowed: Array) -> Array:
-    """How many times its limit each residual is; infinitely many where none is allowed."""
-    if allowed.min(initial=1.0) > 0:
-        return residual / allowed
-    return np.divide(residual, allowed, out=np.where(residual > 0, inf, 0.0), where=allowed > 0)
-
-
-def taken_apart(expected: Any) -> tuple[Array, Array, Array, float]:
-    """The value, the bound and the variance of numbers, and how many standard deviations may lie between two right ones."""
-    if isinstance(expected, Rounded):
-        return expected.value, expected.bound, expected.variance, expected.precision.limit
-    nothing = np.broadcast_to(np.float64(0), expected.shape)
-    return np.asarray(expected, dtype=np.float64), nothing, nothing, LIMIT

@@ -301,7 +301,7 @@ def test_what_was_looked_at_again_passes_by_no_more_than_it_must() -> None:
 
 def test_parts_of_the_time_are_looked_at_again_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     (whole, *_) = judge(recorded("ordered")).result.layers
-    monkeypatch.setattr("rnnverify.verification.steps.STRETCH", 1100)  # one timestep of two samples of 512
+    monkeypatch.setattr("rnnverify.verification.taken.STRETCH", 1100)  # one timestep of two samples of 512
     (parts, *_) = judge(recorded("ordered")).result.layers
     assert parts.passed
     assert parts.worst_ratio == pytest.approx(whole.worst_ratio, rel=1e-5)
@@ -309,7 +309,7 @@ def test_parts_of_the_time_are_looked_at_again_by_themselves(monkeypatch: pytest
 
 
 def test_parts_of_the_time_hand_on_their_parts_of_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnverify.verification.steps.STRETCH", 1)
+    monkeypatch.setattr("rnnverify.verification.taken.STRETCH", 1)
     mask = judge(recorded("unheeded")).nodes["between"].node.masks[Ref("between")]
     assert mask is not None
     assert mask.tolist() == [[True, True, False, False, False], [True, True, True, True, False]]

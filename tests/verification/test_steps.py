@@ -146,7 +146,7 @@ def test_the_check_in_stretches_of_time_finds_the_same(
     padded: tuple[Observation, Observation, Verification], stretch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right, wrong, whole = padded
-    monkeypatch.setattr("rnnverify.verification.steps.STRETCH", stretch)
+    monkeypatch.setattr("rnnverify.verification.taken.STRETCH", stretch)
     parts = judge(wrong).result
     assert whole.first_divergence is not None
     assert parts.first_divergence is not None
@@ -162,8 +162,7 @@ def test_the_check_in_stretches_of_time_finds_the_same(
 def test_the_check_s_own_memory_does_not_grow_with_the_number_of_timesteps(
     cell: str, masked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (steps, taken):
-        monkeypatch.setattr(module, "STRETCH", 1 << 12)
+    monkeypatch.setattr(taken, "STRETCH", 1 << 12)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # how much several threads hold at once is a matter of chance
     session = Session(LAYERS)  # one trace for both numbers of timesteps
 

@@ -15,7 +15,7 @@ from rnnverify.layers.simple_rnn import SimpleRNN
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
 from rnnverify.results import Divergence
-from rnnverify.verification.taken import Taken, same, stretches_of
+from rnnverify.verification.taken import STRETCH, Taken, same, stretches_of
 from tests.layers.against_keras import MASKS, OPTIONS, Array, draw, draw_mask
 
 WHOLE = slice(0, 4)
@@ -121,11 +121,14 @@ def test_a_masked_step_that_a_part_begins_with_repeats_the_one_before_the_part()
     assert put_out(one, slice(2, 4)) == put_out(one)[2:] == [2, 3]
 
 
-def test_time_is_taken_in_parts_of_one_length_and_a_rest() -> None:
-    assert stretches_of(7, 3) == [slice(*ends) for ends in pairwise((0, 1, 3, 4, 5, 6, 7))]  # the last two halved
-    assert stretches_of(3, 1) == [slice(0, 1), slice(1, 2), slice(2, 3)]
-    assert stretches_of(0, 3) == []
-    assert stretches_of(2, 100) == [slice(0, 2)]
+def test_time_is_taken_in_equal_parts_of_which_each_core_has_as_many() -> None:
+    parts = stretches_of(7, 7 * STRETCH // 3)  # of three steps at most
+    assert parts == [slice(*ends) for ends in pairwise((0, 1, 3, 5, 7))]
+    assert len(stretches_of(1000, 1000 * STRETCH // 201)) == 8
+    assert len(stretches_of(1000, 1000 * STRETCH // 300)) == 4
+    assert stretches_of(3, 3 * STRETCH) == [slice(0, 1), slice(1, 2), slice(2, 3)]
+    assert stretches_of(0, 0) == []
+    assert stretches_of(2, STRETCH) == [slice(0, 2)]
 
 
 def around(samples: int, timesteps: int, sample: int, timestep: int, most: int) -> tuple[slice, slice]:
