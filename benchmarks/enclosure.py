@@ -36,13 +36,17 @@ def main(operations: int) -> None:
         "Operations on numbers, each evaluated on 5 to 7 other sides; results compared, and those claimed to be within"
     )
     print("infinity; results beyond their bound; bounds or variances that are NaN or negative; values further from the")
-    print("exact result than float64's own rounding; the largest |other side - value| / bound.\n")
     print(
-        f"{'':<10}{'operations':>12}{'results':>12}{'unbounded':>12}{'escapes':>9}{'malformed':>11}{'misplaced':>11}{'worst':>8}"
+        "exact result than float64's own rounding; the largest |other side - value| / bound; numbers whose errors were"
     )
+    print("held in float32, too.\n")
+    names = (
+        f"{'':<10}{'operations':>12}{'results':>12}{'unbounded':>12}{'escapes':>9}{'malformed':>11}{'misplaced':>11}"
+    )
+    print(f"{names}{'worst':>8}{'float32':>11}")
     for dtype, one in [*total.items(), ("all", sum(total.values(), Finding()))]:
         counts = f"{one.operations:>12,}{one.results:>12,}{one.unbounded:>12,}{one.escapes:>9}{one.malformed:>11}"
-        print(f"{dtype:<10}{counts}{one.misplaced:>11}{one.worst:>8.4f}")
+        print(f"{dtype:<10}{counts}{one.misplaced:>11}{one.worst:>8.4f}{one.in_single:>11,}")
     print(
         "\nThe largest ratio, by the operation that an expression ends with; it may pass 1 by float64's own rounding,"
     )

@@ -12,7 +12,7 @@ from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.operands import farthest, history_of, nothing_or, parts
 from rnnverify.rounding.precision import LARGEST, OWN_ROUNDING, SURELY_WITHIN, UNIFORM, Precision, growth
 from rnnverify.rounding.products import Sum, sum_of
-from rnnverify.rounding.storage import known, not_negative, stored
+from rnnverify.rounding.storage import known, not_negative, sizes_in, stored
 
 MOST_POSTPONED = 64.0  # a division that is done later is by less than that
 
@@ -69,8 +69,10 @@ def subtract(p: Precision, x: Any, y: Any) -> Rounded:
 def multiply(p: Precision, x: Any, y: Any) -> Rounded:
     (xv, *of_x), (yv, *of_y) = parts(x, p), parts(y, p)
     (xb, xs), (yb, ys) = map(nothing_or, of_x), map(nothing_or, of_y)
-    bound = plus(times(plus(np.abs(xv), xb), yb), times(np.abs(yv), xb))
-    variance = plus(plus(times(xv, times(xv, ys)), times(yv, times(yv, xs))), times(xs, ys))
+    kind = np.result_type(xb, yb)
+    x_size, y_size = (sizes_in(kind, np.asarray(one)) for one in (xv, yv))
+    bound = plus(times(plus(x_size, xb), yb), times(y_size, xb))
+    variance = plus(plus(times(x_size, times(x_size, ys)), times(y_size, times(y_size, xs))), times(xs, ys))
     if x is y:  # the same errors in both
         variance = 2 * variance
     if is_power_of_two(x) or is_power_of_two(y):

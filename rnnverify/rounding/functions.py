@@ -12,7 +12,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.operands import farthest, parts
 from rnnverify.rounding.precision import LIMIT, OWN_ROUNDING, Precision
-from rnnverify.rounding.storage import not_negative, stored
+from rnnverify.rounding.storage import not_negative, sizes_in, stored
 
 # How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
 # (benchmarks/library_functions.py): tanh 5.4, sigmoid 8.2, exp 2.0, log 3.6, sqrt 1.0, erf 5.9, softplus 7.6, sin and cos 3.0.
@@ -22,7 +22,6 @@ WAVE_ULPS = 4.0  # of sin and cos
 SOFTPLUS_ULPS = 8.0
 SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS = 11.0, 1.3  # as of 1 / (1 + exp(-x)), with the errors of exp, 1 + and 1 /
 SMALLEST = 2.0**-1022  # of float64's normal numbers
-HALF_SPACING = 2.0**-53  # of float64's numbers below 1
 SMALL = 0.01  # no function here bends within that
 EXP_OVERFLOWS = 710.0  # exp of this is beyond LARGEST, by a quarter
 TYPICAL_ULPS = 1.0  # what those functions' errors are like in practice, as a standard deviation in u: 0.4 to 0.8
@@ -36,10 +35,11 @@ def typical(p: Precision, otherwise: float = TYPICAL_ULPS) -> float:
 
 def tanh(p: Precision, x: Rounded) -> Rounded:
     value = np.tanh(x.value)
-    size = np.abs(value)
+    size = sizes_in(x.bound.dtype, value)
+    most = one_and_more(size.dtype)
     nearest = not_negative(size - x.bound)  # |tanh| changes by no more than its argument: the slope is largest there
-    slope = 1 - value * value
-    bound = (1 - nearest * nearest) * x.bound
+    slope = most - size * size
+    bound = (most - nearest * nearest) * x.bound
     if bound.max(initial=0) > 2:
         bound = np.minimum(bound, 2)
     variance = variance_of(x, slope, lambda nearest: 1 - np.tanh(nearest) ** 2, 4)
@@ -78,6 +78,11 @@ def exp(p: Precision, x: Rounded) -> Rounded:
     return stored(value, bound, value * (value * variance), p, (x,), FUNCTION_ULPS[np.exp], typical(p))
 
 
+def one_and_more(kind: np.dtype[Any]) -> float:
+    """1 and what a number just below it may have lost by being rounded."""
+    return 1 + 4 * float(np.finfo(kind).eps)
+
+
 def growth_of_exp(bound: Array) -> Array:
     """At least e^b - 1; of a small bound that is at most b + b^2."""
     return bound * (1 + bound) if bound.max(initial=0) < SMALL else np.expm1(bound)
@@ -86,9 +91,11 @@ def growth_of_exp(bound: Array) -> Array:
 def logistic(x: Rounded) -> Rounded:
     """The sigmoid s, as one function: its slope s (1 - s) changes by no more than e^b within a distance b."""
     value = sigmoid(x.value)
-    rest = 1 - value
-    rest += HALF_SPACING  # that of a value near 1
-    slope = rest * (value if value.min(initial=1) >= SMALLEST else np.maximum(value, SMALLEST))
+    size = value.astype(x.bound.dtype)
+    if not value.min(initial=1) >= SMALLEST:
+        size = np.maximum(size, SMALLEST)
+    slope = one_and_more(size.dtype) - size
+    slope *= size
     bound = slope * growth_of_exp(x.bound)
     if not bound.max(initial=0) < 1:
         bound = np.fmin(bound, 1)

@@ -34,6 +34,7 @@ class Precision:
     totals_too: bool = False  # whether sums over an axis, such as a softmax's, are added up in that as well
     limit: float = LIMIT  # how many standard deviations are rounding
     ordered: bool = False  # whether the terms of inner products may be in an order of their own: see `orders`
+    single: bool = False  # whether errors may be held in float32, where that can tell them: see `single`
     fused: bool = False  # whether what is added to an inner product may be what its sum begins with, as under XLA
 
     @property

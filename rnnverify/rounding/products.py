@@ -18,7 +18,8 @@ from rnnverify.rounding.operands import parts
 from rnnverify.rounding.orders import squares_of_partial_sums
 from rnnverify.rounding.pairs import matmul_of_two
 from rnnverify.rounding.precision import LARGEST, SURELY_WITHIN, Precision, growth
-from rnnverify.rounding.storage import known
+from rnnverify.rounding.single import holds, slack
+from rnnverify.rounding.storage import known, sizes_in
 
 COUNTS = 1e-6  # the share of a variance that need not be added to it
 SMALLEST_SCALE = 1e-300  # of inner products that are all zero: something to divide by
@@ -168,29 +169,34 @@ def errors_of(x: Sum) -> tuple[Array, Array]:
         squares = own
     rows.append(np.full_like(rows[0], lost * (1 + grown) + (LOST_IN_FLOAT32 * grown if narrow and additions else 0.0)))
     columns.append(np.ones_like(columns[0]))
-    bound: Array = np.concatenate(rows, axis=-1) @ np.stack(columns)
+    if additions == 1:
+        partial = sizes_in(kind, x.value)
+    elif additions:
+        partial = reduce(np.add, [*sizes, *(sizes_in(kind, term) for term in x.plain)])
     if additions:
-        if additions == 1:
-            partial = sizes_in(kind, x.value)
-        else:
-            partial = reduce(np.add, [*sizes, *(sizes_in(kind, term) for term in x.plain)])
         squares += squared(partial, math.sqrt(additions) / scale)
-        short = growth(len(x.history.terms), float(np.finfo(kind).eps) / 2)  # as sums of such numbers may fall
-        bound += np.multiply(partial, grown * (1 + short), dtype=np.float64)
     unit = u * scale * (u * scale) / 3
-    if 0 < unit < np.inf:
-        variance = np.multiply(squares, unit, dtype=np.float64)
+    least, most = float(squares.min(initial=np.inf)), float(squares.max(initial=0))
+    single = narrow and p.single and holds(min(unit, unit * least), max(unit, unit * most))
+    if single:
+        squares *= kind(unit)
+        variance: Array = squares
+    elif 0 < unit < np.inf:
+        variance = squares.astype(np.float64)
+        variance *= unit
     else:  # beyond what float64 holds of squares
         variance = np.where(squares > 0, np.fmax(unit, np.where(np.isinf(squares), np.inf, 0)), 0)
-    if not flushed <= COUNTS * unit * float(squares.min(initial=np.inf)):
+    if not flushed <= COUNTS * unit * least:
         variance += flushed
+    by_row, by_column = np.concatenate(rows, axis=-1), np.stack(columns)
+    by_row *= slack(variance.dtype)
+    bound: Array = by_row.astype(variance.dtype) @ by_column.astype(variance.dtype)
+    if additions:
+        short = growth(len(x.history.terms), float(np.finfo(kind).eps) / 2)  # as sums of such numbers may fall
+        partial = partial.astype(variance.dtype, copy=False)
+        partial *= grown * (1 + short) * slack(variance.dtype)
+        bound += partial
     return bound, variance
-
-
-def sizes_in(kind: type[np.floating[Any]], x: Array) -> Array:
-    """How large numbers are, in an array of their own: blocks of columns are slow to go over."""
-    made: Array = x.astype(kind)
-    return np.abs(made, out=made)
 
 
 def squared(x: Array, factor: float) -> Array:
@@ -215,7 +221,7 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
     overflows = not lengths.max(initial=0) * columns.lengths.max(initial=0) < SURELY_WITHIN * p.largest
     if not inexact and not overflows and columns.unread is None:
         return made
-    worst, (bound, variance) = products.worst(p), errors_of(made)
+    worst, (bound, variance) = products.worst(p), (error.astype(np.float64) for error in errors_of(made))
     if columns.unread is not None:
         lost = lengths * columns.unread
         bound += lost * (1 + worst)

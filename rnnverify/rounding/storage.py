@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rnnverify.layers.arrays import Array
 from rnnverify.rounding.history import merged
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.precision import LARGEST, SURELY_WITHIN, UNIFORM, Precision
+from rnnverify.rounding.single import hold, slack
 
 
 def known(
@@ -29,6 +31,9 @@ def known(
     sums: int = 0,
 ) -> Rounded:
     """A result whose bound and variance may have become NaN, as 0 times infinity: nothing is known then."""
+    hold(variance)
+    if bound.dtype == np.float32:
+        bound = bound * slack(bound.dtype)
     history = merged(of, beyond=beyond, sums=sums)
     return Rounded(value, without_nan(bound), without_nan(variance), p, history)
 
@@ -59,14 +64,16 @@ def stored(
         typical: its standard deviation, in u.
         terms, factors, postponed, sums: what of its history is the operation's own, see `merged`.
     """
-    noise = np.abs(value)
+    kind = np.result_type(bound, variance)
+    noise = sizes_in(kind, value)
     farther = 1 + worst * p.unit  # the other side rounds its own result, which may be as much larger as the bound says
     noise *= worst * p.unit / farther
     square = noise * noise
     square *= (typical * farther / worst) ** 2
     square += variance
     square += p.smallest**2
-    top = square.max(initial=0)
+    top = float(square.max(initial=0))
+    hold(square)
     if top < np.inf:
         reach = math.sqrt(top / (typical * p.unit) ** 2)  # the values' squares are in it
     else:
@@ -74,11 +81,17 @@ def stored(
         square = np.fmin(square, np.inf)
         noise = np.minimum(noise, LARGEST * (worst * p.unit / farther))  # of an infinite value: see the package
     noise += bound
-    noise *= farther
-    noise += p.smallest
+    noise *= farther * slack(kind)
+    noise += p.smallest * slack(kind)
     beyond = bool(reach > SURELY_WITHIN * p.largest)
     history = merged(of, reach, beyond, False, terms, factors, postponed, sums)
     return Rounded(value, without_nan(noise), square, p, history)
+
+
+def sizes_in(kind: DTypeLike, x: Array) -> Array:
+    """How large numbers are, in an array of their own: blocks of columns are slow to go over."""
+    made: Array = x.astype(kind)
+    return np.abs(made, out=made)
 
 
 def without_nan(errors: Array) -> Array:

@@ -67,5 +67,11 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.zeros_like: moves.zeros_like,
 }
 
+# Those that know errors in float32, see `single`: what the textbook's cells are made of, and what only moves them.
+KEEP_SINGLE = {
+    *(np.add, np.subtract, np.multiply, np.negative, np.matmul, np.tanh, sigmoid, np.split, np.concatenate, np.stack),
+    *(np.swapaxes, np.transpose, np.reshape, np.expand_dims, np.squeeze, np.moveaxis, np.flip),
+}
+
 # Of infinity these ufuncs give what they give of any number that is large enough.
 FINITE_AT_INFINITY = {np.tanh, np.exp, ERF, np.negative, np.absolute, np.sign, np.maximum, np.minimum}

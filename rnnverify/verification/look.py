@@ -71,13 +71,12 @@ class Look:
 
     def compare(self) -> None:
         """Hold the residuals against the limits, and count what could have been seen."""
-        self.ratio = over_limit(self.residual, self.allowed)
+        residual = self.residual.astype(self.allowed.dtype, copy=False)
+        self.ratio = over_limit(residual, self.allowed)
         self.worst = float(self.ratio.max(initial=0))
         self.doubtful = not self.worst < 1
-        self.within: Array = (
-            self.residual <= self.allowed if self.doubtful else np.broadcast_to(np.True_, self.ratio.shape)
-        )
-        self.deviations = float(np.fmax.reduce(self.residual / self.deviation, axis=None, initial=0))
+        self.within: Array = residual <= self.allowed if self.doubtful else np.broadcast_to(np.True_, self.ratio.shape)
+        self.deviations = float(np.fmax.reduce(residual / self.deviation, axis=None, initial=0))
         self.seen: Seen = seen_in(self.told, self.allowed, self.unknown, self.largest)
 
     def once_more(self, again: SecondLook) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnverify.layers.arrays import Array
+from rnnverify.rounding.storage import sizes_in
 
 # The relative changes whose visibility is counted, by the names that they have in a report.
 CHANGES: Mapping[str, float] = {"1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}
@@ -29,7 +30,7 @@ NOTHING = Seen(0, (0,) * len(CHANGES))
 
 def seen_in(value: Array, allowed: Array, unknown: Any, largest: float) -> Seen:
     """In how many elements a relative change of each size would have been beyond the limit."""
-    size = np.abs(value)
+    size = sizes_in(allowed.dtype, value)
     if unknown is not False or not size.max(initial=0) <= largest:  # of an infinity no change is seen
         size = np.where(unknown | ~(size <= largest), 0, size)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -229,10 +229,12 @@ class NodeCheck:
             yield then(whole, (self.run(walk).sequence,))
             return
 
+        precision = dataclasses.replace(self.precision, single=True)
+
         def made(part: slice) -> Any:
-            x: Any = Rounded.exact(self.as_fed(walk.x[:, part]), self.precision)
-            before: Any = [Rounded.exact(state, self.precision) for state in taken.before(part)]
-            after: Any = [Rounded.exact(state, self.precision) for state in taken.after(part)]
+            x: Any = Rounded.exact(self.as_fed(walk.x[:, part]), precision)
+            before: Any = [Rounded.exact(state, precision) for state in taken.before(part)]
+            after: Any = [Rounded.exact(state, precision) for state in taken.after(part)]
             return then(part, taken.put_out(part, steps(walk.cell, x, before, after)))
 
         yield from in_order(made, taken.stretches)

@@ -53,11 +53,13 @@ class Systematic:
         self.samples = len(keras)
         parts = (part[:, :: self.thin] for part in (keras, value, variance))
         keras, value, variance = (part.reshape(-1, part.shape[-1]) for part in parts)
+        residual = (keras - value).astype(variance.dtype, copy=False)
+        value = value.astype(variance.dtype, copy=False)
         if variance.min(initial=1.0) > 0:
             weight = value / variance
         else:
             weight = np.divide(value, variance, out=np.zeros_like(value), where=variance > 0)
-        self.products += np.einsum("iu,iu->u", keras - value, weight)
+        self.products += np.einsum("iu,iu->u", residual, weight)
         self.squares += np.einsum("iu,iu->u", value, weight)
         self.variances += np.sum(variance, axis=0)
         self.steps += int(np.count_nonzero(variance[:, 0] > 0))

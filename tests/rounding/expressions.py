@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -149,6 +150,7 @@ class Finding:
     escapes: int = 0
     malformed: int = 0  # bounds or variances that are NaN or negative
     misplaced: int = 0  # values further from the exact result than float64's own rounding
+    in_single: int = 0  # numbers whose errors were claimed in float32, too
     worst: float = 0.0  # |true - value| / bound
 
     def __add__(self, more: Finding) -> Finding:
@@ -160,12 +162,16 @@ class Finding:
         return self.escapes == self.malformed == self.misplaced == 0
 
 
-COUNTS = ("trials", "results", "unbounded", "operations", "escapes", "malformed", "misplaced")
+COUNTS = ("trials", "results", "unbounded", "operations", "escapes", "malformed", "misplaced", "in_single")
 
 
-def claim(function: Expression, inputs: list[Any], dtype: str) -> Any:
+def claim(function: Expression, inputs: list[Any], dtype: str, single: bool = False) -> Any:
+    precision = dataclasses.replace(PRECISIONS[dtype], single=single)
+    given = [Rounded.exact(x, precision) for x in inputs]
+    if single:
+        given = [x.off_by(*(error.astype(np.float32) for error in (x.bound, x.variance))) for x in given]
     with np.errstate(all="ignore"):
-        return function(*(Rounded.exact(x, PRECISIONS[dtype]) for x in inputs))
+        return function(*given)
 
 
 def other_side(function: Expression, inputs: list[Any], dtype: str, plan: Plan, order: Any = None) -> Other:
@@ -205,10 +211,16 @@ def slack_of(dtype: str) -> float:
 
 def check(function: Expression, inputs: list[Any], dtype: str, rng: np.random.Generator, adverse: bool) -> Finding:
     """Compare an expression's claim with other sides of all kinds."""
-    ours, exact = claim(function, inputs, dtype), other_side(function, inputs, dtype, Plan())
+    exact = other_side(function, inputs, dtype, Plan())
     finding = Finding(1, operations=sum(exact.setting.counts.values()))
-    finding.malformed = int(np.sum(~((ours.bound >= 0) & (ours.variance >= 0))))
-    finding.malformed += int(not ours.bound.shape == ours.variance.shape == ours.value.shape)
+    claims = [claim(function, inputs, dtype), claim(function, inputs, dtype, single=True)]
+    if claims[1].bound.dtype == np.float32:
+        finding.in_single = int(np.prod(claims[1].shape))
+    else:  # the numbers are not of an ordinary size
+        claims.pop()
+    for ours in claims:
+        finding.malformed += int(np.sum(~((ours.bound >= 0) & (ours.variance >= 0))))
+        finding.malformed += int(not ours.bound.shape == ours.variance.shape == ours.value.shape)
     finding.misplaced = compare(claim(function, inputs, "float64"), exact, 1 + 1e-12).escapes
     plans: list[tuple[Plan, Any]] = [
         (Same(1.0), None),
@@ -219,7 +231,9 @@ def check(function: Expression, inputs: list[Any], dtype: str, rng: np.random.Ge
     if adverse:
         plans += [(plan, None) for plan in adversary(function, inputs, dtype, rng)]
     for plan, order in plans:
-        finding += compare(ours, other_side(function, inputs, dtype, plan, order), slack_of(dtype))
+        other = other_side(function, inputs, dtype, plan, order)
+        for ours in claims:
+            finding += compare(ours, other, slack_of(dtype))
     return finding
 
 

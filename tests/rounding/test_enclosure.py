@@ -35,6 +35,7 @@ def test_no_random_expression_escapes_its_bound(dtype: str) -> None:
     assert found.clean, found
     assert found.results > 20_000
     assert found.unbounded < 0.1 * found.results
+    assert found.in_single > 0.01 * found.results
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
