@@ -15,7 +15,7 @@ value is infinite; a finite bound then means that the other side has at least LA
 it is known. Neither part is ever NaN.
 
 `table` lists the operations, `numbers` has the array type, `history` the rule by which what is known of the operands passes
-on to a result.
+on to a result, and `single` says when errors are held in float32.
 """
 
 from __future__ import annotations
