@@ -51,8 +51,7 @@ class Look:
             self.compare()
         self.sides: Systematic | None = None
         if thin is not None:
-            self.sides = Systematic(thin, self.limit)
-            self.sides.add(self.keras, self.value, variance)
+            self.sides = Systematic.of(self.keras, self.value, variance, thin, self.limit)
 
     def look_beyond_numbers(self, lost: bool) -> None:
         """Where some are not finite.

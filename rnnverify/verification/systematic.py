@@ -35,35 +35,39 @@ class Side(NamedTuple):
     replay: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class Systematic:
-    """The sums for every unit of a state."""
+    """The sums over some steps for every unit of a state."""
 
     thin: int  # every how many timesteps one is looked at
     limit: float  # standard deviations of one step
-    steps: int = 0
-    products: Array | float = 0.0  # sum of q g
-    squares: Array | float = 0.0  # sum of g^2
-    variances: Array | float = 0.0  # sum of the steps' variances
-    samples: int = 0
-    last: tuple[Array, Array] | None = None  # what Keras made, and the replay, in the last step of the last sample
+    steps: int
+    products: Array  # sum of q g
+    squares: Array  # sum of g^2
+    variances: Array  # sum of the steps' variances
+    samples: int
+    last: tuple[Array, Array]  # what Keras made, and the replay, in the last step of the last sample
 
-    def add(self, keras: Array, value: Array, variance: Array) -> None:
-        """More steps, (N, t, ..., units) each. Masked ones do not round, and are not counted."""
-        self.samples = len(keras)
-        parts = (part[:, :: self.thin] for part in (keras, value, variance))
-        keras, value, variance = (part.reshape(-1, part.shape[-1]) for part in parts)
-        residual = (keras - value).astype(variance.dtype, copy=False)
-        value = value.astype(variance.dtype, copy=False)
-        if variance.min(initial=1.0) > 0:
-            weight = value / variance
+    @classmethod
+    def of(cls, keras: Array, value: Array, variance: Array, thin: int, limit: float) -> Systematic:
+        """Some steps, (N, t, ..., units) each. Masked ones do not round, and are not counted."""
+        parts = (part[:, ::thin] for part in (keras, value, variance))
+        claims, replays, variances = (part.reshape(-1, part.shape[-1]) for part in parts)
+        residuals, values = (part.astype(variance.dtype, copy=False) for part in (claims - replays, replays))
+        if variances.min(initial=1.0) > 0:
+            weights = values / variances
         else:
-            weight = np.divide(value, variance, out=np.zeros_like(value), where=variance > 0)
-        self.products += np.einsum("iu,iu->u", residual, weight)
-        self.squares += np.einsum("iu,iu->u", value, weight)
-        self.variances += np.sum(variance, axis=0)
-        self.steps += int(np.count_nonzero(variance[:, 0] > 0))
-        self.last = keras[-1], value[-1]
+            weights = np.divide(values, variances, out=np.zeros_like(values), where=variances > 0)
+        return cls(
+            thin,
+            limit,
+            steps=int(np.count_nonzero(variances[:, 0] > 0)),
+            products=np.einsum("iu,iu->u", residuals, weights),
+            squares=np.einsum("iu,iu->u", values, weights),
+            variances=np.sum(variances, axis=0),
+            samples=len(keras),
+            last=(claims[-1], replays[-1]),
+        )
 
     def after(self, earlier: Systematic | None) -> Systematic:
         """These steps, and those that were taken before them."""
@@ -83,7 +87,7 @@ class Systematic:
         Args:
             distinct: how many of a unit's steps are distinct in all their gates.
         """
-        if self.steps < FEWEST or self.last is None:
+        if self.steps < FEWEST:
             return None
         with np.errstate(all="ignore"):
             score = np.abs(self.products) / np.sqrt(self.squares * self.steps)
@@ -94,7 +98,7 @@ class Systematic:
         different = distinct(unit)
         if different < FEWEST or score[unit] <= self.allowed(different):
             return None
-        deviation = float(np.sqrt(np.asarray(self.variances)[unit] / self.steps))
+        deviation = float(np.sqrt(self.variances[unit] / self.steps))
         keras, replay = self.last
         return Side(
             self.samples - 1,

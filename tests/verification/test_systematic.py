@@ -20,10 +20,11 @@ DEVIATION = 0.01
 
 def filled(errors: Any, thin: int = 1, limit: float = 12.0, parts: int = 1) -> Systematic:
     """The sums of steps whose values are off by so many deviations, given in parts."""
-    made, keras = Systematic(thin, limit), VALUE + DEVIATION * np.broadcast_to(errors, VALUE.shape)
+    made, keras = None, VALUE + DEVIATION * np.broadcast_to(errors, VALUE.shape)
     variance = np.full(VALUE.shape, DEVIATION**2)
     for part in np.split(np.arange(T), parts):
-        made.add(keras[:, part], VALUE[:, part], variance[:, part])
+        made = Systematic.of(keras[:, part], VALUE[:, part], variance[:, part], thin, limit).after(made)
+    assert made is not None
     return made
 
 
@@ -90,25 +91,20 @@ def test_few_steps_or_few_that_are_distinct_say_nothing() -> None:
     assert side is not None
     assert side.allowed == pytest.approx(DEVIATION * (3.2 + 12 / np.sqrt(300)))
     assert filled([0, 0, 3.7]).side(few) is None  # 3.7 of a thousand steps would do, of 300 it takes 3.89
-    short = Systematic(1, 12.0)
     variance = np.full((1, 299, M), DEVIATION**2)
-    short.add(VALUE[:1, :299] + 9 * DEVIATION, VALUE[:1, :299], variance)
+    short = Systematic.of(VALUE[:1, :299] + 9 * DEVIATION, VALUE[:1, :299], variance, 1, 12.0)
     assert short.side(all_distinct) is None
-    short.add(VALUE[:1, :1] + 9 * DEVIATION, VALUE[:1, :1], variance[:, :1])
-    assert short.side(all_distinct) is not None
-    assert Systematic(1, 12.0).side(all_distinct) is None
+    one_more = Systematic.of(VALUE[:1, :1] + 9 * DEVIATION, VALUE[:1, :1], variance[:, :1], 1, 12.0)
+    assert one_more.after(short).side(all_distinct) is not None
 
 
 def test_masked_steps_and_units_that_do_not_round_are_not_counted() -> None:
-    made = Systematic(1, 12.0)
     variance = np.full(VALUE.shape, DEVIATION**2)
     variance[:, 100:] = 0
-    made.add(VALUE + 9 * DEVIATION, VALUE, variance)
-    assert made.steps == 200
-    still = Systematic(1, 12.0)
+    assert Systematic.of(VALUE + 9 * DEVIATION, VALUE, variance, 1, 12.0).steps == 200
     variance = np.full(VALUE.shape, DEVIATION**2)
     variance[..., 1:] = 0
-    still.add(VALUE + np.array([9, 9, 9]) * DEVIATION, VALUE, variance)
+    still = Systematic.of(VALUE + np.array([9, 9, 9]) * DEVIATION, VALUE, variance, 1, 12.0)
     assert side_of(still).unit == 0
 
 
