@@ -152,3 +152,15 @@ def test_numbers_are_widened_wherever_they_stand() -> None:
     assert plain == 5.0
     wide = given([1.0], single=False)
     assert in_float64(wide) is wide
+
+
+@pytest.mark.parametrize("function", [lambda x: x * 0.5, lambda x: x * x, lambda x: x * 0.3, lambda x: x - 1.0])
+def test_no_bound_is_smaller_either_where_what_is_lost_below_the_smallest_number_counts_most(function: Any) -> None:
+    half = PRECISIONS["float16"]
+    values, bounds = 1e-3 * RNG.normal(size=1000), 1e-6 * RNG.random(1000).astype(np.float32)
+    made = []
+    for kind, precision in ((np.float32, dataclasses.replace(half, single=True)), (np.float64, half)):
+        errors = bounds.astype(kind), np.square(bounds, dtype=kind)
+        made.append(function(Rounded(values, *errors, precision)))
+    assert made[0].bound.dtype == np.float32
+    assert (made[0].bound >= made[1].bound).all()
