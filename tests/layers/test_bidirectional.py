@@ -335,3 +335,48 @@ def test_directions_that_do_not_go_together_are_refused() -> None:
     assert misfit(both) == ("go_backwards: true, the opposite of `layer`; got the same", "backward_layer")
     away = replace(both, layer=replace(right.layer, go_backwards=True))
     assert misfit(away) == ("go_backwards: false; the backward layer reverses time by itself", "layer")
+
+
+def rows(kernel_size: int, merge_mode: str | None = "concat", **options: Any) -> Bidirectional:
+    """Two directions of rows that are three wide; what comes of them depends on what comes in."""
+
+    def layer(size: int, backwards: bool) -> Any:
+        of_rows = {"filters": 3, "kernel_size": (size,), "go_backwards": backwards, "return_sequences": True, **options}
+        return LAYERS["ConvLSTM1D"].of(of_rows)
+
+    return Bidirectional(layer(2, False), layer(kernel_size, True), merge_mode)
+
+
+def test_states_of_rows_are_as_long_as_what_is_left_of_them() -> None:
+    layer, inputs = rows(2, return_state=True), [(7, 5, 2)]  # of five places a window of two has four
+    layer.check(states_set=True)
+    assert layer.output_shapes(inputs) == [(7, 4, 6), *[(4, 3)] * 4]
+    assert layer.state_shapes(inputs) == [(4, 3)] * 4
+    for dtype in (np.float32, np.float64):
+        states = layer.first_states(6, inputs, np.dtype(dtype))
+        assert [state.shape for state in states] == [(6, 4, 3)] * 4
+        assert {state.dtype for state in states} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("merge_mode", ["concat", "sum"])
+def test_outputs_that_do_not_merge_are_refused(merge_mode: str) -> None:
+    with pytest.raises(MisfitError) as caught:
+        rows(3, merge_mode).output_shapes([(7, 5, 2)])
+    expected = "an output that merges with (7, 4, 3), which `layer` gives; got (7, 3, 3)"
+    assert (caught.value.expected, caught.value.argument) == (expected, "backward_layer")
+    assert rows(3, None).output_shapes([(7, 5, 2)]) == [(7, 4, 3), (7, 3, 3)]
+
+
+@pytest.mark.parametrize("merge_mode", ["sum", "mul", "ave"])
+def test_only_side_by_side_may_outputs_be_of_unlike_width(merge_mode: str) -> None:
+    with pytest.raises(MisfitError, match=r"merges with \(7, 3\), which `layer` gives; got \(7, 5\)"):
+        of("GRU", "SimpleRNN", merge_mode, return_sequences=True).output_shapes([(7, 2)])
+
+
+@pytest.mark.parametrize("merge_mode", MERGE_MODES)
+def test_whatever_is_merged_has_the_mask_of_what_came_in(merge_mode: str | None) -> None:
+    layer, mask = of("GRU", merge_mode=merge_mode, return_sequences=True), np.array([[True, False, True]])
+    weights = [np.ones(shape) for shape in layer.weight_shapes([(3, 2)]).values()]
+    for made in called(layer, np.ones((1, 3, 2)), weights, mask):
+        assert made.mask is not None
+        assert made.mask.tolist() == [[True, False, True]]

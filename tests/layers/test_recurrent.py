@@ -179,3 +179,11 @@ def test_weights_are_as_wide_as_there_are_gates() -> None:
     assert before.weight_shapes([(7, 3)]) == {"kernel": (3, 12), "recurrent_kernel": (4, 12), "bias": (12,)}
     without = LAYERS["GRU"].of({"units": 4, "use_bias": False})
     assert without.weight_shapes([(7, 3)]) == {"kernel": (3, 12), "recurrent_kernel": (4, 12)}
+
+
+@pytest.mark.parametrize("stretch", [1, 2, 3, 100])
+def test_the_input_s_share_of_a_walk_is_computed_stretch_by_stretch(
+    monkeypatch: pytest.MonkeyPatch, stretch: int
+) -> None:
+    monkeypatch.setattr(walk, "STRETCH", stretch)
+    assert sums(running_sum(x=(1, 2, 4, 8, 16))) == ([1, 3, 7, 15, 31], 31)

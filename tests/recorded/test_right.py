@@ -14,6 +14,7 @@ from rnnverify.observation import Ref
 from rnnverify.observation.precision import UNIT_ROUNDOFF
 from rnnverify.rounding import PRECISIONS, Rounded
 from rnnverify.verification.end_to_end import expected_end_to_end, handed, steps_of
+from rnnverify.verification.known_faults import known_fault
 from rnnverify.verification.outputs import largest_deviation
 from rnnverify.verification.steps import NodeCheck
 from rnnverify.verification.verdict import judge
@@ -243,6 +244,14 @@ def test_a_fault_of_keras_that_is_known_is_called_that() -> None:
         "wrapped: its activation is sparsemax, which Keras computes wrongly where more than one value is in the support (it"
         " adds up their running sums): its outputs do not add up to 1; choose another activation until Keras is mended",
     )
+
+
+def test_no_other_layer_is_said_to_have_that_fault() -> None:
+    result = judge(recorded("faulty")).result
+    before, wrapped = (Graph(recorded("faulty").nodes).layers[name] for name in ("before", "wrapped"))
+    assert list(known_fault(result.first_divergence, before)) == []
+    assert list(known_fault(result.first_divergence, None)) == list(known_fault(None, wrapped)) == []
+    assert list(known_fault(result.first_divergence, wrapped)) == list(result.notes)
 
 
 def test_there_are_as_many_steps_as_the_longest_input_has() -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from rnnverify.rounding import PRECISIONS, Rounded
+from rnnverify.rounding.arithmetic import times
+from rnnverify.rounding.operands import nothing_or
 from tests.rounding.coarse import INF, LOST, SHORT, SQUARE, bound_of, is_about, rounded, short
 
 
@@ -140,3 +142,32 @@ def test_a_product_that_ends_at_the_very_end_of_the_range_is_in_it() -> None:
     x, y = Rounded.exact(np.array([5.0]), SHORT), Rounded.exact(np.array([20.0]), SHORT)
     assert bound_of(lambda x, y: (x / 5) * y, x, y) < 1
     assert bound_of(lambda x, y: (x / 5) * y, x, y * 1.01) == INF
+
+
+def test_a_quotient_by_a_number_that_the_other_side_rounds_is_off_by_that_too() -> None:
+    value, error, roundings = 3 / 0.7, 0.7 / 8, 2 + 1 / 8
+    bound = value * error / (0.7 - error)
+    variance = value**2 * error**2 / 3 / 0.7**2 + value**2 * roundings * SQUARE + LOST
+    is_about(rounded(3) / 0.7, value, value * roundings / 8 + bound * (1 + roundings / 8) + 1 / 64, variance)
+
+
+def test_only_a_division_by_a_constant_beyond_one_may_be_done_later() -> None:
+    for divisor, postponed in ((4, 4.0), (-4.0, 4.0), (0.5, 1.0), (rounded(4), 1.0), (np.array([4.0]), 1.0)):
+        assert (rounded(3) / divisor).history.postponed == postponed
+
+
+def test_errors_that_share_one_zero_are_none_and_others_stay() -> None:
+    for count in (1, 3):
+        shared = nothing_or(np.broadcast_to(np.float64(0), (count,)))
+        assert isinstance(shared, float)
+        assert shared == 0
+    for errors in (np.broadcast_to(np.float64(0.5), (3,)), np.broadcast_to(np.float64(1), (3,)), np.zeros(3), 0.25):
+        assert nothing_or(errors) is errors
+    empty = np.zeros((0, 2))
+    assert nothing_or(empty) is empty
+
+
+def test_no_error_times_infinity_is_none() -> None:
+    assert times(np.array([INF, 2.0]), 0.0) == 0
+    assert times(np.array([3.0]), 1.0).tolist() == [3]
+    assert times(np.array([3.0]), np.array([0.5])).tolist() == [1.5]

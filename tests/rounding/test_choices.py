@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnverify.rounding import Rounded, Unsure
-from rnnverify.rounding.choices import comparison, extremum, sort, take
+from rnnverify.rounding.choices import comparison, extremum, may_be_largest, sort, take
 from tests.rounding.coarse import COARSE, INF, NAN, bound_of, is_about, rounded
 
 
@@ -191,3 +191,23 @@ def test_how_many_are_true_is_counted_along_an_axis_with_those_that_are_unsure()
     less = outcome.sum(axis=0) - 1
     assert less.value.tolist() == [0, 1, 0]
     assert less.unsure.tolist() == [0, 1, 0]
+
+
+def test_an_end_that_is_rounded_counts_as_far_as_both_errors_reach_together() -> None:
+    # -0.7 may be 0.0875 off, and x 1/64: -0.62 is 0.08 away. 0.5625 may be off by 9/128, and 63/128 is just that away.
+    is_about(np.clip(rounded(-0.62, 1 / 64, 1e-6), -0.7, 1), -0.62, 0.7 / 8, (0.7 / 8) ** 2 / 3)
+    is_about(np.clip(rounded(63 / 128), -1, 0.5625), 63 / 128, 9 / 128, (9 / 128) ** 2 / 3)
+
+
+def test_the_largest_may_be_each_of_those_that_tie_and_none_that_is_surely_below() -> None:
+    nothing = np.zeros(2)
+    for value in (0.0, 1.0):
+        assert may_be_largest(np.full(2, value), nothing, -1).tolist() == [True, True]
+    assert may_be_largest(np.array([1e-30, 1.0]), nothing, -1).tolist() == [False, True]
+    assert may_be_largest(np.array([1.0, 2.0]), np.array([0.5, 0.5]), -1).tolist() == [True, True]
+    assert may_be_largest(np.array([1.0, 2.0]), np.array([0.5, 0.25]), -1).tolist() == [False, True]
+
+
+def test_what_may_be_the_largest_beside_an_infinity_is_found_without_a_warning() -> None:
+    with np.errstate(all="raise"):
+        assert may_be_largest(np.array([INF, 1.0]), np.array([INF, 0.0]), -1).tolist() == [True, True]

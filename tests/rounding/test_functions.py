@@ -10,7 +10,7 @@ import pytest
 
 from rnnverify.layers.activations import ACTIVATIONS, ERF
 from rnnverify.rounding import PRECISIONS, Precision, Rounded
-from rnnverify.rounding.functions import FUNCTION_ULPS, SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS
+from rnnverify.rounding.functions import FUNCTION_ULPS, SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS, WAVE_ULPS, wave
 from tests.rounding.coarse import INF, LOST, SQUARE, bound_of, is_about, rounded, short
 
 
@@ -225,3 +225,20 @@ def test_a_wave_has_its_slope_and_what_that_may_become(function: Any, other: Any
 def test_a_slope_of_zero_is_not_taken_for_none() -> None:
     made = np.cos(rounded([0.0], 0.1, 1e-4))  # 12 times 0.01 away the slope is 0.12, at most 0.1 as the bound has it
     assert made.variance.item() >= 0.1**2 * 1e-4
+
+
+@pytest.mark.parametrize("summed", [None, 1 / 4096])
+def test_a_wave_is_as_steep_as_it_may_become_and_never_steeper_than_one(summed: float | None) -> None:
+    precision = Precision(unit=1 / 8, smallest=1 / 64, summed=summed)
+    # The slope is cos 0.7 and changes by 0.05; at zero it is one; and of the last nothing is known.
+    x = Rounded(np.array([0.7, 0.0, 0.7]), np.array([0.05, 0.05, 1e3]), np.array([1e-4, 1e-4, 1e4]), precision)
+    made = wave(np.sin, np.cos)(precision, x)
+    size, typical = np.sin([0.7, 0.0, 0.7]), 1.0 if summed is None else 0.8
+    np.testing.assert_array_equal(made.value, size)
+    share = WAVE_ULPS / 8
+    np.testing.assert_allclose(made.bound, share * size + np.array([0.05, 0.05, 2]) * (1 + share) + 1 / 64, rtol=1e-12)
+    moved = [(math.cos(0.7) + 0.05) ** 2 * 1e-4, 1e-4, 4]
+    np.testing.assert_allclose(made.variance, moved + (typical * size / 8) ** 2 + LOST, rtol=1e-12)
+    assert made.precision is precision
+    with np.errstate(invalid="ignore"):
+        assert wave(np.cos, np.sin)(precision, Rounded.exact(np.array([INF]), precision)).beyond

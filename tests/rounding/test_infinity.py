@@ -9,6 +9,7 @@ import pytest
 
 from rnnverify.rounding import Rounded
 from rnnverify.rounding.history import History
+from rnnverify.rounding.infinity import unknown_beyond
 from tests.rounding.coarse import INF, SHORT, bound_of, short
 
 
@@ -155,3 +156,13 @@ def test_of_inner_products_of_two_only_those_with_a_lost_factor_are_unknown() ->
         both = Rounded(x, nothing(x), nothing(x), SHORT, history) @ Rounded(y, nothing(y), nothing(y), SHORT, history)
     assert np.isinf(found.bound).tolist() == [[[True, True], [False, False]]]
     assert np.isfinite(both.bound[0, 1, 0])
+
+
+def test_of_each_batch_the_columns_that_were_beyond_are_unknown_and_no_others() -> None:
+    rows = Rounded.exact(np.full((2, 2, 1), 0.25), SHORT)
+    beyond = Rounded(np.array([[[200.0, 8.0]], [[8.0, 8.0]]]), np.zeros((2, 1, 2)), np.zeros((2, 1, 2)), SHORT)
+    made: Any = unknown_beyond(rows @ beyond, np.matmul, (rows, beyond))
+    assert np.isinf(made.bound).tolist() == [[[True, False]] * 2, [[False, False]] * 2]
+    turned = [x.mapped(lambda part: np.swapaxes(part, -1, -2)) for x in (beyond, rows)]
+    made = unknown_beyond(turned[0] @ turned[1], np.matmul, turned)
+    assert np.isinf(made.bound).tolist() == [[[True, True], [False, False]], [[False, False]] * 2]

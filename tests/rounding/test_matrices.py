@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.rounding import PRECISIONS, Matrix, Rounded
-from rnnverify.rounding.matrices import norm
+from rnnverify.rounding.matrices import exact_matrices, norm
 from tests.rounding.coarse import INF
 
 
@@ -38,3 +38,13 @@ def test_a_length_is_precise_where_squares_underflow() -> None:
 def test_the_norm_of_whole_numbers_does_not_overflow() -> None:
     x = np.array([[2**20, 2**20], [0, 0], [3, 4]], dtype=np.int32)
     np.testing.assert_allclose(norm(x, -1), [2**20 * np.sqrt(2), 0, 5], rtol=1e-12, atol=1e-300)
+
+
+def test_of_the_weights_that_are_matrices_the_columns_are_known() -> None:
+    p = PRECISIONS["float32"]
+    weights = [np.ones((2, 3)), np.ones(3), np.ones((2, 2, 3))]
+    made = exact_matrices(weights, p)
+    assert [type(one) for one in made] == [Matrix, Rounded, Rounded]
+    for one, weight in zip(made, weights, strict=True):
+        np.testing.assert_array_equal(one.value, weight)
+        assert one.precision is p

@@ -168,12 +168,19 @@ def test_roundings_to_one_side_are_farther_from_some_number_of_terms_on() -> Non
     assert alike(480) == 10
     half = np.array([[1.0]] * 100 + [[2.0], [3.0]] * 50)  # as many that are like the one before as not, but one
     more = np.array([[1.0]] * 104 + [[2.0], [3.0]] * 48)
-    for terms, factor in ((half, 1.0), (more, 3 * 200 / 144)):
+    exactly = np.array([[1.0]] * 101 + [[2.0], [3.0]] * 49 + [[2.0]])  # 100 of 200
+    for terms, factor in ((half, 1.0), (exactly, 1.0), (more, 3 * 200 / 144)):
         assert in_any_order(terms)[0] == pytest.approx(factor * one_after_the_other(terms.ravel().tolist()))
     # Within a thousandth of the later one they are alike, to either side.
     for ratio, factor in ((1.0009, 3 * 200 / 144), (1 / 1.0009, 3 * 200 / 144), (1.0011, 1.0), (1 / 1.0011, 1.0)):
         growing = ratio ** np.arange(200.0)
         assert in_any_order(-growing[:, np.newaxis])[0] == pytest.approx(factor * one_after_the_other(growing.tolist()))
+
+
+def test_a_thousandth_itself_is_alike() -> None:
+    terms = np.tile([1000.0, 1001.0], 100)  # every second one is off from the one before by just a thousandth of itself
+    factor = 3 * 200 / 144
+    assert in_any_order(terms[:, np.newaxis])[0] == pytest.approx(factor * one_after_the_other(terms.tolist()))
 
 
 def test_columns_of_terms_that_are_alike_stand_beside_others() -> None:
@@ -196,3 +203,9 @@ def test_lanes_within_blocks_are_those_of_plain_loops(length: int, lanes: int) -
             squares, ends = squares + inner + between, [*ends, end]
         expected.append(squares + walked([ends])[0])
     np.testing.assert_allclose(within_blocks(blocks, lanes), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [32, 64, 128])
+def test_sums_as_long_as_a_block_are_no_lanes_within_it(n: int) -> None:
+    terms = np.tile([1.0, 0.25, -1.0, 0.0], n // 4)  # in four lanes each of one sign, and not zero in all
+    assert in_any_order(terms[:, np.newaxis])[0] == pytest.approx(one_after_the_other(terms.tolist()), rel=1e-12)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from rnnverify.rounding import Precision, Rounded
+from rnnverify.rounding.orders import in_any_order
+from rnnverify.rounding.pairs import squares_in_order
 from tests.rounding.coarse import COARSE, LOST, SHORT, SQUARE
 
 
@@ -77,7 +79,9 @@ def test_ordered_terms_of_operands_that_are_rounded_first_have_that_error_too() 
     np.testing.assert_allclose(made.variance, [[[SQUARE * expected + 4 * LOST]]])
 
 
-@pytest.mark.parametrize(("size", "beyond", "infinite"), [(8.0, False, False), (9.2, True, False), (10.2, True, True)])
+@pytest.mark.parametrize(
+    ("size", "beyond", "infinite"), [(8.0, False, False), (9.2, True, False), (10.0, True, False), (10.2, True, True)]
+)
 def test_pairs_near_the_range_s_end_may_be_beyond_it(size: float, beyond: bool, infinite: bool) -> None:
     made: Any = pair([[[size]], [[1.0]]], precision=SHORT) @ pair([[[10.0]], [[1.0]]], precision=SHORT)
     assert made.beyond == beyond
@@ -93,3 +97,29 @@ def test_every_batch_has_products_of_its_own() -> None:
         one: Any = pair(x[batch : batch + 1], 0.1, 0.01) @ pair(y[batch : batch + 1], 0.2, 0.02)
         for name in ("value", "bound", "variance"):
             np.testing.assert_allclose(getattr(made, name)[batch], getattr(one, name)[0])
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_the_rounding_of_the_operands_counts_by_its_square(ordered: bool) -> None:
+    precision = Precision(unit=1 / 8, smallest=1 / 64, operands=3 / 8, ordered=ordered)
+    made: Any = pair(X, precision=precision) @ pair(Y, precision=precision)
+    squares = 1.5**2 + 4**2
+    # In order 1.5 and -2.5, and -2.5 once more for the parts' total; both products, the result, and 3 u for either operand.
+    own = 1.5**2 + 2.5**2 + 2.5**2 + squares + 2.5**2 if ordered else 5 / 3 * 2.5**2 + 4 / 3 * squares
+    np.testing.assert_allclose(made.variance, [[[SQUARE * (own + 2 * 3**2 * squares) + 4 * LOST]]])
+
+
+def test_of_no_pairs_there_are_no_products() -> None:
+    made: Any = pair(np.zeros((0, 2, 3))) @ pair(np.zeros((0, 3, 4)))
+    assert made.shape == made.bound.shape == made.variance.shape == (0, 2, 4)
+
+
+@pytest.mark.parametrize("batch", [(), (2,), (2, 3)])
+def test_every_product_of_ordered_terms_has_sums_of_its_own(batch: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(*batch, 4, 5)), rng.normal(size=(*batch, 5, 6))
+    made = squares_in_order(x, y)
+    assert made.shape == (*batch, 4, 6)
+    for *head, row, column in np.ndindex(made.shape):
+        terms = x[(*head, row)] * y[(*head, slice(None), column)]
+        np.testing.assert_allclose(made[(*head, row, column)], in_any_order(terms[:, np.newaxis])[0], rtol=1e-12)

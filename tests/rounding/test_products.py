@@ -311,3 +311,13 @@ def test_products_far_within_the_range_are_not_beyond_it_however_short_one_side_
         assert isinstance(made, Sum)
         assert not made.beyond
     assert (Rounded.exact(np.array([[1.0]]), SHORT) @ np.array([[95.0]])).beyond
+
+
+def test_a_product_of_three_axes_is_split_along_its_last() -> None:
+    x = Rounded.exact(np.arange(24.0).reshape(3, 2, 4), PRECISIONS["float32"])
+    products: Any = x @ Matrix(np.arange(24.0).reshape(4, 6), PRECISIONS["float32"])
+    parts = np.split(products, 3, axis=-1)
+    for index, part in enumerate(parts):
+        columns = slice(2 * index, 2 * index + 2)
+        np.testing.assert_array_equal(part.value, products.value[..., columns])
+        np.testing.assert_allclose(part.variance, products.variance[..., columns], rtol=1e-6)

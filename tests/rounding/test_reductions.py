@@ -69,3 +69,24 @@ def test_a_sum_over_two_axes_is_of_all_terms_in_any_order() -> None:
     # Six terms of 1, which may underflow each: g(6) = (6 / 8) / (1 - 6 / 8) = 3.
     np.testing.assert_allclose(both.bound, 6 / 64 * 4 + 3 * 6)
     np.testing.assert_allclose(sum_over(np.arange(12.0).reshape(2, 3, 2), [0, 2]), [[[14], [22], [30]]])
+
+
+def test_every_sum_of_ordered_terms_has_partial_sums_of_its_own() -> None:
+    ordered = replace(COARSE, ordered=True)
+    x = Rounded.exact(np.array([[3.0, 0.0, 0.0, 0.0], [0.0, 0.0, 2.0, 0.0]]), ordered)
+    made = np.sum(x, axis=-1)
+    # In order 3 is all four partial sums, and the total, and 2 the last two; beside them the squares of value and terms.
+    np.testing.assert_allclose(made.variance, SQUARE * np.array([9 * 5 + 9 + 9, 4 * 3 + 4 + 4]) + 4 * LOST)
+    np.testing.assert_allclose(np.sum(Rounded.exact(x.value.T, ordered), axis=0).variance, made.variance)
+
+
+def test_a_mean_is_a_sum_and_a_division_by_its_length() -> None:
+    x = rounded([[3.0, -4.0]], [[0.3, 0.4]], [[0.1, 0.2]])
+    made = np.mean(x, axis=-1)
+    # The sum as above; divided by 2, or multiplied by what 1/2 is rounded to: 2 u and a little, each a third as a variance.
+    bound, variance = (0.7 + 2 / 64) * 4 / 3 + 7 / 3, 0.3 + 2 * LOST + SQUARE * (5 / 3 + 4 / 3 * 25)
+    roundings = 2 + 1 / 8
+    off = 0.5 * roundings / 8 + bound / 2 * (1 + roundings / 8) + 1 / 64
+    is_about(made, -0.5, off, variance / 4 + 0.5**2 * roundings * SQUARE + LOST)
+    for keepdims, shape in ((False, (1,)), (True, (1, 1))):
+        assert np.mean(x, axis=-1, keepdims=keepdims).shape == shape

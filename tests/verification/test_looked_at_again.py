@@ -8,8 +8,8 @@ import numpy as np
 
 from rnnverify.rounding import PRECISIONS, Rounded
 from rnnverify.rounding.history import History
-from rnnverify.verification.look import beyond_numbers, looked_at_again
-from rnnverify.verification.resolution import seen_in
+from rnnverify.verification.look import beyond_numbers, fits, looked_at_again
+from rnnverify.verification.resolution import Seen, seen_in
 from rnnverify.verification.tally import Tally
 
 FLOAT32 = PRECISIONS["float32"]
@@ -102,6 +102,7 @@ def test_a_change_is_seen_where_it_is_beyond_the_limit_of_a_number_in_range() ->
     assert (seen.elements, seen.changes) == (5, (0, 1, 2))
     assert seen_in(np.array([[np.nan, 2.0]]), np.zeros((1, 2)), False, 1e5).changes == (1, 1, 1)
     assert seen_in(np.array([[-5000.0]]), np.zeros((1, 1)), False, 5000.0).changes == (1, 1, 1)
+    assert seen_in(np.array([[-5000.0, np.inf]]), np.zeros((1, 2)), False, 5000.0).changes == (1, 1, 1)
 
 
 def infinite(keras: float, value: float, bound: float, largest: float = 100.0) -> float:
@@ -145,3 +146,28 @@ def first_unit(keras: Any, expected: Rounded, widens: bool = False) -> int | Non
     found = Tally("layer", 3.4e38)
     found.add(np.array(keras), expected, widens=widens)
     return None if found.first is None else found.first.unit
+
+
+def test_what_was_seen_of_two_tensors_adds_up() -> None:
+    assert Seen(4, (1, 2, 3)).and_of(Seen(3, (0, 1, 3))) == Seen(7, (1, 3, 6))
+
+
+def same(keras: Any, expected: Rounded) -> bool:
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        return fits(keras, expected)
+
+
+def test_numbers_fit_where_each_is_within_its_limit_or_the_same() -> None:
+    expected = numbers([[1.0, 2.0, np.inf, np.nan]], [[2**-19, 1.0, 0.0, 0.0]], [[1.0, 2**-20, 0.0, 0.0]])
+    right = np.array([[1 + 2**-19, 2 + 11.9 * 2**-20, np.inf, np.nan]])
+    assert same(right, expected)
+    for unit, value in enumerate((1 + 2.0**-18, 2 + 12.1 * 2**-20, -np.inf, 0.0)):
+        wrong = right.copy()
+        wrong[0, unit] = value
+        assert not same(wrong, expected)
+    for unit in (0, 1, 2):
+        wrong = right.copy()
+        wrong[0, unit] = np.nan
+        assert not same(wrong, expected)
+    assert not same(right[0], expected)
+    assert not same(right[np.newaxis], expected)

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from rnnverify.rounding import PRECISIONS
-from rnnverify.verification.precision import precision_of, unit_roundoff
+from rnnverify.layers.graph import Graph
+from rnnverify.layers.registry import LAYERS
+from rnnverify.observation import Node
+from rnnverify.rounding import PRECISIONS, Precision
+from rnnverify.verification.precision import precision_in, precision_of, unit_roundoff
 
 
 def of(dtype: str, inside: str | None = None) -> dict[str, Any]:
@@ -39,3 +42,26 @@ def test_of_two_precisions_what_is_coarser_of_each_part_counts() -> None:
     assert (made.unit, made.limit, made.largest, made.unread, made.operands) == (2**-11, 12, 65504, 2**-126, 0)
     assert unit_roundoff(of("float64", "float32")) == 2**-24
     assert unit_roundoff(of("bfloat16", "float32")) == 2**-8
+
+
+def conv_lstm(name: str) -> Any:
+    return LAYERS[name].of({"filters": 1, "kernel_size": (1,) * int(name[-2])})
+
+
+@pytest.mark.parametrize("name", ["ConvLSTM2D", "ConvLSTM3D"])
+def test_half_precision_is_added_up_in_itself_by_layers_that_do_so(name: str) -> None:
+    graph: Any = Graph(())
+    graph.layers["it"] = conv_lstm(name)
+
+    def made_by(dtype: str, called: str = "it", tf32: bool = False) -> Precision:
+        return precision_in(graph, Node(called, called, name, {"dtype": dtype}, {}, ()), tf32)
+
+    narrow = name == "ConvLSTM3D"
+    for dtype, unit in (("float16", 2.0**-11), ("bfloat16", 2.0**-8)):
+        made = made_by(dtype)
+        assert (made.unit, made.summed) == (unit, unit if narrow else 2.0**-24)
+        assert made.limit == (12 if narrow else 8)
+        given = made_by(dtype, "another")  # of which there is no replay
+        assert (given.summed, given.limit) == (2.0**-24, 8)
+    assert made_by("float32") == PRECISIONS["float32"]
+    assert made_by("float32", tf32=True).operands == 2.0**-11

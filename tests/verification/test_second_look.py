@@ -11,6 +11,7 @@ from rnnverify.layers.dense import Dense
 from rnnverify.layers.flatten import Flatten
 from rnnverify.layers.layer import Call, Masked
 from rnnverify.layers.registry import LAYERS
+from rnnverify.layers.rnn import Stack
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
 from rnnverify.rounding import PRECISIONS, Matrix
@@ -36,6 +37,25 @@ def test_as_many_rows_as_there_is_time_for_are_looked_at(monkeypatch: pytest.Mon
     assert worst_rows(over, 1, [Matrix(np.ones((9, 4)), FLOAT32)])[0].tolist() == [1, 2]
     assert worst_rows(over, 1, [np.ones(1000)])[0].tolist() == [1]
     assert worst_rows(over, 1, [])[0].tolist() == [1, 2, 3, 0]
+    monkeypatch.setattr(second_look, "WORK", 3)
+    assert worst_rows(over, 1, [np.ones(1)])[0].tolist() == [1, 2, 3]
+
+
+def test_of_rows_that_are_as_far_off_the_first_come_first() -> None:
+    over = np.tile([[1.0], [2.0], [2.0], [1.5]], (25, 1))
+    order = [*np.flatnonzero(over[:, 0] == 2), *np.flatnonzero(over[:, 0] == 1.5), *np.flatnonzero(over[:, 0] == 1)]
+    assert worst_rows(over, 1, [])[0].tolist() == order
+
+
+def test_weights_that_meet_many_places_leave_time_for_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = LAYERS["SimpleRNN"].of({"units": 2, "activation": "linear", "use_bias": False})
+    weights = [Matrix(np.ones((3, 2)), FLOAT32), Matrix(np.zeros((2, 2)), FLOAT32)]
+    taken = Taken(Walk(layer, weights, np.ones((3, 4, 3)), None, (np.zeros((3, 2)),)), Walked(np.zeros((3, 4, 2))))
+    monkeypatch.setattr(second_look, "WORK", 10 * 20 * 3)
+    over = np.full((3, 4, 4, 5, 2), 2.0)  # ten weights, at 4 times 5 places
+    rows, made = of_steps(taken, np.ones((3, 4, 3)), slice(0, 4), 0, FLOAT32, over)
+    assert [one.tolist() for one in rows] == [[0, 0, 0], [0, 1, 2]]
+    assert made.value.tolist() == [[3, 3]] * 3
 
 
 def drifting(samples: int, timesteps: int) -> Any:
@@ -86,3 +106,29 @@ def test_whole_numbers_that_only_move_are_exact() -> None:
     assert made.value.tolist() == [list(range(8, 16))]
     assert not made.inexact
     assert made.precision.ordered
+
+
+def test_a_stack_is_looked_at_from_what_each_cell_was_seen_to_put_out() -> None:
+    one = LAYERS["SimpleRNN"].of({"units": 1, "activation": "linear", "use_bias": False})
+    layer: Any = Stack((one, one))  # type: ignore[arg-type]
+    weights = [Matrix(np.ones((1, 1)), FLOAT32)] * 4  # each adds what it reads to its state
+    below, above = (np.array(values).reshape(1, 4, 1) for values in ([10.0, 20, 30, 40], [1.0, 2, 3, 4]))
+    walk = Walk(layer, weights, np.full((1, 4, 1), 0.5), None, (np.zeros((1, 1)),) * 3)
+    taken = Taken(walk, Walked(above, others=(below, above)))
+    over = np.zeros((1, 2, 1))
+    over[0, 1] = 2.0
+    for state, value in enumerate((40 + 3, 30 + 0.5, 40 + 3)):
+        rows, made = of_steps(taken, walk.x[:, 2:], slice(2, 4), state, FLOAT32, over)
+        assert [one.tolist() for one in rows] == [[0], [1]]
+        assert made.value.tolist() == [[value]]
+
+
+def test_token_ids_are_looked_at_again_as_they_are() -> None:
+    class Ids(Flatten):
+        def __call__(self, call: Call) -> Any:
+            assert call.x.values.dtype.kind == "i"
+            return super().__call__(call)
+
+    ids = np.arange(24).reshape(3, 2, 4)
+    _, made = of_call(Ids(), Call([Masked(ids)], []), [ids], 0, FLOAT32, np.full((3, 8), 2.0))
+    assert made.value.tolist() == ids.reshape(3, 8).tolist()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rnnverify.layers.registry import LAYERS
+from rnnverify.layers.rnn import Stack
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
 from rnnverify.verification.systematic import Side, Systematic, distinct, thinned
@@ -134,3 +135,14 @@ def test_steps_are_as_distinct_as_the_gate_in_which_they_are_least() -> None:
     before[0, :, 0] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
     fed = Walk(layer, [kernel * 0, np.ones((2, 6))], x, None, (np.zeros((1, 2)),))
     assert distinct(Taken(fed, Walked(before)), lambda one: one, 1, 0) == 6  # by the h before each
+
+
+def test_steps_of_a_stack_whose_gates_are_not_known_are_as_distinct_as_what_stands_before_them() -> None:
+    one = LAYERS["SimpleRNN"].of({"units": 1, "activation": "linear", "use_bias": False})
+    layer: Any = Stack((one, one))  # type: ignore[arg-type]
+    top = np.array([5.0, 6.0, 5.0, 7.0, 8.0]).reshape(1, 5, 1)
+    zeros = np.zeros((1, 5, 1))
+    walk = Walk(layer, [np.ones((1, 1))] * 4, zeros, None, (np.zeros((1, 1)),) * 3)
+    taken = Taken(walk, Walked(top, others=(zeros, zeros)))
+    assert distinct(taken, lambda x: x, 1, 0) == 4  # 0, 5, 6, 5, 7
+    assert distinct(taken, lambda x: x, 2, 0) == 3  # 0, 6, 7

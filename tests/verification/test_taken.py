@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from rnnverify.layers.activations import ACTIVATIONS
+from rnnverify.layers.rnn import Stack
 from rnnverify.layers.simple_rnn import SimpleRNN
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
@@ -131,6 +133,22 @@ def test_time_is_taken_in_equal_parts_of_which_each_core_has_as_many() -> None:
     assert stretches_of(2, STRETCH) == [slice(0, 2)]
 
 
+def test_a_walk_of_a_single_masked_step_puts_out_zero() -> None:
+    one = taken([5], start=9, mask=[False])
+    (h,) = one.put_out(slice(0, 1), [np.array([[[7.0]]])])
+    assert h.tolist() == [[[0]]]
+
+
+def test_what_stood_after_a_step_is_known_to_a_cell_that_looks_at_it_alone() -> None:
+    assert taken([1, 2, 3, 4], start=9).after(WHOLE) == ()
+    one = SimpleRNN(units=1, activation=ACTIVATIONS["linear"], **{**OPTIONS, "use_bias": False})
+    every = [np.arange(4.0, dtype=np.float32).reshape(1, 4, 1) + 10 * state for state in range(3)]
+    stack = Walk(Stack((one, one)), [np.ones((1, 1))] * 4, np.zeros((1, 4, 1)), None, (np.zeros((1, 1)),) * 3)
+    found = Taken(stack, Walked(every[0], others=tuple(every[1:]))).after(slice(1, 3))
+    assert [state.ravel().tolist() for state in found] == [[1, 2], [11, 12], [21, 22]]
+    assert {state.dtype for state in found} == {np.dtype(np.float64)}
+
+
 def around(samples: int, timesteps: int, sample: int, timestep: int, most: int) -> tuple[slice, slice]:
     one = Taken(
         walk(np.zeros((samples, timesteps, 1)), None, np.zeros((samples, 1))), Walked(np.zeros((samples, timesteps, 1)))
@@ -163,3 +181,21 @@ def test_arrays_are_the_same_to_the_last_bit_and_in_shape(monkeypatch: pytest.Mo
     assert not same(x[:, :1], x)
     assert not same(np.zeros((2, 3)), np.zeros((2, 3, 1)))
     assert same(np.zeros((0, 3)), np.zeros((0, 3)))
+
+
+def test_of_a_walk_that_nobody_looks_at_only_what_the_layer_returns_is_kept() -> None:
+    one = walk(np.ones((1, 3, 1)), None, np.zeros((1, 1)))
+    assert one.run().sequence.tolist() == [[[3]]]
+    assert one.run().others == ()
+    assert one.run(every_step=True).sequence.tolist() == [[[1], [2], [3]]]
+
+
+def test_another_array_type_may_take_a_walk_in_its_own_way() -> None:
+    class Symbols:
+        def walked(self, of: Walk) -> Any:
+            return of
+
+    x: Any = Symbols()
+    one = replace(walk(np.ones((1, 3, 1)), None, np.zeros((1, 1))), x=x)
+    left: Any = one.run()
+    assert left is one

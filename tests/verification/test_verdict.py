@@ -14,11 +14,12 @@ from rnnverify.errors import DataError
 from rnnverify.layers.arrays import Array
 from rnnverify.observation import Node, Observation, Ref, Tolerance
 from rnnverify.observation.precision import LARGEST
-from rnnverify.results import OutputResult, Place, Verification
+from rnnverify.results import Divergence, OutputResult, Place, Verification
 from rnnverify.spec import spec_from_mapping
 from rnnverify.verification.outputs import absolute_error, expected_error, overflowed
+from rnnverify.verification.pictured import Pictured
 from rnnverify.verification.tally import Tally
-from rnnverify.verification.verdict import amplified, judge
+from rnnverify.verification.verdict import amplified, judge, to_one_side
 from tests.recorded.observations import recorded
 
 STACK = {"N": 3, "T": 7, "D": 2, "M": 5, "K": 4, "layers": [
@@ -258,6 +259,62 @@ def test_a_wrong_weight_in_a_chaotic_recurrence_is_seen_and_placed(chaos: Observ
     assert (first.layer, first.unit) == ("chaos", 7)
     assert first.timestep is not None
     assert first.timestep <= 3  # where unit 7 is not saturated
+
+
+def test_where_some_step_is_wrong_the_runs_have_not_parted_by_rounding(chaos: Observation) -> None:
+    sequence = chaos.walks["chaos"][0].sequence.copy()
+    sequence[0, 139, 3] += np.float32(1e-5)
+    walks = {"chaos": (replace(chaos.walks["chaos"][0], sequence=sequence),)}
+    result = verified(replace(chaos, walks=walks, emitted={**chaos.emitted, Ref("chaos"): sequence}))
+    assert result.verdict == "mismatch"
+    assert result.amplification is not None
+    assert result.amplification > 1000
+    assert result.parting is None
+
+
+def test_pictures_are_kept_where_they_are_asked_for_alone() -> None:
+    observed = recorded("bidirectional")
+    emitted = observed.emitted[Ref("sum")].copy()
+    emitted[1, 4, 2] += 1.0
+    wrong = replace(observed, emitted={**observed.emitted, Ref("sum"): emitted})
+    result, nodes = judge(wrong)
+    assert result.pictures is None
+    assert {type(check.tally) for check in nodes.values()} == {Tally}
+    result, nodes = judge(wrong, pictures=True)
+    assert {type(check.tally) for check in nodes.values()} == {Pictured}
+    assert result.pictures is not None
+    assert {box.name for box in result.pictures.boxes} > {"sum", "unlike"}
+    maps = {one.tensor: (one.timesteps, one.units) for one in result.pictures.maps}
+    assert maps["sum.forward_h"] == maps["sum"] == (7, 3)
+    assert maps["mul"] == (7, 4)
+    assert maps["ave"] == (None, 5)
+    assert result.pictures.closeup is not None
+    at = result.pictures.closeup
+    assert (at.layer, at.sample, at.timestep, at.unit) == ("sum", 1, 4, 2)
+
+
+def test_the_seed_that_was_asked_for_is_told(observed: Observation) -> None:
+    assert judge(replace(observed, asked=replace(observed.asked, seed=7))).result.seed == 7
+
+
+def test_a_model_that_an_older_keras_saved_may_have_been_trained_otherwise() -> None:
+    observed = recorded("unheeded")
+    ref = Ref("unheeding")
+    saved = replace(
+        observed, outputs=(ref,), predictions=(observed.emitted[ref],), environment={"saved_by": "Keras 2.15"}
+    )
+    first, *_ = judge(saved).result.notes
+    assert first.startswith("Keras 3 computes another function than the Keras that saved this file: up to")
+    assert "trained with Keras 2.15: a mask was heeded beside an initial_state, and is not." in first
+
+
+def test_of_steps_that_all_err_to_one_side_it_is_said() -> None:
+    first = Divergence("rnn", 9, 0, 5, None, 0.5, 0.5, 1e-8, 1e-9, False)
+    found = Tally("rnn", LARGEST["float32"], first=first, to_one_side=True)
+    assert list(to_one_side({"other": tally(1.0), "rnn": found})) == [
+        "rnn: no step is beyond its limit by itself, but those of unit 5 all err to the same side; the difference that is"
+        " given is what they have in common"
+    ]
 
 
 @pytest.mark.usefixtures("keras")
