@@ -163,6 +163,8 @@ def tensor_label(graph: Graph, node: str, tensor: Tensor) -> str:
     walk, index = tensor
     if walk is None:
         return label(graph, Ref(node, index))
-    names = graph.layers[node].walked_names
-    number = index + (walk * len(names)) // 2  # a Bidirectional has the states of both directions
+    layer = graph.layers[node]
+    names, number = layer.walked_names, index
+    if walk and hasattr(layer, "directions"):  # of a Bidirectional's second direction, after those of the first
+        number += len(layer.directions[0][1].walked_names)
     return f"{node}.{names[number]}" if len(names) > 1 else node

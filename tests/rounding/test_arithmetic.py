@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from rnnverify.rounding import PRECISIONS, Rounded
-from rnnverify.rounding.arithmetic import times
-from rnnverify.rounding.operands import nothing_or
-from tests.rounding.coarse import INF, LOST, SHORT, SQUARE, bound_of, is_about, rounded, short
+from rnnverify.rounding.arithmetic import plus, times
+from rnnverify.rounding.operands import nothing_or, parts
+from tests.rounding.coarse import COARSE, INF, LOST, SHORT, SQUARE, bound_of, is_about, rounded, short
 
 
 def test_a_sum_has_both_errors_and_the_rounding_of_their_sum() -> None:
@@ -171,3 +171,16 @@ def test_no_error_times_infinity_is_none() -> None:
     assert times(np.array([INF, 2.0]), 0.0) == 0
     assert times(np.array([3.0]), 1.0).tolist() == [3]
     assert times(np.array([3.0]), np.array([0.5])).tolist() == [1.5]
+
+
+def test_to_what_no_error_is_added_it_stays_what_it_is() -> None:
+    errors = np.array([0.5, 2.0])
+    assert plus(0.0, errors) is plus(errors, 0.0) is errors
+    assert plus(1.0, errors).tolist() == plus(errors, 1.0).tolist() == [1.5, 3]
+    assert plus(0.0, 0.0) == 0
+
+
+def test_a_constant_is_off_where_the_other_side_cannot_hold_it_or_flushes_it_to_zero() -> None:
+    assert parts(0.6875, COARSE) == (0.6875, 0.6875 / 8, (0.6875 / 8) ** 2 / 3)
+    assert parts(1 / 128, COARSE) == (1 / 128, 1 / 128, (1 / 128) ** 2 / 3)
+    assert parts(1 / 64, COARSE) == (1 / 64, 0, 0)  # the smallest that there is

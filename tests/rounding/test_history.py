@@ -36,6 +36,7 @@ def test_a_result_is_beyond_the_range_if_any_operand_is_or_the_operation_may_hav
 def test_numbers_that_are_only_moved_reach_as_far_as_the_largest_of_them() -> None:
     near, far = with_history(reach=2.0), with_history(reach=30.0)
     assert merged((near, far), moved=True).reach == merged((far, near), moved=True).reach == 30
+    assert merged((with_history(reach=0.25),), moved=True).reach == 0.25
     assert merged((near, np.ones(2)), moved=True).reach == INF  # of a plain array nobody has looked
     assert merged((near, far)).reach == INF
     assert merged((near, far), reach=5.0).reach == 5

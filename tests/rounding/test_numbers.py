@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from rnnverify.rounding import PRECISIONS, Rounded
+from rnnverify.rounding.operands import nothing_or
+from rnnverify.rounding.precision import LARGEST
 from tests.rounding.coarse import INF, SHORT
 
 
@@ -50,3 +52,19 @@ def test_numbers_of_whole_and_of_half_precision_are_exact_in_float64() -> None:
     assert tiny.variance.tolist() == [1e-40**2, 0, 1e-39**2]
     at_the_edge = Rounded.exact(np.array([2.0**-126]), PRECISIONS["float32"])
     assert not at_the_edge.inexact
+
+
+def test_numbers_that_are_read_as_they_are_share_one_error_of_zero() -> None:
+    p = PRECISIONS["float32"]
+    for values in ([1.0, 2.0], [0.0, 1.0], [0.0, 2.0**-126], [0.0, 0.0]):
+        x = Rounded.exact(np.array(values), p)
+        assert isinstance(nothing_or(x.bound), float)
+        assert isinstance(nothing_or(x.variance), float)
+    assert Rounded.exact(np.array([2.0**-126, 1e-40]), p).bound.tolist() == [0, 1e-40]
+    empty = Rounded.exact(np.zeros((0, 2)), p)
+    assert empty.bound.shape == empty.variance.shape == (0, 2)
+    assert not empty.beyond
+
+
+def test_the_largest_number_that_was_fed_in_is_within_the_range() -> None:
+    assert not Rounded.exact(np.array([LARGEST, -LARGEST]), SHORT).beyond

@@ -10,7 +10,7 @@ import pytest
 
 from rnnverify.rounding import PRECISIONS, Matrix, Precision, Rounded
 from rnnverify.rounding.products import Sum, largest
-from tests.rounding.coarse import INF, LOST, SHORT, SQUARE, bound_of, rounded
+from tests.rounding.coarse import COARSE, INF, LOST, SHORT, SQUARE, bound_of, rounded
 
 
 def test_an_inner_product_is_off_by_g_times_the_lengths_and_the_error_of_its_operand() -> None:
@@ -321,3 +321,15 @@ def test_a_product_of_three_axes_is_split_along_its_last() -> None:
         columns = slice(2 * index, 2 * index + 2)
         np.testing.assert_array_equal(part.value, products.value[..., columns])
         np.testing.assert_allclose(part.variance, products.variance[..., columns], rtol=1e-6)
+
+
+def test_too_many_products_are_infinitely_far_off_and_no_nan() -> None:
+    made: Any = Rounded.exact(np.ones((1, 8)), COARSE) @ Matrix(np.ones((8, 1)), COARSE)
+    (products,) = made.products
+    assert products.worst(COARSE) == INF  # 8 u are 1
+
+
+def test_a_sum_has_no_attribute_that_no_number_has() -> None:
+    made: Any = Rounded.exact(np.ones((1, 2)), COARSE) @ Matrix(np.ones((2, 1)), COARSE)
+    with pytest.raises(AttributeError, match=r"^another$"):
+        _ = made.another

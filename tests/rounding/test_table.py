@@ -107,3 +107,11 @@ def test_a_function_that_is_not_in_the_table_is_refused_by_numpy() -> None:
         np.median(numbers(beyond=False))
     with pytest.raises(TypeError, match=r"not supported|did not|returned NotImplemented"):
         np.sinh(numbers(beyond=False))
+
+
+def test_options_and_methods_of_ufuncs_are_refused_rather_than_passed_over() -> None:
+    x = numbers(beyond=False)
+    with pytest.raises(TypeError):
+        np.add(x, x, where=np.array([[True, False], [True, False]]))
+    with pytest.raises(TypeError, match="returned NotImplemented"):
+        np.add.outer(x, x)

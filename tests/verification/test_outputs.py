@@ -109,9 +109,20 @@ def test_a_tensor_is_called_by_its_layer_and_state(name: str, node: str) -> None
     assert found == LABELS[name, node]
 
 
-def test_the_states_of_the_second_direction_come_after_those_of_the_first() -> None:
-    forward, backward = (LAYERS[name].of({"units": 2, "go_backwards": name == "LSTM"}) for name in ("GRU", "LSTM"))
+@pytest.mark.parametrize(
+    ("kinds", "labels"),
+    [
+        (("GRU", "LSTM"), {(0, 0): "forward_h", (1, 0): "backward_h", (1, 1): "backward_c"}),
+        (("LSTM", "GRU"), {(0, 0): "forward_h", (0, 1): "forward_c", (1, 0): "backward_h"}),
+    ],
+)
+def test_the_states_of_the_second_direction_come_after_those_of_the_first(kinds: tuple[str, str], labels: Any) -> None:
+    forward, backward = (
+        LAYERS[kind].of({"units": 2, "go_backwards": backwards})
+        for kind, backwards in zip(kinds, (False, True), strict=True)
+    )
     graph: Any = Graph(())
     graph.layers["it"] = Bidirectional(forward, backward)  # type: ignore[arg-type]
-    labels = [tensor_label(graph, "it", tensor) for tensor in ((0, 0), (1, 0), (1, 1))]
-    assert labels == ["it.forward_h", "it.backward_h", "it.backward_c"]
+    assert {tensor: tensor_label(graph, "it", tensor) for tensor in labels} == {
+        tensor: f"it.{name}" for tensor, name in labels.items()
+    }
