@@ -225,16 +225,14 @@ class NodeCheck:
         """
         walk = taken.walk
         if not taken.by_step:
-            whole = slice(0, walk.x.shape[1])
-            yield then(whole, (self.run(walk).sequence,))
+            yield then(slice(0, walk.x.shape[1]), (self.run(walk).sequence,))
             return
 
         precision = dataclasses.replace(self.precision, single=True)
 
         def made(part: slice) -> Any:
-            x: Any = Rounded.exact(self.as_fed(walk.x[:, part]), precision)
-            before: Any = [Rounded.exact(state, precision) for state in taken.before(part)]
-            after: Any = [Rounded.exact(state, precision) for state in taken.after(part)]
+            given = (self.as_fed(walk.x[:, part]),), taken.before(part), taken.after(part)
+            (x,), before, after = (tuple(Rounded.exact(one, precision) for one in arrays) for arrays in given)
             return then(part, taken.put_out(part, steps(walk.cell, x, before, after)))
 
         yield from in_order(made, taken.stretches)
