@@ -20,11 +20,7 @@ def of_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mappi
     handler = UFUNCS.get(ufunc) if method == "__call__" else None
     if handler is None or options.get("out") is not None:
         return NotImplemented
-    p = precision_of(inputs)
-    if p.single:
-        made = tried(partial(handler, p), ufunc in KEEP_SINGLE, *inputs, **options)
-    else:
-        made = handler(p, *inputs, **options)
+    made = tried(partial(handler, precision_of(inputs)), ufunc in KEEP_SINGLE, *inputs, **options)
     if not isinstance(made, Rounded) or not made.beyond or ufunc in FINITE_AT_INFINITY:
         return made
     return unknown_beyond(made, ufunc, inputs) if any(history_of(x).beyond for x in inputs) else made

@@ -72,7 +72,7 @@ def exact_matrices(weights: Sequence[Array], precision: Precision) -> list[Any]:
 
 def norm(x: Array, axis: int) -> Any:
     """The Euclidean norm, without overflow: of values up to 1e300. Never zero: it may have underflowed."""
-    if x.dtype != np.float64:  # whole numbers overflow without a word
+    if x.dtype != np.float64:  # squares of whole numbers overflow without a word, those of float32 are soon too small
         x = x.astype(np.float64)
     squares = np.einsum("...i,...i->..." if axis == -1 else "i...,i...->...", x, x)
     if squares.size and squares.min() > SQUARES_FROM and squares.max() < SQUARES_TO:

@@ -17,7 +17,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.rounding.history import merged
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.precision import LARGEST, SURELY_WITHIN, UNIFORM, Precision
-from rnnverify.rounding.single import hold, slack
+from rnnverify.rounding.single import ROUNDED, hold, slack
 
 
 def known(
@@ -33,7 +33,7 @@ def known(
     """A result whose bound and variance may have become NaN, as 0 times infinity: nothing is known then."""
     hold(variance)
     if bound.dtype == np.float32:
-        bound = bound * slack(bound.dtype)
+        bound = bound * ROUNDED
     history = merged(of, beyond=beyond, sums=sums)
     return Rounded(value, without_nan(bound), without_nan(variance), p, history)
 

@@ -66,7 +66,7 @@ class Systematic:
             squares=np.einsum("iu,iu->u", values, weights),
             variances=np.sum(variances, axis=0),
             samples=len(keras),
-            last=(claims[-1], replays[-1]),
+            last=(claims[-1].copy(), replays[-1].copy()),  # and not the arrays that these are rows of
         )
 
     def after(self, earlier: Systematic | None) -> Systematic:
