@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from rnnverify.api.blind import blind_spots
-from rnnverify.api.comparing import compare, diagnose
-from rnnverify.api.explaining import explain
-from rnnverify.api.golden import vectors
-from rnnverify.api.many import check, sweep
-from rnnverify.api.observing import load_observation, observe
-from rnnverify.api.paging import page
-from rnnverify.api.replaying import replay
-from rnnverify.api.tracing import trace
-from rnnverify.api.verifying import verified, verify
-from rnnverify.api.writing import write_script
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rnnverify.api.blind import blind_spots
+    from rnnverify.api.checking import check
+    from rnnverify.api.comparing import compare, diagnose
+    from rnnverify.api.explaining import explain
+    from rnnverify.api.golden import vectors
+    from rnnverify.api.observing import load_observation, observe
+    from rnnverify.api.paging import page
+    from rnnverify.api.replaying import replay
+    from rnnverify.api.sweeping import sweep
+    from rnnverify.api.tracing import trace
+    from rnnverify.api.verifying import verified, verify
+    from rnnverify.api.writing import write_script
 
 __all__ = [
     "blind_spots",
@@ -31,3 +36,28 @@ __all__ = [
     "verify",
     "write_script",
 ]
+
+HOMES = {
+    "blind_spots": "blind",
+    "check": "checking",
+    "compare": "comparing",
+    "diagnose": "comparing",
+    "explain": "explaining",
+    "load_observation": "observing",
+    "observe": "observing",
+    "page": "paging",
+    "replay": "replaying",
+    "sweep": "sweeping",
+    "trace": "tracing",
+    "vectors": "golden",
+    "verified": "verifying",
+    "verify": "verifying",
+    "write_script": "writing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a call when it is first used: what all of them need together takes half a second."""
+    if name in HOMES:
+        return getattr(import_module(f"rnnverify.api.{HOMES[name]}"), name)
+    raise AttributeError(f"module 'rnnverify.api' has no attribute {name!r}")

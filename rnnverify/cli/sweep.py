@@ -66,7 +66,6 @@ def sweep(
     """
     from rnnverify import api
     from rnnverify.grids import export as tables
-    from rnnverify.report import records, sweep_table
 
     tables.refuse_unknown(export)
     refuse_unwritable(export, "--export")
@@ -93,6 +92,8 @@ def sweep(
         click.echo(
             f"{lost} of the errors are no results, as their workers died: the same command tries them again", err=True
         )
+    from rnnverify.report import records, sweep_table  # the workers have not waited for it
+
     if export is not None:
         tables.write(result, export)
     write_page(result, html)

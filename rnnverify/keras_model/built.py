@@ -82,7 +82,7 @@ class Built:
         (x,) = calls
         watcher = self.watcher(self.long(x))
         x = self.fed(x, self.model if self.model is not None else watcher.model)
-        self.check_weights()
+        weights = self.check_weights()
         log.info("predicting")
         started = time.perf_counter()
         with same_start(variables_of(self.layers[node.layer] for node in self.nodes if node.opaque)) as start:
@@ -102,7 +102,7 @@ class Built:
         return Observation(
             asked=asked,
             inputs=x,
-            nodes=self.described_nodes(),
+            nodes=self.described_nodes(weights),
             outputs=self.outputs,
             paths=paths_of(self.keras, outputs_of(self.model)),
             predictions=tuple(predictions),
@@ -148,15 +148,16 @@ class Built:
         check_finite({f"the input {name!r}": array for name, array in fed.items()})
         return fed
 
-    def check_weights(self) -> None:
-        """Refuse weights that are no numbers.
+    def check_weights(self) -> Mapping[str, Mapping[str, Array]]:
+        """Every layer's weights. Refuse those that are no numbers.
 
         Raises:
             DataError: some are NaN or infinite; the layer and the weight are named.
         """
-        for name, layer in self.layers.items():
-            weights = weights_of(layer)
+        found = {name: weights_of(layer) for name, layer in self.layers.items()}
+        for name, weights in found.items():
             check_finite({f"the weight {weight!r} of layer {name!r}": array for weight, array in weights.items()})
+        return found
 
     def long(self, x: Mapping[str, Array]) -> frozenset[str]:
         """The nodes whose walks are long ones, with these inputs."""
@@ -223,15 +224,15 @@ class Built:
         """What Keras says of each layer: it does not change, and takes a while to ask. In a model inside it has a longer name."""
         return {name: {**untracked(config_of(layer)), "name": name} for name, layer in self.layers.items()}
 
-    def described_nodes(self) -> tuple[Node, ...]:
-        """The graph with its configs and weights, without Keras's objects."""
+    def described_nodes(self, weights: Mapping[str, Mapping[str, Array]] = MappingProxyType({})) -> tuple[Node, ...]:
+        """The graph with its configs and weights, without Keras's objects. Weights that are at hand need not be given twice."""
         return tuple(
             Node(
                 name=node.name,
                 layer=node.layer,
                 class_name=class_name_of(self.layers[node.layer]),
                 config={**self.configs[node.layer], **node.options},
-                weights=weights_of(self.layers[node.layer]),
+                weights=weights.get(node.layer) or weights_of(self.layers[node.layer]),
                 inputs=node.inputs,
                 initial_state=node.initial_state,
                 masked=node.masked,

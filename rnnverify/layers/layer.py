@@ -123,6 +123,7 @@ class Layer:
         return any(isinstance(kind, type) and issubclass(inner, kind) for kind in cls.layers_inside().values())
 
     @classmethod
+    @cache
     def layers_inside(cls) -> Mapping[str, type[Layer]]:
         """The fields that are layers themselves, with what class they must be of."""
         kinds = cls.arguments().items()

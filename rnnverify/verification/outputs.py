@@ -7,7 +7,7 @@ model that was compiled otherwise makes other roundings), or where some step is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from math import inf
 from typing import Any, NamedTuple
@@ -28,6 +28,8 @@ from rnnverify.verification.precision import unit_roundoff
 from rnnverify.verification.second_look import worst_rows
 from rnnverify.verification.tally import Tally, Tensor
 
+RUN_IN_FLOAT32 = 8  # samples for each output: what rounding makes of them is about what it makes of all
+
 
 class Compared(NamedTuple):
     """The rows, and what was found of the outputs that had to be judged end to end."""
@@ -46,20 +48,20 @@ def compare_outputs(
         steps_right: whether no step is beyond its limit.
     """
     returned = list(zip(observed.outputs, observed.predictions, strict=True))
+    replays = {ref: in_range(exact[ref], graph.largest.get(ref.node, inf)) for ref in observed.outputs}
     apart = [ref for ref, prediction in returned if not same_as_observed(observed, ref, prediction)]
     rounded = expected_end_to_end(observed, graph).tensors if apart or not steps_right else {}
-    single = {} if rounded else graph.run(observed.inputs, np.float32)
+    farthest, single = (slice(None), {}) if rounded else run_in_float32(observed, graph, returned, replays)
     roundoff = max((unit_roundoff(node.config) for node in observed.nodes if not node.opaque), default=0.0)
     compared = Compared([], {})
     for ref, prediction in returned:
         keras = prediction.astype(np.float64)
-        largest = graph.largest.get(ref.node, inf)
-        replay = overflowed(np.asarray(exact[ref].values, dtype=np.float64), largest)
+        replay = replays[ref]
         timed = ref.node in graph.layers and graph.layers[ref.node].has_time(ref.output, keras.shape[1:])
         name = label(graph, ref)
         if rounded:
             end = rounded[ref].values
-            tally = Tally(ref.node, largest)
+            tally = Tally(ref.node, graph.largest.get(ref.node, inf))
             again = partial(end_again, observed, graph, ref)
             within = tally.add(keras, end, 0 if timed else None, again=again, widens=True)
             if ref in apart:
@@ -69,9 +71,34 @@ def compare_outputs(
             expected = largest_deviation(end)
         else:
             within = np.full(keras.shape, True)
-            expected = expected_error(replay, single[ref].values, roundoff)
+            expected = expected_error(replay[farthest], single[ref].values, roundoff)
         compared.rows.extend(output_rows(name, timed, keras, replay, expected, within, tolerance))
     return compared
+
+
+def run_in_float32(
+    observed: Observation, graph: Graph, returned: Sequence[tuple[Ref, Array]], replays: Mapping[Ref, Array]
+) -> tuple[Array, Mapping[Ref, Masked]]:
+    """The same replay in float32, of the samples alone in which Keras is farthest from it.
+
+    Returns:
+        Which samples, and every tensor of those.
+    """
+    farthest = []
+    for ref, keras in returned:
+        error = absolute_error(keras, replays[ref])
+        of_sample = error.max(axis=tuple(range(1, error.ndim)), initial=0)
+        farthest.append(np.argsort(of_sample)[-RUN_IN_FLOAT32:])
+    samples = np.unique(np.concatenate(farthest))
+    if len(samples) == len(returned[0][1]):
+        return samples, graph.run(observed.inputs, np.float32)
+    part = part_of(observed, samples)
+    return samples, Graph.of(part).run(part.inputs, np.float32)
+
+
+def in_range(replay: Masked, largest: float) -> Array:
+    """A tensor of the free-running replay, as Keras's precision has it."""
+    return overflowed(np.asarray(replay.values, dtype=np.float64), largest)
 
 
 def same_as_observed(observed: Observation, ref: Ref, prediction: Array) -> bool:
@@ -111,7 +138,7 @@ def absolute_error(keras: Array, replay: Array) -> Array:
 def expected_error(exact: Array, single: Array, roundoff: float) -> float:
     """How far rounding moves this tensor: the same replay in float32, whose errors grow as Keras's do.
 
-    The largest difference over the tensor, and never below one rounding of its largest value. For other precisions
+    The largest difference over the samples given, and never below one rounding of its largest value. For other precisions
     than float32 it is scaled by their unit roundoff.
     """
     with np.errstate(invalid="ignore"):

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
-from rnnverify.api.many import unnoticed, unseen
+from rnnverify.api.sweeping import unnoticed, unseen
 from rnnverify.errors import RequestError
 from rnnverify.grids import apart, cluster, points, tasks
 from rnnverify.grids.axes import identity

@@ -244,3 +244,19 @@ def slowly() -> None:
 
 def refused() -> None:
     raise RequestError("Keras cannot be imported")
+
+
+PRELOADED = """
+import sys
+import rnnverify.grids.preload
+print("keras" in sys.modules, sorted({"jax", "pandas", "scipy"} & sys.modules.keys()))
+import jax
+print(jax.numpy.ones(3).sum())
+"""
+
+
+def test_workers_import_keras_without_what_it_takes_along_and_may_import_that_later() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PRELOADED], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True
+    )
+    assert done.stdout.splitlines() == ["True []", "3.0"]

@@ -14,6 +14,7 @@ from rnnverify.observation import Node, Ref, Tolerance
 from rnnverify.observation.precision import LARGEST
 from rnnverify.results import OutputResult, Place
 from rnnverify.rounding import Rounded
+from rnnverify.verification import outputs
 from rnnverify.verification.end_to_end import expected_end_to_end
 from rnnverify.verification.outputs import compare_outputs, output_rows, overflowed, tensor_label
 from rnnverify.verification.verdict import judge
@@ -126,3 +127,17 @@ def test_the_states_of_the_second_direction_come_after_those_of_the_first(kinds:
     assert {tensor: tensor_label(graph, "it", tensor) for tensor in labels} == {
         tensor: f"it.{name}" for tensor, name in labels.items()
     }
+
+
+def test_float32_s_errors_are_worked_out_for_the_samples_that_are_farthest(monkeypatch: pytest.MonkeyPatch) -> None:
+    observed = recorded("gated")
+    graph = Graph(observed.nodes)
+    exact, single = (graph.run(observed.inputs, dtype)[Ref("dense")].values for dtype in (np.float64, np.float32))
+    drift = np.abs(single - exact).max(axis=(1, 2))
+    error = np.abs(observed.predictions[0] - exact).max(axis=(1, 2))
+    assert len(set(drift)) == len(set(error)) == len(error)
+    for count in range(1, len(error)):
+        monkeypatch.setattr(outputs, "RUN_IN_FLOAT32", count)
+        farthest = error >= np.sort(error)[-count]
+        expected = max(drift[farthest].max(), np.abs(exact[farthest]).max() * 2.0**-24)
+        assert [row.expected_error for row in judge(observed).result.outputs] == [expected] * 4
