@@ -13,6 +13,7 @@ import numpy as np
 from rnnverify.keras_model.session import load_keras
 from rnnverify.keras_model.settings import quiet
 from rnnverify.layers.activations import ACTIVATIONS, erf
+from rnnverify.rounding.functions import SIGMOID_NEAR_ONE, SIGMOID_NEAR_ZERO
 
 COUNT = 4_000_000
 UNIT, SMALLEST = 2.0**-24, 2.0**-124
@@ -50,6 +51,10 @@ def main() -> None:
         print(
             f"{name:<10}{errors.max():>8.2f}{np.sqrt(np.mean(errors**2)):>8.2f}   at {given[counted][errors.argmax()]:.8g}"
         )
+        if name == "sigmoid":
+            most = SIGMOID_NEAR_ONE + SIGMOID_NEAR_ZERO * (1 - exact[counted])
+            share, at = (errors / most).max(), given[counted][(errors / most).argmax()]
+            print(f"  over {SIGMOID_NEAR_ONE:g} + {SIGMOID_NEAR_ZERO:g} (1 - s): at most {share:.2f}, at {at:.8g}")
 
 
 if __name__ == "__main__":

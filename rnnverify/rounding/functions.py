@@ -11,7 +11,7 @@ from rnnverify.layers.activations import ERF, sigmoid
 from rnnverify.layers.arrays import Array
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.operands import farthest, parts
-from rnnverify.rounding.precision import LIMIT, OWN_ROUNDING, Precision
+from rnnverify.rounding.precision import LIMIT, OWN_ROUNDING, UNIFORM, Precision
 from rnnverify.rounding.storage import not_negative, sizes_in, stored
 
 # How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
@@ -25,12 +25,16 @@ SMALLEST = 2.0**-1022  # of float64's normal numbers
 SMALL = 0.01  # no function here bends within that
 EXP_OVERFLOWS = 710.0  # exp of this is beyond LARGEST, by a quarter
 TYPICAL_ULPS = 1.0  # what those functions' errors are like in practice, as a standard deviation in u: 0.4 to 0.8
+# What a sigmoid is off by at worst where it is near 1, and how much more where it is near 0 (as measured: 1.5, and 8.1).
+SIGMOID_NEAR_ONE, SIGMOID_NEAR_ZERO = 1.6, 7.0
 TYPICAL_OF_WIDER = 0.8  # where they are computed in a wider precision, and rounded once: 0.1 to 0.8
 
 
-def typical(p: Precision, otherwise: float = TYPICAL_ULPS) -> float:
-    """The standard deviation of a function's own error, in u."""
-    return otherwise if p.summed is None else TYPICAL_OF_WIDER
+def typical(p: Precision, worst: float, otherwise: float = TYPICAL_ULPS) -> float:
+    """The standard deviation of a function's own error, in u; or what it is off by at worst, where that may be all alike."""
+    if p.summed is not None:
+        return 1.0 if p.alike else TYPICAL_OF_WIDER
+    return worst if p.alike else otherwise
 
 
 def tanh(p: Precision, x: Rounded) -> Rounded:
@@ -43,7 +47,7 @@ def tanh(p: Precision, x: Rounded) -> Rounded:
     if bound.max(initial=0) > 2:
         bound = np.minimum(bound, 2)
     variance = variance_of(x, slope, lambda nearest: 1 - np.tanh(nearest) ** 2, 4)
-    return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[np.tanh], typical(p))
+    return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[np.tanh], typical(p, FUNCTION_ULPS[np.tanh]))
 
 
 def variance_of(x: Rounded, slope: Array, slope_at: Callable[[Array], Array], most: float) -> Array:
@@ -75,7 +79,9 @@ def exp(p: Precision, x: Rounded) -> Rounded:
     if not linear(x):
         far = farthest(x)
         variance = variance * np.square(np.expm1(far) / np.maximum(far, SMALLEST))
-    return stored(value, bound, value * (value * variance), p, (x,), FUNCTION_ULPS[np.exp], typical(p))
+    return stored(
+        value, bound, value * (value * variance), p, (x,), FUNCTION_ULPS[np.exp], typical(p, FUNCTION_ULPS[np.exp])
+    )
 
 
 def one_and_more(kind: np.dtype[Any]) -> float:
@@ -100,14 +106,18 @@ def logistic(x: Rounded) -> Rounded:
     if not bound.max(initial=0) < 1:
         bound = np.fmin(bound, 1)
     variance = variance_of(x, slope, lambda nearest: sigmoid(nearest) * sigmoid(-nearest), 1)
-    return stored(value, bound, variance, x.precision, (x,), SIGMOID_ULPS, typical(x.precision, TYPICAL_SIGMOID_ULPS))
+    p, own = x.precision, typical(x.precision, UNIFORM, TYPICAL_SIGMOID_ULPS)
+    if p.alike and p.summed is None:
+        most = p.unit * (SIGMOID_NEAR_ONE + SIGMOID_NEAR_ZERO * (1 - size)) * size
+        variance = variance + most * most
+    return stored(value, bound, variance, p, (x,), SIGMOID_ULPS, own)
 
 
 def log(p: Precision, x: Rounded) -> Rounded:
     nearest = np.maximum(x.value - OWN_ROUNDING * x.bound, 0)
     likely = np.maximum(x.value - farthest(x), 0)
     bound, variance = x.bound / nearest, x.variance / likely / likely
-    return stored(np.log(x.value), bound, variance, p, (x,), FUNCTION_ULPS[np.log], typical(p))
+    return stored(np.log(x.value), bound, variance, p, (x,), FUNCTION_ULPS[np.log], typical(p, FUNCTION_ULPS[np.log]))
 
 
 def sqrt(p: Precision, x: Rounded) -> Rounded:
@@ -124,7 +134,7 @@ def erf(p: Precision, x: Rounded) -> Rounded:
     nearest = np.maximum(np.abs(x.value) - x.bound, 0)
     bound = np.minimum(slope_of_erf(nearest) * x.bound, 2)
     variance = variance_of(x, slope_of_erf(x.value), slope_of_erf, 4)
-    return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[ERF], typical(p))
+    return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[ERF], typical(p, FUNCTION_ULPS[ERF]))
 
 
 def wave(function: np.ufunc, derivative: np.ufunc) -> Callable[[Precision, Rounded], Rounded]:
@@ -133,7 +143,7 @@ def wave(function: np.ufunc, derivative: np.ufunc) -> Callable[[Precision, Round
     def waved(p: Precision, x: Rounded) -> Rounded:
         steepest = np.fmin(np.abs(derivative(x.value)) + farthest(x), 1)
         bound, variance = np.fmin(x.bound, 2), np.fmin(steepest * steepest * x.variance, 4)
-        return stored(function(x.value), bound, variance, p, (x,), WAVE_ULPS, typical(p))
+        return stored(function(x.value), bound, variance, p, (x,), WAVE_ULPS, typical(p, WAVE_ULPS))
 
     return waved
 
@@ -148,4 +158,5 @@ def logaddexp(p: Precision, x: Any, y: Any) -> Rounded:
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     value = np.logaddexp(xv, yv)
     bound = np.maximum(xb, yb) + SOFTPLUS_ULPS * p.unit
-    return stored(value, bound, xs + ys + p.unit**2, p, (x, y), SOFTPLUS_ULPS, typical(p))
+    own = typical(p, SOFTPLUS_ULPS)
+    return stored(value, bound, xs + ys + (p.unit * max(own, 1)) ** 2, p, (x, y), SOFTPLUS_ULPS, own)

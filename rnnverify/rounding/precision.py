@@ -35,6 +35,7 @@ class Precision:
     limit: float = LIMIT  # how many standard deviations are rounding
     ordered: bool = False  # whether the terms of inner products may be in an order of their own: see `orders`
     single: bool = False  # whether errors may be held in float32, where that can tell them: see `single`
+    alike: bool = False  # whether a library's functions may be off by their most, always to the same side
     fused: bool = False  # whether what is added to an inner product may be what its sum begins with, as under XLA
 
     @property

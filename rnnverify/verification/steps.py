@@ -50,7 +50,7 @@ def check_nodes(observed: Observation, graph: Graph, kind: type[Tally] = Tally) 
         with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
             for comparison in check.comparisons(outputs, tally.looked):
                 tally.add(*comparison)
-            tally.look_at_sides(check.walks, check.as_fed)
+            tally.look_at_sides(check.walks, check.as_fed, check.precision)
         masks.update(check.masks)
         found[node.name] = Checked(check, tally)
     return found

@@ -2,26 +2,35 @@
 
 For one unit of a state: its residuals in standard deviations, q, and its values in standard deviations, g. If every step
 multiplied it by 1 + e, the sum of q g over the square root of the sum of g^2 would be that of a normal variable, off by e
-times that root. Over the square root of how many steps there are, it is the systematic part of q. Roundings have one, too,
-for libraries' functions err to one side over whole ranges: up to 2.3 (benchmarks/aggregated.py). Where data repeat roundings
-do, too, and nothing can be said: so a unit is only judged by steps that are distinct in all their gates.
+times that root. Over the square root of how many steps there are, it is the systematic part of q.
+
+Roundings have one, too. Libraries' functions err to one side over whole ranges: by up to 2.3 standard deviations where the
+gates take many values (benchmarks/aggregated.py). Where they take few, as those of a long memory do, each of which is open,
+a function's errors are all the same one, which may be the largest: they are counted as that, in a second look. Where a state
+itself takes few values all roundings repeat, and nothing can be said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.steps import folded, gates_of_steps
+from rnnverify.layers.steps import folded, gates_of_steps, steps
+from rnnverify.rounding import Precision, Rounded
 from rnnverify.verification.taken import Taken
 
 MOST = 4096  # steps that are looked at of a unit, spread over all samples and timesteps
 FEWEST = 300  # distinct ones, without which nothing is said
+TRIED = 8  # units that are tried, those first that err most to one side
 ROUNDING = 3.2  # standard deviations by which rounding may err to the same side
+# The same where functions are counted as if always off by their most: the root of three for three of them that add up, and a
+# little for products and sums that repeat.
+ROUNDING_ALIKE = 2.0
 
 
 class Side(NamedTuple):
@@ -47,9 +56,12 @@ class Systematic:
     variances: Array  # sum of the steps' variances
     samples: int
     last: tuple[Array, Array]  # what Keras made, and the replay, in the last step of the last sample
+    rounding: float = ROUNDING  # standard deviations that may be systematic
 
     @classmethod
-    def of(cls, keras: Array, value: Array, variance: Array, thin: int, limit: float) -> Systematic:
+    def of(
+        cls, keras: Array, value: Array, variance: Array, thin: int, limit: float, rounding: float = ROUNDING
+    ) -> Systematic:
         """Some steps, (N, t, ..., units) each. Masked ones do not round, and are not counted."""
         parts = (part[:, ::thin] for part in (keras, value, variance))
         claims, replays, variances = (part.reshape(-1, part.shape[-1]) for part in parts)
@@ -67,6 +79,7 @@ class Systematic:
             variances=np.sum(variances, axis=0),
             samples=len(keras),
             last=(claims[-1].copy(), replays[-1].copy()),  # and not the arrays that these are rows of
+            rounding=rounding,
         )
 
     def after(self, earlier: Systematic | None) -> Systematic:
@@ -81,37 +94,42 @@ class Systematic:
             variances=earlier.variances + self.variances,
         )
 
+    @property
+    def parts(self) -> Array:
+        """The systematic part of each unit's residuals, in standard deviations."""
+        with np.errstate(all="ignore"):
+            score = np.abs(self.products) / np.sqrt(self.squares * self.steps)
+        return np.where(np.isfinite(score), score, 0)
+
     def side(self, distinct: Callable[[int], int]) -> Side | None:
         """The unit that errs most to one side, if that is no rounding.
 
         Args:
-            distinct: how many of a unit's steps are distinct in all their gates.
+            distinct: how many of a unit's steps are distinct.
         """
         if self.steps < FEWEST:
             return None
-        with np.errstate(all="ignore"):
-            score = np.abs(self.products) / np.sqrt(self.squares * self.steps)
-        score = np.where(np.isfinite(score), score, 0)
-        unit = int(np.argmax(score))
-        if score[unit] <= self.allowed(self.steps):
-            return None
-        different = distinct(unit)
-        if different < FEWEST or score[unit] <= self.allowed(different):
-            return None
-        deviation = float(np.sqrt(self.variances[unit] / self.steps))
-        keras, replay = self.last
-        return Side(
-            self.samples - 1,
-            unit,
-            float(score[unit]) * deviation,
-            self.allowed(different) * deviation,
-            float(keras[unit]),
-            float(replay[unit]),
-        )
+        parts = self.parts
+        for unit in map(int, np.argsort(-parts, kind="stable")[:TRIED]):
+            if parts[unit] <= self.allowed(self.steps):
+                return None
+            different = distinct(unit)
+            if different >= FEWEST and parts[unit] > self.allowed(different):
+                deviation = float(np.sqrt(self.variances[unit] / self.steps))
+                keras, replay = (float(made[unit]) for made in self.last)
+                return Side(
+                    self.samples - 1,
+                    unit,
+                    float(parts[unit]) * deviation,
+                    self.allowed(different) * deviation,
+                    keras,
+                    replay,
+                )
+        return None
 
     def allowed(self, steps: int) -> float:
         """The largest systematic part that is rounding."""
-        return ROUNDING + self.limit / float(np.sqrt(steps))
+        return self.rounding + self.limit / float(np.sqrt(steps))
 
 
 def thinned(sequence: Array) -> int:
@@ -121,12 +139,37 @@ def thinned(sequence: Array) -> int:
     return every
 
 
-def distinct(taken: Taken, as_fed: Callable[[Array], Array], thin: int, unit: int) -> int:
+def gates_distinct(taken: Taken, as_fed: Callable[[Array], Array], thin: int, unit: int) -> int:
     """In how many of the steps that are looked at a unit's gates are distinct, of the gate where these are fewest."""
     walk, whole = taken.walk, slice(0, taken.sequence.shape[1])
     plain = replace(walk, weights=[np.asarray(weight) for weight in walk.weights])
     x, h = as_fed(walk.x[:, ::thin]), taken.before(whole)[0][:, ::thin]
     gates = gates_of_steps(plain.cell, x, h) or (folded(h),)
     kind = np.float32 if taken.sequence.dtype != np.float64 else np.float64
-    fewest: int = min(np.unique(gate[..., unit].astype(kind)).size for gate in gates)
-    return fewest
+    return min(np.unique(gate[..., unit].astype(kind)).size for gate in gates)
+
+
+def states_distinct(taken: Taken, thin: int, unit: int) -> int:
+    """The same of its states, of the state where these are fewest."""
+    return min(np.unique(one[:, ::thin][..., unit].astype(np.float64)).size for one in taken.sequences)
+
+
+def side_of_functions_alike(
+    taken: Taken, as_fed: Callable[[Array], Array], precision: Precision, state: int, found: Systematic
+) -> Side | None:
+    """A second look at the same steps of a state, with the errors of functions at their most."""
+    if found.steps < FEWEST or found.parts.max(initial=0) <= ROUNDING_ALIKE:
+        return None
+    some, whole = slice(None, None, found.thin), slice(0, taken.sequence.shape[1])
+    p = replace(precision, alike=True)
+    x = Rounded.exact(as_fed(taken.walk.x[:, some]), p)
+    before, after = (
+        tuple(Rounded.exact(one[:, some], p) for one in states) for states in (taken.before(whole), taken.after(whole))
+    )
+    made: Any = steps(taken.walk.cell, x, before, after)[state]
+    keras, variance = taken.sequences[state][:, some].astype(np.float64), made.variance
+    if taken.walk.mask is not None:
+        awake = taken.walk.mask[:, some].reshape(*keras.shape[:2], *[1] * (keras.ndim - 2))
+        keras, variance = np.where(awake, keras, made.value), np.where(awake, variance, 0)
+    alike = Systematic.of(keras, made.value, variance, 1, found.limit, ROUNDING_ALIKE)
+    return alike.side(partial(states_distinct, taken, found.thin))

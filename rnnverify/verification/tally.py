@@ -11,9 +11,10 @@ import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.results import Divergence
+from rnnverify.rounding import Precision
 from rnnverify.verification.look import Look, SecondLook
 from rnnverify.verification.resolution import CHANGES, NOTHING, Seen
-from rnnverify.verification.systematic import Side, Systematic, distinct
+from rnnverify.verification.systematic import Side, Systematic, gates_distinct, side_of_functions_alike
 from rnnverify.verification.taken import Taken
 
 Tensor = tuple[int | None, int]  # of a layer: a walk through time and which of its states, or None and which output
@@ -106,18 +107,23 @@ class Tally:
     def keep(self, tensor: Tensor, start: int | None, look: Look) -> None:
         """For who draws pictures of it (`pictured`): a verdict needs none."""
 
-    def look_at_sides(self, walks: Sequence[Taken], as_fed: Callable[[Array], Array]) -> None:
+    def look_at_sides(self, walks: Sequence[Taken], as_fed: Callable[[Array], Array], precision: Precision) -> None:
         """Whether the steps of some unit all err to the same side; asked where each of them is within its limit.
 
         Args:
             walks: those that the states were compared of.
             as_fed: rounds what was fed to the layer as it does.
+            precision: what the layer computes in.
         """
         for (walk, state), found in self.sides.items():
             assert walk is not None
-            side = None if self.first is not None else found.side(partial(distinct, walks[walk], as_fed, found.thin))
+            if self.first is not None:
+                return
+            taken = walks[walk]
+            side = found.side(partial(gates_distinct, taken, as_fed, found.thin))
+            side = side or side_of_functions_alike(taken, as_fed, precision, state, found)
             if side is not None:
-                self.err_to_one_side((walk, state), side, walks[walk].sequence.shape[1])
+                self.err_to_one_side((walk, state), side, taken.sequence.shape[1])
 
     def err_to_one_side(self, tensor: Tensor, side: Side, timesteps: int) -> None:
         """No step is beyond its limit, but those of a unit are off by too much together."""

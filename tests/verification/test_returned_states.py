@@ -87,9 +87,13 @@ def test_a_right_state_is_that_of_the_last_step_that_was_not_masked(
 
 
 @pytest.mark.parametrize("T", [3000])
-@pytest.mark.parametrize("factor", [1.0, 1 + 3e-7, 1 - 5e-7])
+@pytest.mark.parametrize(
+    ("forget", "factor"),
+    # A gate that is open at 20 is 1, and takes no other value.
+    [(8, 1.0), (8, 1 + 3e-7), (8, 1 - 3e-7), (8, 1 - 5e-7), (12, 1 + 5e-7), (20, 1.0), (20, 1 - 3e-7), (20, 1 + 5e-7)],
+)
 def test_a_fault_that_is_small_in_every_step_of_c_is_seen(
-    keras: Any, monkeypatch: pytest.MonkeyPatch, T: int, factor: float
+    keras: Any, monkeypatch: pytest.MonkeyPatch, T: int, forget: float, factor: float
 ) -> None:
     layer = keras.layers.LSTM(M, name="faulty")
     right = type(layer.cell).call
@@ -102,7 +106,7 @@ def test_a_fault_that_is_small_in_every_step_of_c_is_seen(
     given = keras.Input((T, D))
     model = with_random_weights(keras.Model(given, keras.layers.Dense(2)(layer(given))))
     kernel, recurrent_kernel, bias = layer.get_weights()
-    bias[M : 2 * M] = 8
+    bias[M : 2 * M] = forget
     layer.set_weights([kernel, recurrent_kernel, bias])
     result = verify(model, np.random.default_rng(3).standard_normal((2, T, D)).astype(np.float32))
     first = result.first_divergence

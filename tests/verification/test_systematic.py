@@ -11,10 +11,19 @@ from rnnverify.layers.registry import LAYERS
 from rnnverify.layers.rnn import Stack
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
-from rnnverify.verification.systematic import Side, Systematic, distinct, thinned
+from rnnverify.rounding.precision import PRECISIONS
+from rnnverify.verification.systematic import (
+    Side,
+    Systematic,
+    gates_distinct,
+    side_of_functions_alike,
+    states_distinct,
+    thinned,
+)
 from rnnverify.verification.taken import Taken
 
 N, T, M = 2, 500, 3
+U = 2.0**-24
 VALUE = np.random.default_rng(3).uniform(0.5, 1, (N, T, M))
 DEVIATION = 0.01
 
@@ -123,18 +132,18 @@ def test_steps_are_as_distinct_as_the_gate_in_which_they_are_least() -> None:
     kernel = np.array([[1.0, 0.0, 9.0, 9.0, 0.5, 0.5]])
     walk = Walk(layer, [kernel, np.zeros((2, 6))], x, None, (np.zeros((1, 2)),))
     taken = Taken(walk, Walked(np.zeros((1, 6, 2), np.float32)))
-    assert distinct(taken, lambda one: one, 1, 0) == 3  # the candidate's values, and the update gate's
-    assert distinct(taken, lambda one: one, 1, 1) == 1  # of whose update gate there is one value
-    assert distinct(taken, lambda one: one, 3, 0) == 1
-    assert distinct(taken, lambda one: one * 0, 1, 0) == 1
+    assert gates_distinct(taken, lambda one: one, 1, 0) == 3  # the candidate's values, and the update gate's
+    assert gates_distinct(taken, lambda one: one, 1, 1) == 1  # of whose update gate there is one value
+    assert gates_distinct(taken, lambda one: one, 3, 0) == 1
+    assert gates_distinct(taken, lambda one: one * 0, 1, 0) == 1
     fine = x + np.array([0, 0, 0, 1e-12, 1e-12, 1e-12])[:, np.newaxis]
     for dtype, count in ((np.float32, 3), (np.float64, 6)):
         close = Taken(Walk(layer, walk.weights, fine, None, walk.states), Walked(np.zeros((1, 6, 2), dtype)))
-        assert distinct(close, lambda one: one, 1, 0) == count
+        assert gates_distinct(close, lambda one: one, 1, 0) == count
     before = np.zeros((1, 6, 2), np.float32)
     before[0, :, 0] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
     fed = Walk(layer, [kernel * 0, np.ones((2, 6))], x, None, (np.zeros((1, 2)),))
-    assert distinct(Taken(fed, Walked(before)), lambda one: one, 1, 0) == 6  # by the h before each
+    assert gates_distinct(Taken(fed, Walked(before)), lambda one: one, 1, 0) == 6  # by the h before each
 
 
 def test_steps_of_a_stack_whose_gates_are_not_known_are_as_distinct_as_what_stands_before_them() -> None:
@@ -144,5 +153,98 @@ def test_steps_of_a_stack_whose_gates_are_not_known_are_as_distinct_as_what_stan
     zeros = np.zeros((1, 5, 1))
     walk = Walk(layer, [np.ones((1, 1))] * 4, zeros, None, (np.zeros((1, 1)),) * 3)
     taken = Taken(walk, Walked(top, others=(zeros, zeros)))
-    assert distinct(taken, lambda x: x, 1, 0) == 4  # 0, 5, 6, 5, 7
-    assert distinct(taken, lambda x: x, 2, 0) == 3  # 0, 6, 7
+    assert gates_distinct(taken, lambda x: x, 1, 0) == 4  # 0, 5, 6, 5, 7
+    assert gates_distinct(taken, lambda x: x, 2, 0) == 3  # 0, 6, 7
+
+
+def test_states_are_as_distinct_as_the_one_that_takes_the_fewest_values() -> None:
+    h, c = np.zeros((2, 6, 2), np.float32), np.zeros((2, 6, 2), np.float32)
+    h[..., 0], c[..., 0] = np.arange(12).reshape(2, 6), np.arange(12).reshape(2, 6) // 3
+    h[..., 1] = np.arange(12).reshape(2, 6)
+    walk = Walk(LAYERS["LSTM"].of({"units": 2}), [], np.zeros((2, 6, 1)), None, (np.zeros((2, 2)),) * 2)
+    taken = Taken(walk, Walked(h, others=(c,)))
+    assert (states_distinct(taken, 1, 0), states_distinct(taken, 1, 1)) == (4, 1)
+    assert states_distinct(taken, 4, 0) == 4  # steps 0 and 4 of each sample: 0, 1, 2 and 3 of c
+    assert states_distinct(taken, 6, 0) == 2
+
+
+def long_memory(factor: float, mask: bool = False, gate: str = "sigmoid", drawn: bool = True) -> Taken:
+    """An LSTM in float32 whose forget gates are open: unit 1 of c is off by a factor in each step."""
+    layer = LAYERS["LSTM"].of({"units": M, "recurrent_activation": gate})
+    rng = np.random.default_rng(8)
+    x = rng.standard_normal((N, T, 2)) if drawn else np.ones((N, T, 2))
+    kernel, recurrent = rng.standard_normal((2, 4 * M)) * 0.3, rng.standard_normal((M, 4 * M)) * 0.1
+    kernel[:, M : 2 * M], recurrent[:, M : 2 * M] = 0, 0
+    bias = np.concatenate([np.zeros(M), np.full(M, 20.0), np.ones(M), np.zeros(M)])
+    x, *weights = (array.astype(np.float32) for array in (x, kernel, recurrent, bias))
+    awake = rng.random((N, T)) < 0.8 if mask else np.ones((N, T), bool)
+    first = np.zeros((N, M), np.float32), np.full((N, M), 3, np.float32)
+    cell: Any = Walk(layer, weights, x, None, first).cell
+    states, every = first, []
+    for t in range(T):
+        h, c = cell.step(cell.project(x[:, t]), states)
+        c = (c * np.array([1, factor, 1])).astype(np.float32)
+        states = tuple(np.where(awake[:, t, np.newaxis], *pair) for pair in zip((h, c), states, strict=True))
+        every.append(states)
+    h, c = (np.stack(one, axis=1) for one in zip(*every, strict=True))
+    exact = [array.astype(np.float64) for array in (x, *weights)]
+    walk = Walk(layer, exact[1:], exact[0], awake if mask else None, tuple(one.astype(np.float64) for one in first))
+    return Taken(walk, Walked(h, others=(c,)))
+
+
+def second_look(taken: Taken, dtype: str = "float32", thin: int = 1) -> Side | None:
+    found = Systematic.of(VALUE + 9 * DEVIATION, VALUE, np.full(VALUE.shape, DEVIATION**2), thin, 12.0)
+    return side_of_functions_alike(taken, lambda one: one, PRECISIONS[dtype], 1, found)
+
+
+@pytest.mark.parametrize("mask", [False, True])
+def test_a_gate_that_takes_one_value_is_counted_as_wrong_as_it_can_be(mask: bool) -> None:
+    assert second_look(long_memory(1.0, mask)) is None
+    for factor in (1 - 6 * U, 1 + 6 * U):
+        side = second_look(long_memory(factor, mask))
+        assert side is not None
+        assert (side.sample, side.unit) == (1, 1)
+        assert side.allowed < side.mean
+        # The gate, its product and the sum; of the steps that were masked, every fifth, nothing is said.
+        deviation = U * np.sqrt(1.6**2 + 1 / 3 + 1 / 3 + 1 / 3)
+        count = 1000 if not mask else 800
+        about = float(np.sqrt(np.mean(long_memory(factor, mask).sequences[1][..., 1] ** 2.0)))
+        assert side.allowed / about == pytest.approx(deviation * (2.0 + 12 / np.sqrt(count)), rel=0.1)
+        assert side.mean / about == pytest.approx(6 * U, rel=0.1)
+        assert side.keras == long_memory(factor, mask).sequences[1][1, -1, 1]
+
+
+def test_a_gate_by_a_function_that_errs_more_leaves_more_room() -> None:
+    assert second_look(long_memory(1 + 6 * U, gate="tanh")) is None
+    assert second_look(long_memory(1 + 24 * U, gate="tanh")) is not None
+
+
+def test_a_second_look_is_at_the_steps_of_the_first() -> None:
+    side, thinner = second_look(long_memory(1 + 8 * U)), second_look(long_memory(1 + 8 * U), thin=2)
+    assert side is not None
+    assert thinner is not None
+    room = [2.0 + 12 / np.sqrt(count) for count in (1000, 500)]
+    assert thinner.allowed / side.allowed == pytest.approx(room[1] / room[0], rel=0.02)
+    assert second_look(long_memory(1 + 8 * U), thin=5) is None  # 200 of them are too few
+
+
+def test_no_second_look_is_taken_where_the_first_found_little() -> None:
+    little = Systematic.of(VALUE + 1.9 * DEVIATION, VALUE, np.full(VALUE.shape, DEVIATION**2), 1, 12.0)
+    taken = long_memory(1 + 8 * U)
+    assert side_of_functions_alike(taken, lambda one: one, PRECISIONS["float32"], 1, little) is None
+    few = Systematic.of(VALUE[:, :149] + 9, VALUE[:, :149], np.full((N, 149, M), DEVIATION**2), 1, 12.0)
+    assert side_of_functions_alike(taken, lambda one: one, PRECISIONS["float32"], 1, few) is None
+
+
+def test_a_state_that_takes_few_values_says_nothing() -> None:
+    taken = long_memory(1 + 8 * U)
+    repeated = np.round(taken.sequences[1])
+    assert second_look(Taken(taken.walk, Walked(taken.sequence, others=(repeated,)))) is None
+
+
+def test_a_unit_that_says_nothing_hides_no_other() -> None:
+    made = filled([0, 5, 6])
+    side = made.side(lambda unit: 100 if unit == 2 else 1000)
+    assert side is not None
+    assert side.unit == 1
+    assert made.side(lambda unit: 100) is None
