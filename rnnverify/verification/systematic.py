@@ -139,19 +139,22 @@ def thinned(sequence: Array) -> int:
     return every
 
 
-def gates_distinct(taken: Taken, as_fed: Callable[[Array], Array], thin: int, unit: int) -> int:
-    """In how many of the steps that are looked at a unit's gates are distinct, of the gate where these are fewest."""
+def gates_distinct(taken: Taken, as_fed: Callable[[Array], Array], state: int, thin: int, unit: int) -> int:
+    """In how many of the steps that are looked at a unit's gates are distinct, of the gate where these are fewest.
+
+    Where a cell's gates are not known, the state itself before each step says how many.
+    """
     walk, whole = taken.walk, slice(0, taken.sequence.shape[1])
     plain = replace(walk, weights=[np.asarray(weight) for weight in walk.weights])
-    x, h = as_fed(walk.x[:, ::thin]), taken.before(whole)[0][:, ::thin]
-    gates = gates_of_steps(plain.cell, x, h) or (folded(h),)
+    x, before = as_fed(walk.x[:, ::thin]), [one[:, ::thin] for one in taken.before(whole)]
+    gates = gates_of_steps(plain.cell, x, before[0]) or (folded(before[state]),)
     kind = np.float32 if taken.sequence.dtype != np.float64 else np.float64
     return min(np.unique(gate[..., unit].astype(kind)).size for gate in gates)
 
 
-def states_distinct(taken: Taken, thin: int, unit: int) -> int:
-    """The same of its states, of the state where these are fewest."""
-    return min(np.unique(one[:, ::thin][..., unit].astype(np.float64)).size for one in taken.sequences)
+def states_distinct(taken: Taken, state: int, thin: int, unit: int) -> int:
+    """In how many of them a state of the unit is."""
+    return int(np.unique(taken.sequences[state][:, ::thin][..., unit].astype(np.float64)).size)
 
 
 def side_of_functions_alike(
@@ -172,4 +175,4 @@ def side_of_functions_alike(
         awake = taken.walk.mask[:, some].reshape(*keras.shape[:2], *[1] * (keras.ndim - 2))
         keras, variance = np.where(awake, keras, made.value), np.where(awake, variance, 0)
     alike = Systematic.of(keras, made.value, variance, 1, found.limit, ROUNDING_ALIKE)
-    return alike.side(partial(states_distinct, taken, found.thin))
+    return alike.side(partial(states_distinct, taken, state, found.thin))

@@ -120,7 +120,7 @@ class Tally:
             if self.first is not None:
                 return
             taken = walks[walk]
-            side = found.side(partial(gates_distinct, taken, as_fed, found.thin))
+            side = found.side(partial(gates_distinct, taken, as_fed, state, found.thin))
             side = side or side_of_functions_alike(taken, as_fed, precision, state, found)
             if side is not None:
                 self.err_to_one_side((walk, state), side, taken.sequence.shape[1])

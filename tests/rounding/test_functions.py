@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from rnnverify.layers.activations import ACTIVATIONS, ERF
 from rnnverify.rounding import PRECISIONS, Precision, Rounded
 from rnnverify.rounding.functions import FUNCTION_ULPS, SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS, WAVE_ULPS, wave
+from rnnverify.rounding.precision import UNIFORM
 from tests.rounding.coarse import INF, LOST, SQUARE, bound_of, is_about, rounded, short
 
 
@@ -84,6 +86,42 @@ def test_the_variance_of_a_small_error_is_that_of_the_slope() -> None:
     made = ACTIVATIONS["sigmoid"](rounded(0.5, 0.01, 1e-7))
     variance = (s * (1 - s)) ** 2 * 1e-7 + (TYPICAL_SIGMOID_ULPS * s / 8) ** 2 + LOST
     np.testing.assert_allclose(made.variance, [variance], rtol=1e-9)
+
+
+ALIKE = replace(PRECISIONS["float32"], alike=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "most"),
+    [
+        (np.tanh, 0.5, 7.0),
+        (np.exp, 0.5, 8.0),
+        (np.log, 0.5, 8.0),
+        (np.sqrt, 0.5, UNIFORM),  # which is rounded as sums are, and not to one side
+        (ERF, 0.5, 8.0),
+        (np.sin, 0.5, 4.0),
+        (ACTIVATIONS["sigmoid"], 0.0, math.hypot(1.6 + 3.5, UNIFORM)),
+        (ACTIVATIONS["sigmoid"], 20.0, math.hypot(1.6, UNIFORM)),
+        (ACTIVATIONS["sigmoid"], -20.0, math.hypot(8.6, UNIFORM)),
+    ],
+)
+def test_functions_whose_errors_may_be_alike_are_off_by_their_most(function: Any, at: float, most: float) -> None:
+    made, usual = (function(Rounded.exact(np.array([at]), p)) for p in (ALIKE, PRECISIONS["float32"]))
+    assert (made.value, made.bound) == (usual.value, usual.bound)
+    assert made.variance >= usual.variance
+    assert np.sqrt(made.variance[0]) == pytest.approx(most * 2.0**-24 * abs(made.value[0]), rel=1e-6)
+
+
+@pytest.mark.parametrize("function", [np.tanh, np.exp, ACTIVATIONS["sigmoid"]])
+def test_where_they_are_computed_in_a_wider_precision_that_is_one_rounding(function: Any) -> None:
+    made = function(Rounded.exact(np.array([0.5]), replace(PRECISIONS["bfloat16"], alike=True)))
+    assert np.sqrt(made.variance[0]) == pytest.approx(2.0**-8 * made.value[0], rel=1e-6)
+
+
+def test_a_sum_of_exponentials_that_errs_alike_is_off_by_its_most_where_it_is_tiny_too() -> None:
+    x, zero = (Rounded.exact(np.array([value]), ALIKE) for value in (-10.0, 0.0))
+    made: Any = np.logaddexp(x, zero)
+    assert np.sqrt(made.variance[0]) == pytest.approx(8 * 2.0**-24, rel=1e-6)
 
 
 def tanh_errors(t: float) -> tuple[float, float]:

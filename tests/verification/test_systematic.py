@@ -132,18 +132,18 @@ def test_steps_are_as_distinct_as_the_gate_in_which_they_are_least() -> None:
     kernel = np.array([[1.0, 0.0, 9.0, 9.0, 0.5, 0.5]])
     walk = Walk(layer, [kernel, np.zeros((2, 6))], x, None, (np.zeros((1, 2)),))
     taken = Taken(walk, Walked(np.zeros((1, 6, 2), np.float32)))
-    assert gates_distinct(taken, lambda one: one, 1, 0) == 3  # the candidate's values, and the update gate's
-    assert gates_distinct(taken, lambda one: one, 1, 1) == 1  # of whose update gate there is one value
-    assert gates_distinct(taken, lambda one: one, 3, 0) == 1
-    assert gates_distinct(taken, lambda one: one * 0, 1, 0) == 1
+    assert gates_distinct(taken, lambda one: one, 0, 1, 0) == 3  # the candidate's values, and the update gate's
+    assert gates_distinct(taken, lambda one: one, 0, 1, 1) == 1  # of whose update gate there is one value
+    assert gates_distinct(taken, lambda one: one, 0, 3, 0) == 1
+    assert gates_distinct(taken, lambda one: one * 0, 0, 1, 0) == 1
     fine = x + np.array([0, 0, 0, 1e-12, 1e-12, 1e-12])[:, np.newaxis]
     for dtype, count in ((np.float32, 3), (np.float64, 6)):
         close = Taken(Walk(layer, walk.weights, fine, None, walk.states), Walked(np.zeros((1, 6, 2), dtype)))
-        assert gates_distinct(close, lambda one: one, 1, 0) == count
+        assert gates_distinct(close, lambda one: one, 0, 1, 0) == count
     before = np.zeros((1, 6, 2), np.float32)
     before[0, :, 0] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
     fed = Walk(layer, [kernel * 0, np.ones((2, 6))], x, None, (np.zeros((1, 2)),))
-    assert gates_distinct(Taken(fed, Walked(before)), lambda one: one, 1, 0) == 6  # by the h before each
+    assert gates_distinct(Taken(fed, Walked(before)), lambda one: one, 0, 1, 0) == 6  # by the h before each
 
 
 def test_steps_of_a_stack_whose_gates_are_not_known_are_as_distinct_as_what_stands_before_them() -> None:
@@ -151,21 +151,23 @@ def test_steps_of_a_stack_whose_gates_are_not_known_are_as_distinct_as_what_stan
     layer: Any = Stack((one, one))  # type: ignore[arg-type]
     top = np.array([5.0, 6.0, 5.0, 7.0, 8.0]).reshape(1, 5, 1)
     zeros = np.zeros((1, 5, 1))
-    walk = Walk(layer, [np.ones((1, 1))] * 4, zeros, None, (np.zeros((1, 1)),) * 3)
-    taken = Taken(walk, Walked(top, others=(zeros, zeros)))
-    assert gates_distinct(taken, lambda x: x, 1, 0) == 4  # 0, 5, 6, 5, 7
-    assert gates_distinct(taken, lambda x: x, 2, 0) == 3  # 0, 6, 7
+    wide = np.arange(10.0).reshape(1, 5, 2)
+    walk = Walk(layer, [np.ones((1, 1))] * 4, zeros, None, (np.zeros((1, 1)), np.zeros((1, 1)), np.zeros((1, 2))))
+    taken = Taken(walk, Walked(top, others=(zeros, wide)))
+    assert gates_distinct(taken, lambda x: x, 0, 1, 0) == 4  # 0, 5, 6, 5, 7
+    assert gates_distinct(taken, lambda x: x, 0, 2, 0) == 3  # 0, 6, 7
+    assert gates_distinct(taken, lambda x: x, 1, 1, 0) == 1  # of a state that is 0 throughout
+    assert gates_distinct(taken, lambda x: x, 2, 1, 1) == 5  # and of one with more units than the others
 
 
-def test_states_are_as_distinct_as_the_one_that_takes_the_fewest_values() -> None:
+def test_states_are_as_distinct_as_the_values_that_they_take() -> None:
     h, c = np.zeros((2, 6, 2), np.float32), np.zeros((2, 6, 2), np.float32)
     h[..., 0], c[..., 0] = np.arange(12).reshape(2, 6), np.arange(12).reshape(2, 6) // 3
-    h[..., 1] = np.arange(12).reshape(2, 6)
     walk = Walk(LAYERS["LSTM"].of({"units": 2}), [], np.zeros((2, 6, 1)), None, (np.zeros((2, 2)),) * 2)
     taken = Taken(walk, Walked(h, others=(c,)))
-    assert (states_distinct(taken, 1, 0), states_distinct(taken, 1, 1)) == (4, 1)
-    assert states_distinct(taken, 4, 0) == 4  # steps 0 and 4 of each sample: 0, 1, 2 and 3 of c
-    assert states_distinct(taken, 6, 0) == 2
+    assert [states_distinct(taken, state, 1, unit) for state in (0, 1) for unit in (0, 1)] == [12, 1, 4, 1]
+    assert states_distinct(taken, 1, 4, 0) == 4  # steps 0 and 4 of each sample: 0, 1, 2 and 3 of c
+    assert states_distinct(taken, 0, 6, 0) == 2
 
 
 def long_memory(factor: float, mask: bool = False, gate: str = "sigmoid", drawn: bool = True) -> Taken:
