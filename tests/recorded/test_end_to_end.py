@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import tanh
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from rnnverify.errors import DataError
 from rnnverify.layers.graph import Graph
+from rnnverify.layers.walk import Walk
 from rnnverify.observation import Node, Observation, Ref
 from rnnverify.results import GivenLayer
 from rnnverify.rounding import PRECISIONS, Rounded
@@ -203,3 +204,39 @@ def test_what_is_merged_of_steps_that_are_right_is_compared_step_by_step() -> No
     ave = check_of("bidirectional", "ave")
     (one,) = (one for one in ave.comparisons([recorded("bidirectional").emitted[Ref("ave")]]) if one.tensor[0] is None)
     assert (one.tensor, one.start) == ((None, 0), None)
+
+
+def test_single_steps_have_their_errors_in_float32_but_for_those_that_start_from_zero() -> None:
+    check = check_of("gated", "lstm")
+    (taken,) = check.walks
+    for part, kind in ((slice(0, 2), np.float64), (slice(1, 4), np.float32)):
+        taken.__dict__["stretches"] = [part]
+        ((_, made),) = check.steps(taken)
+        c: Any = made[1]
+        assert (c.value.dtype, c.bound.dtype, c.variance.dtype) == (np.float64, kind, kind)
+
+
+class OwnWay(Walk):
+    """A walk on a way of its own, as a mistaken one may go."""
+
+    def run(self, every_step: bool = False) -> Any:
+        made = super().run(every_step)
+        return replace(made, sequence=made.sequence * 2)
+
+
+def test_a_walk_on_a_way_of_its_own_is_compared_as_a_whole() -> None:
+    check = check_of("gated", "lstm")
+    (taken,) = check.walks
+    walk = OwnWay(*(getattr(taken.walk, field.name) for field in fields(Walk)))
+    own = replace(taken, walk=walk)
+    assert not own.by_step
+    check.walks = [own]
+    (whole,) = check.of_steps()
+    sequence = taken.sequence
+    assert whole.keras.shape == sequence.shape
+    assert (whole.start, whole.tensor, whole.again, whole.thin) == (0, (0, 0), None, None)
+    np.testing.assert_allclose(whole.expected.value, 2 * sequence.astype(np.float64), rtol=1e-4, atol=1e-5)
+    check.walks = [taken]
+    found = list(check.of_steps())
+    assert {one.tensor for one in found} == {(0, 0), (0, 1)}
+    assert all(one.again is not None and one.thin == 1 for one in found)

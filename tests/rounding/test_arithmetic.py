@@ -35,6 +35,8 @@ def test_a_square_has_the_same_errors_in_both_factors() -> None:
 def test_a_product_with_a_power_of_two_is_exact_unless_it_underflows() -> None:
     is_about(rounded(3, 0.5, 0.1) * 2, 6, 1.0, 0.4)
     is_about(rounded(3, 0.5, 0.1) * -0.5, -1.5, 0.25 + 1 / 64, 0.025 + LOST)
+    is_about(rounded(3, 0.5, 0.1) * 1, 3, 0.5, 0.1)
+    is_about(4.0 * rounded(3, 0.5, 0.1), 12, 2.0, 1.6)
 
 
 def test_a_number_in_the_code_is_rounded_where_the_precision_does_not_hold_it() -> None:
@@ -103,6 +105,13 @@ def test_of_three_factors_any_two_may_be_multiplied_before_the_division() -> Non
     assert bound_of(lambda x, y, z: (x / 6) * (z * y)[np.newaxis][0], x, y, z) == INF
     assert bound_of(lambda x, y, z: (x / 6) * (y * z), x, y / 4, z) < 1
     assert bound_of(lambda x, y, z: (x / 6) * np.split(np.concatenate([y * z, z]), 2)[1], x, y / 4, z) < 1
+
+
+def test_of_three_factors_the_product_of_two_counts_and_not_their_quotient() -> None:
+    # With x = 3 the quotient is 0.5: of y / 0.5 and 6 the product would be 360, and of 0.5 y and 6 it is 90.
+    x, y, z = (Rounded.exact(np.array([v]), SHORT) for v in (3.0, 30.0, 0.1))
+    assert bound_of(lambda x, y, z: (x / 6) * (y * z), x, y, z) < 1
+    assert bound_of(lambda x, y, z: (y * z) * (x / 6), x, y, z) < 1
 
 
 def test_a_factor_far_within_the_range_is_beyond_it_before_the_division_too() -> None:

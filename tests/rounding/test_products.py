@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -333,3 +334,47 @@ def test_a_sum_has_no_attribute_that_no_number_has() -> None:
     made: Any = Rounded.exact(np.ones((1, 2)), COARSE) @ Matrix(np.ones((2, 1)), COARSE)
     with pytest.raises(AttributeError, match=r"^another$"):
         _ = made.another
+
+
+FLOAT64, FLOAT32 = PRECISIONS["float64"], replace(PRECISIONS["float32"], single=True)
+
+
+def test_what_float64_does_not_hold_of_variances_is_infinite_and_of_zeros_it_is_zero() -> None:
+    x, w = np.array([[1e90]]), np.array([[1e90, 1e89, 0.0]])
+    made: Any = Rounded.exact(x, FLOAT64) @ w
+    assert made.variance.tolist() == [[np.inf, np.inf, 0.0]]
+    tiny: Any = Rounded.exact(x * 1e-170, FLOAT64) @ (w * 1e-170)
+    assert tiny.variance.max() <= 4 * FLOAT64.smallest**2
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e7])
+def test_ordinary_numbers_have_their_errors_in_float32(scale: float) -> None:
+    x, w = np.full((2, 4), scale), np.full((4, 3), 1.0)
+    one: Any = Rounded.exact(x, FLOAT32) @ w
+    assert one.variance.dtype == one.bound.dtype == np.float32
+    both: Any = one + Rounded.exact(x * 1e-7, FLOAT32) @ w
+    assert both.variance.dtype == both.bound.dtype == np.float32
+
+
+def test_numbers_whose_squares_float32_does_not_hold_have_not() -> None:
+    x, w = np.full((2, 64), 1.2e23), np.full((64, 3), 1.0)
+    made: Any = Rounded.exact(x, FLOAT32) @ w
+    assert made.variance.dtype == np.float64
+    assert made.variance.max() > 1e36 > (2.0**-24 * 64 * 1.2e23) ** 2 / 3
+
+
+def test_beside_large_products_small_ones_keep_their_errors() -> None:
+    rng = np.random.default_rng(4)
+    large, small = np.full((2, 3), 1e9), 1e-9 * rng.uniform(0.001, 1, (2, 3))
+    w = rng.uniform(0.001, 1, (3, 2))
+    alone: Any = Rounded.exact(small, FLOAT64) @ w
+    both: Any = Rounded.exact(large, FLOAT64) @ np.zeros((3, 2)) + Rounded.exact(small, FLOAT64) @ w
+    of_sum = np.square(alone.value * FLOAT64.unit) / 3
+    np.testing.assert_allclose(both.variance, alone.variance + of_sum, rtol=1e-6)
+
+
+def test_bounds_in_float32_have_room_for_its_own_roundings() -> None:
+    x, w, bias = np.full((1, 2), 1.0), np.full((2, 1), 1e-3), np.array([100.0])
+    narrow, wide = (Rounded.exact(x, p) @ w + bias for p in (FLOAT32, PRECISIONS["float32"]))
+    assert (narrow.bound.dtype, wide.bound.dtype) == (np.float32, np.float64)
+    assert narrow.bound.item() / wide.bound.item() > 1 + 2.0**-21

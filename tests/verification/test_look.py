@@ -91,3 +91,70 @@ def test_errors_in_float32_give_the_same_ratios_but_for_some_digits() -> None:
         np.testing.assert_array_equal(single.sides.last, wide.sides.last)
         np.testing.assert_allclose(single.sides.squares, wide.sides.squares, rtol=1e-5)
         np.testing.assert_allclose(single.sides.variances, wide.sides.variances, rtol=1e-5)
+
+
+def exactly(values: Any, bound: float = 0.0, variance: float = 0.0) -> Rounded:
+    value = np.asarray(values, dtype=np.float64)
+    return Rounded(value, np.full(value.shape, bound), np.full(value.shape, variance), FLOAT32)
+
+
+def test_truth_values_are_told_apart_whichever_they_are() -> None:
+    truths = np.array([[True, False, True, False]])
+    made = Look(truths, truths.copy(), FLOAT32.largest)
+    assert (made.worst, made.farthest, made.seen.changes) == (0.0, 0.0, (4, 4, 4))
+    other = Look(truths, ~truths, FLOAT32.largest)
+    assert not other.within.any()
+    numbers = Look(truths.astype(np.float32), truths.astype(np.float64), FLOAT32.largest)
+    assert numbers.seen.changes == (2, 2, 2)  # a change of 0 is none
+
+
+def test_another_shape_is_no_number_anywhere() -> None:
+    made = Look(np.ones((2, 3)), exactly(np.ones((2, 3, 1)), 1e-3, 1e-8), FLOAT32.largest)
+    assert made.residual.shape == (2, 3)
+    assert not made.within.any()
+    assert (made.farthest, made.worst) == (np.inf, np.inf)
+    assert np.isnan(made.value).all()
+    assert (made.bound == 0).all()
+    assert (made.deviation == 1e-150).all()
+    assert made.seen.changes == (0, 0, 0)
+
+
+def test_a_difference_that_is_beyond_float64_is_infinite_without_a_word() -> None:
+    made = Look(np.array([[1e308, -1e308]]), exactly([[-1e308, -1e308]], 1e300, 1e300), np.finfo(np.float64).max)
+    assert made.farthest == np.inf
+    assert made.within.tolist() == [[False, True]]
+
+
+def test_what_is_the_same_and_no_number_is_not_off() -> None:
+    same = np.array([[np.nan, np.inf, -np.inf]])
+    made = Look(same, exactly(same), FLOAT32.largest)
+    assert (made.farthest, made.worst, made.deviations) == (0.0, 0.0, 0.0)
+    assert made.within.all()
+    other = Look(np.array([[2.0]]), exactly([[np.nan]], np.inf, np.inf), FLOAT32.largest)
+    assert other.allowed.tolist() == [[0.0]]
+    assert not other.within.any()
+
+
+def test_what_is_not_off_is_no_deviation_off() -> None:
+    assert Look(VALUE, expected(), FLOAT32.largest).deviations == 0.0
+    half = Look(VALUE + 0.5 * DEVIATION, expected(), FLOAT32.largest)
+    assert half.deviations == pytest.approx(0.5, rel=1e-6)
+
+
+def test_a_place_is_certain_from_beyond_its_bound_on() -> None:
+    for residual, certain in ((0.25, False), (0.375, True)):
+        tally = Tally("lstm", FLOAT32.largest)
+        tally.add(np.array([[1.0 + residual]]), exactly([[1.0]], 0.25, 1e-8))
+        assert tally.first is not None
+        assert (tally.first.residual, tally.first.certain) == (residual, certain)
+
+
+def test_a_second_look_excuses_no_more_than_the_bound_unless_it_is_at_another_way() -> None:
+    def again(over: Any) -> Any:
+        return (np.array([0]),), exactly([[1.0]], 9.0, 1.0)
+
+    for widens, excused in ((None, False), (False, False), (True, True)):
+        tally = Tally("lstm", FLOAT32.largest)
+        options = {} if widens is None else {"widens": widens}
+        tally.add(np.array([[2.0]]), exactly([[1.0]], 0.25, 1e-8), again=again, **options)
+        assert (tally.first is None) == excused

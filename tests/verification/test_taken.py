@@ -199,3 +199,7 @@ def test_another_array_type_may_take_a_walk_in_its_own_way() -> None:
     one = replace(walk(np.ones((1, 3, 1)), None, np.zeros((1, 1))), x=x)
     left: Any = one.run()
     assert left is one
+
+
+def test_where_one_step_is_too_large_each_is_looked_at_by_itself() -> None:
+    assert stretches_of(8, 16 * STRETCH) == [slice(t, t + 1) for t in range(8)]
