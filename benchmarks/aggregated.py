@@ -108,7 +108,7 @@ def of_long_walks(count: int, seed: int) -> None:
         f"long walks, {count} right models of one layer, seed {seed}: the largest systematic part of a unit's residuals"
     )
     for look, parts in found.items():
-        print(f"  {look} look: {max(parts):.2f} of {len(parts)} units; no rounding from {limits[look]} on")
+        print(f"  {look} look: {max(parts, default=0.0):.2f} of {len(parts)} units; no rounding from {limits[look]} on")
 
 
 def main(models: int, long: int, seed: int) -> None:
