@@ -160,6 +160,14 @@ def test_a_quotient_by_a_number_that_the_other_side_rounds_is_off_by_that_too() 
     is_about(rounded(3) / 0.7, value, value * roundings / 8 + bound * (1 + roundings / 8) + 1 / 64, variance)
 
 
+def test_a_division_by_less_than_two_may_be_done_later_as_well() -> None:
+    # Of (x / 1.5) y the left is 80, and x y is 120.
+    x, y = Rounded.exact(np.array([6.0]), SHORT), Rounded.exact(np.array([20.0]), SHORT)
+    assert bound_of(lambda x, y: (x / 1.5) * y, x, y) == INF
+    assert bound_of(lambda x, y: (x / 1.5) * y, x, y / 2) < 1
+    assert (x * y).history.postponed == 1
+
+
 def test_only_a_division_by_a_constant_beyond_one_may_be_done_later() -> None:
     for divisor, postponed in ((4, 4.0), (-4.0, 4.0), (0.5, 1.0), (rounded(4), 1.0), (np.array([4.0]), 1.0)):
         assert (rounded(3) / divisor).history.postponed == postponed

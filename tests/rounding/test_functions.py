@@ -130,6 +130,20 @@ def tanh_errors(t: float) -> tuple[float, float]:
     return k / 8 * (t + moved) + moved + 1 / 64, (1 - t * t) ** 2 * 1e-7 + (t / 8) ** 2 + LOST
 
 
+def test_what_lies_between_two_numbers_is_off_by_their_distance_where_the_bound_says_a_little_more() -> None:
+    k = FUNCTION_ULPS[np.tanh]
+    assert bound_of(np.tanh, rounded(0, 2.6)) == pytest.approx(2 * (1 + k / 8) + 1 / 64)
+    most = 1 + SIGMOID_ULPS / 8
+    assert bound_of(ACTIVATIONS["sigmoid"], rounded(0, 2)) == pytest.approx(most + 0.5 * SIGMOID_ULPS / 8 + 1 / 64)
+
+
+def test_an_exponential_of_several_axes_may_be_infinite_somewhere() -> None:
+    with np.errstate(all="ignore"):
+        made: Any = np.exp(Rounded.exact(np.array([[800.0, 1.0], [2.0, 3.0]]), PRECISIONS["float64"]))
+    assert made.history.beyond
+    assert np.isfinite(made.bound[1]).all()
+
+
 def test_what_lies_between_two_numbers_is_never_off_by_more_than_their_distance() -> None:
     for name, distance in (("sigmoid", 1.0), ("tanh", 2.0)):
         with np.errstate(over="ignore"):

@@ -365,12 +365,19 @@ def test_numbers_whose_squares_float32_does_not_hold_have_not() -> None:
 
 def test_beside_large_products_small_ones_keep_their_errors() -> None:
     rng = np.random.default_rng(4)
-    large, small = np.full((2, 3), 1e9), 1e-9 * rng.uniform(0.001, 1, (2, 3))
+    large, small = np.full((2, 3), 1e9), 1e-8 * rng.uniform(0.001, 1, (2, 3))
     w = rng.uniform(0.001, 1, (3, 2))
     alone: Any = Rounded.exact(small, FLOAT64) @ w
-    both: Any = Rounded.exact(large, FLOAT64) @ np.zeros((3, 2)) + Rounded.exact(small, FLOAT64) @ w
+    both: Any = Rounded.exact(large, FLOAT64) @ np.array([[1.0, 0.0]] * 3) + Rounded.exact(small, FLOAT64) @ w
     of_sum = np.square(alone.value * FLOAT64.unit) / 3
-    np.testing.assert_allclose(both.variance, alone.variance + of_sum, rtol=1e-6)
+    np.testing.assert_allclose(both.variance[:, 1], (alone.variance + of_sum)[:, 1], rtol=1e-6)
+
+
+def test_the_error_of_an_operand_is_as_long_as_the_columns_make_it() -> None:
+    # Lengths 5 and 2, g(2) = 1/3; the operand's error has length 0.5.
+    made: Any = rounded([[3.0, 4.0]], [[0.3, 0.4]], [[0.1, 0.2]]) @ np.array([[0.0], [2.0]])
+    np.testing.assert_allclose(made.bound, 10 / 3 + 0.5 * 2 * 4 / 3 + 4 / 64 * 4 / 3)
+    assert made.history.sums == 2
 
 
 def test_bounds_in_float32_have_room_for_its_own_roundings() -> None:

@@ -164,3 +164,10 @@ def test_no_bound_is_smaller_either_where_what_is_lost_below_the_smallest_number
         made.append(function(Rounded(values, *errors, precision)))
     assert made[0].bound.dtype == np.float32
     assert (made[0].bound >= made[1].bound).all()
+
+
+def test_errors_of_two_kinds_become_float64_both() -> None:
+    for kinds in ((np.float32, np.float64), (np.float64, np.float32)):
+        bound, variance = (np.full(2, 1e-6, kind) for kind in kinds)
+        made = in_float64(Rounded(np.ones(2), bound, variance, SINGLE))
+        assert made.bound.dtype == made.variance.dtype == np.float64

@@ -170,11 +170,11 @@ def test_states_are_as_distinct_as_the_values_that_they_take() -> None:
     assert states_distinct(taken, 0, 6, 0) == 2
 
 
-def long_memory(factor: float, mask: bool = False, gate: str = "sigmoid", drawn: bool = True) -> Taken:
-    """An LSTM in float32 whose forget gates are open: unit 1 of c is off by a factor in each step."""
+def long_memory(factor: float, mask: bool = False, gate: str = "sigmoid", nth: int = 1) -> Taken:
+    """An LSTM in float32 whose forget gates are open: unit 1 of c is off by a factor in every, or every other, step."""
     layer = LAYERS["LSTM"].of({"units": M, "recurrent_activation": gate})
     rng = np.random.default_rng(8)
-    x = rng.standard_normal((N, T, 2)) if drawn else np.ones((N, T, 2))
+    x = rng.standard_normal((N, T, 2))
     kernel, recurrent = rng.standard_normal((2, 4 * M)) * 0.3, rng.standard_normal((M, 4 * M)) * 0.1
     kernel[:, M : 2 * M], recurrent[:, M : 2 * M] = 0, 0
     bias = np.concatenate([np.zeros(M), np.full(M, 20.0), np.ones(M), np.zeros(M)])
@@ -185,7 +185,7 @@ def long_memory(factor: float, mask: bool = False, gate: str = "sigmoid", drawn:
     states, every = first, []
     for t in range(T):
         h, c = cell.step(cell.project(x[:, t]), states)
-        c = (c * np.array([1, factor, 1])).astype(np.float32)
+        c = (c * np.array([1, factor if (t + 1) % nth == 0 else 1, 1])).astype(np.float32)
         states = tuple(np.where(awake[:, t, np.newaxis], *pair) for pair in zip((h, c), states, strict=True))
         every.append(states)
     h, c = (np.stack(one, axis=1) for one in zip(*every, strict=True))
@@ -228,6 +228,8 @@ def test_a_second_look_is_at_the_steps_of_the_first() -> None:
     room = [2.0 + 12 / np.sqrt(count) for count in (1000, 500)]
     assert thinner.allowed / side.allowed == pytest.approx(room[1] / room[0], rel=0.02)
     assert second_look(long_memory(1 + 8 * U), thin=5) is None  # 200 of them are too few
+    assert second_look(long_memory(1 + 16 * U, nth=2)) is not None
+    assert second_look(long_memory(1 + 16 * U, nth=2), thin=2) is None  # the others are right
 
 
 def test_no_second_look_is_taken_where_the_first_found_little() -> None:
