@@ -365,7 +365,7 @@ def test_numbers_whose_squares_float32_does_not_hold_have_not() -> None:
 
 def test_beside_large_products_small_ones_keep_their_errors() -> None:
     rng = np.random.default_rng(4)
-    large, small = np.full((2, 3), 1e9), 1e-8 * rng.uniform(0.001, 1, (2, 3))
+    large, small = np.full((2, 3), 1e9), 1e-8 * rng.uniform(0.5, 1, (2, 3)) * np.array([[1.0], [1e-4]])
     w = rng.uniform(0.001, 1, (3, 2))
     alone: Any = Rounded.exact(small, FLOAT64) @ w
     both: Any = Rounded.exact(large, FLOAT64) @ np.array([[1.0, 0.0]] * 3) + Rounded.exact(small, FLOAT64) @ w

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,16 @@ def test_a_replay_beyond_keras_s_precision_stands_as_infinity() -> None:
     large, small = judge(seen((node,), {"x": [[300.0]]}, {"it": [[np.inf, 600.0]]}, walked=False)).result.outputs
     assert (large.keras, large.replay, large.max_abs_error) == (np.inf, np.inf, 0.0)
     assert (small.keras, small.replay) == (600.0, 600.0)
+
+
+def test_what_overflows_in_keras_s_precision_does_so_end_to_end_too() -> None:
+    config = {"name": "it", "dtype": "float16", "units": 2, "use_bias": False, "activation": "linear"}
+    weights = {"kernel": np.array([[300.0, 2.0], [0.0, 1.0]])}
+    node = Node("it", "it", "Dense", config, weights, (Ref("x"),))
+    observed = seen((node,), {"x": [[300.0, 0.1]]}, {"it": [[np.inf, 600.0]]}, walked=False)
+    result = judge(replace(observed, predictions=(np.array([[np.inf, 600.5]], np.float32),))).result
+    assert "judged end to end" in result.notes[0]
+    assert [row.passed for row in result.outputs] == [True, True]
 
 
 def test_what_is_expected_where_every_step_is_right_is_what_float32_makes_of_it() -> None:
