@@ -155,13 +155,13 @@ def observe_in_a_row(
     watcher = built.watcher()
     model = built.model if built.model is not None else watcher.model
     fed = [built.fed(x, model) for x in calls]
-    built.check_weights()
+    weights = built.check_weights()
     log.info("predicting")
     variables = variables_of(built.layers.values())
     called = Row(None if built.model is None else built.predicted, watcher, built.kept, variables).called(fed, reset)
     for call in called:
         check_seen(built.opaque, call.seen.tensors, call.seen.masks, len(next(iter(call.inputs.values()))))
-    whole = Unrolled(called, built.described_nodes(), built.outputs, counted(built))
+    whole = Unrolled(called, built.described_nodes(weights), built.outputs, counted(built))
     return Observation(
         asked=asked,
         inputs=whole.inputs,

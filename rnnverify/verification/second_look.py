@@ -11,7 +11,6 @@ import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.layer import Call, Layer, Masked
-from rnnverify.layers.steps import steps
 from rnnverify.rounding import Precision, Rounded
 from rnnverify.verification.look import Rows
 from rnnverify.verification.taken import Taken
@@ -35,10 +34,10 @@ def of_steps(
     ordered = dataclasses.replace(precision, ordered=True)
     walk = taken.walk  # a product takes the precision of its first operand
     rows = worst_rows(over, 2, walk.weights, prod(over.shape[2:-1]))
-    before: Any = [Rounded.exact(one[rows][:, np.newaxis], ordered) for one in taken.before(part)]
-    after: Any = [Rounded.exact(one[rows][:, np.newaxis], ordered) for one in taken.after(part)]
-    given: Any = Rounded.exact(x[rows][:, np.newaxis], ordered)
-    made: Any = steps(walk.cell, given, before, after)[state]
+    (given,), *states = (
+        [one[rows][:, np.newaxis] for one in arrays] for arrays in ((x,), taken.before(part), taken.after(part))
+    )
+    made: Any = taken.rounding(ordered, given, *states)[state]
     return rows, made[:, 0]
 
 

@@ -19,7 +19,6 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.cell import States
 from rnnverify.layers.graph import Graph, cast, with_masks
 from rnnverify.layers.layer import Call, Masked, Outputs
-from rnnverify.layers.steps import steps
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import HOLDS, rounded
@@ -231,9 +230,8 @@ class NodeCheck:
         precision = dataclasses.replace(self.precision, single=True)
 
         def made(part: slice) -> Any:
-            given = (self.as_fed(walk.x[:, part]),), taken.before(part), taken.after(part)
-            (x,), before, after = (tuple(Rounded.exact(one, precision) for one in arrays) for arrays in given)
-            return then(part, taken.put_out(part, steps(walk.cell, x, before, after)))
+            given = self.as_fed(walk.x[:, part]), taken.before(part), taken.after(part)
+            return then(part, taken.put_out(part, taken.rounding(precision, *given)))
 
         yield from in_order(made, taken.stretches)
 

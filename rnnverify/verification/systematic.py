@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnverify.layers.arrays import Array
-from rnnverify.layers.steps import folded, gates_of_steps, steps
-from rnnverify.rounding import Precision, Rounded
+from rnnverify.layers.steps import folded, gates_of_steps
+from rnnverify.rounding import Precision
 from rnnverify.verification.taken import Taken
 
 MOST = 4096  # steps that are looked at of a unit, spread over all samples and timesteps
@@ -164,12 +164,8 @@ def side_of_functions_alike(
     if found.steps < FEWEST or found.parts.max(initial=0) <= ROUNDING_ALIKE:
         return None
     some, whole = slice(None, None, found.thin), slice(0, taken.sequence.shape[1])
-    p = replace(precision, alike=True)
-    x = Rounded.exact(as_fed(taken.walk.x[:, some]), p)
-    before, after = (
-        tuple(Rounded.exact(one[:, some], p) for one in states) for states in (taken.before(whole), taken.after(whole))
-    )
-    made: Any = steps(taken.walk.cell, x, before, after)[state]
+    states = ([one[:, some] for one in arrays] for arrays in (taken.before(whole), taken.after(whole)))
+    made: Any = taken.rounding(replace(precision, alike=True), as_fed(taken.walk.x[:, some]), *states)[state]
     keras, variance = taken.sequences[state][:, some].astype(np.float64), made.variance
     if taken.walk.mask is not None:
         awake = taken.walk.mask[:, some].reshape(*keras.shape[:2], *[1] * (keras.ndim - 2))

@@ -13,10 +13,11 @@ import numpy as np
 
 from rnnverify.layers.arrays import Array
 from rnnverify.layers.cell import Cell, States
-from rnnverify.layers.steps import one_earlier, sources, states_before
+from rnnverify.layers.steps import one_earlier, sources, states_before, steps
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
 from rnnverify.results import Divergence
+from rnnverify.rounding import Precision, Rounded
 
 # How many numbers of the widest intermediate array are worked on at once. Each operation on fewer of them takes longer for
 # Python than for the processor; more would take memory, and leave its cache.
@@ -67,6 +68,18 @@ class Taken:
         if type(self.walk.cell).step_seen is Cell.step_seen:
             return ()  # nothing that it would look at
         return tuple(one[:, part].astype(np.float64) for one in self.sequences)
+
+    def rounding(self, precision: Precision, x: Array, before: Sequence[Array], after: Sequence[Array]) -> States:
+        """The states after some steps as rounding numbers, state by state, whatever is masked.
+
+        Args:
+            precision: what they are computed in.
+            x: their input as the cell sees it, (N, t, ...).
+            before: the states before each of them, (N, t, ...) each.
+            after: those after it, see `after`.
+        """
+        (given,), *states = (tuple(Rounded.exact(one, precision) for one in arrays) for arrays in ((x,), before, after))
+        return steps(self.walk.cell, given, *states)
 
     def put_out(self, part: slice, states: Sequence[Any]) -> tuple[Any, ...]:
         """What is put out, state by state, in a part whose steps make these of them, (N, t, ...) each."""
