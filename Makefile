@@ -6,6 +6,9 @@ BIN := .venv/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 MADE := .venv/python-$(VERSION)
 
+# Else each of the hundreds of processes that the tests start would compile the package for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test lint check docs bench engines fuzz mutants ledger clean
 
 run: .venv/installed

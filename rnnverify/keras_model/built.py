@@ -208,7 +208,8 @@ class Built:
                 starts += own
                 states = states or own
             directions = directions_of(self.keras, layer, x, states, node.name)
-            walks[node.name] = [walk_of(self.keras, one, mask, taken) for one in directions]
+            output = self.tensors[Ref(node.name)]
+            walks[node.name] = [walk_of(self.keras, one, mask, taken, output) for one in directions]
         outputs = [self.tensors[ref] for ref in self.outputs] if self.model is None else []
         masks = masks_behind(self.nodes, self.tensors)
         with named_apart(self.layers):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from rnnverify.keras_model.long_walks import LongWalk
 from rnnverify.keras_model.predicting import BATCH, Trace, arguments, predict
+from rnnverify.keras_model.shared_loops import loops_of, shared
 from rnnverify.keras_model.walks import Watched, walked
 from rnnverify.observation import Ref, Walked
 
@@ -50,13 +51,15 @@ class Watcher:
         self.refs = list(tensors)
         self.widths = {name: [walk.widths for walk in of_one] for name, of_one in walks.items() if of_one}
         walked = [walk.states for of_one in walks.values() for walk in of_one]
+        self.loops = loops_of(keras, [walk for of_one in walks.values() for walk in of_one])
         self.masks = list(masks)
         self.model = keras.Model(inputs, [*outputs, *tensors.values(), *walked, *masks.values()])
 
     def look(self, x: Mapping[str, Array], batch: int = BATCH) -> Seen:
         """Predict once, so many samples at a time, and see it all; but for long walks, which are taken by themselves."""
         samples = len(next(iter(x.values())))
-        emitted = predict(self.keras, self.model, arguments(x), samples, self.trace, batch)
+        with shared(self.loops):
+            emitted = predict(self.keras, self.model, arguments(x), samples, self.trace, batch)
         arrays = iter([np.asarray(array) for array in self.keras.tree.flatten(emitted)])
         outputs = [next(arrays) for _ in range(self.outputs)]
         tensors = {ref: next(arrays) for ref in self.refs}

@@ -20,6 +20,8 @@ class Watched(NamedTuple):
 
     states: Any  # (N, T, M) in all
     widths: tuple[int, ...]  # of each state
+    original: Any  # the recurrent layer
+    walk: Any  # the second one around its cell
 
 
 class Direction(NamedTuple):
@@ -51,7 +53,7 @@ def directions_of(keras: Any, layer: Any, x: Any, states: Sequence[Any], name: s
     return [Direction(original, x, start, f"walk_{index}_{named}") for index, (original, start) in enumerate(parts)]
 
 
-def walk_of(keras: Any, direction: Direction, mask: Any, taken: set[str]) -> Watched:
+def walk_of(keras: Any, direction: Direction, mask: Any, taken: set[str], output: Any) -> Watched:
     """Every state at every step of a walk: of a second layer around the same cell, and so with the same weights.
 
     Args:
@@ -59,15 +61,17 @@ def walk_of(keras: Any, direction: Direction, mask: Any, taken: set[str]) -> Wat
         direction: what is walked.
         mask: of its input.
         taken: names that the second layer may not have, and to which its own is added.
+        output: of the layer, behind which its walk is taken.
 
     Raises:
         UnsupportedError: the mask is of more than timesteps.
     """
     original, x, start, name = direction
     check_of_timesteps(f"layer {original.name!r}", mask)
-    while name in taken:
+    while not taken.isdisjoint({name, f"behind_{name}"}):
         name += "_"
-    taken.add(name)
+    taken |= {name, f"behind_{name}"}
+    x, _ = keras.layers.Identity(name=f"behind_{name}", autocast=False)([x, output])
     widths = widths_of(keras, original)
     start = packed(keras, original, list(start))
     remembers = mask is not None and keras.backend.backend() != "tensorflow"
@@ -75,7 +79,8 @@ def walk_of(keras: Any, direction: Direction, mask: Any, taken: set[str]) -> Wat
     if start and remembers:
         first = keras.tree.flatten(start)[0]
         start = [keras.ops.zeros_like(keras.ops.repeat(first[:, :1], sum(widths), axis=1)), *start]
-    return Watched(sibling(x, mask=mask, **({"initial_state": start} if start else {})), widths)
+    states = sibling(x, mask=mask, **({"initial_state": start} if start else {}))
+    return Watched(states, widths, original, sibling)
 
 
 class EmittingAll:

@@ -365,8 +365,10 @@ def save(tk: Any, name: str, folder: Path) -> None:
 
 
 def main(folder: Path) -> None:
+    import tensorflow
     import tf_keras
 
+    tensorflow.config.run_functions_eagerly(True)  # tracing a model takes longer than predicting once
     for name in KINDS:
         save(tf_keras, name, folder)
 

@@ -1,0 +1,165 @@
+"""A recurrent layer and its walk take one loop over time, wherever that changes nothing of what is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnverify import Observation, observe, verify
+from rnnverify.keras_model import probe
+from rnnverify.keras_model.models import taken_apart
+from rnnverify.layers.arrays import Array
+from rnnverify.observation import Ref
+
+N, T, D, M = 5, 7, 3, 4
+
+
+@pytest.fixture
+def x() -> Array:
+    drawn = np.random.default_rng(20261130).standard_normal((N, T, D)).astype(np.float32)
+    drawn[:, [0, 3, 6]] *= np.array(
+        [[[0]], [[1]], [[0]], [[1]], [[0]]]
+    )  # steps that a Masking masks, the first ones too
+    return drawn
+
+
+def with_random_weights(model: Any) -> Any:
+    rng = np.random.default_rng(11)
+    for weight in model.weights:
+        weight.assign(0.5 * rng.standard_normal(weight.shape))
+    return model
+
+
+LAYERS: dict[str, Callable[[Any], list[Any]]] = {
+    "SimpleRNN": lambda L: [L.SimpleRNN(M), L.Dense(2)],
+    "LSTM": lambda L: [L.LSTM(M, return_sequences=True), L.LSTM(M + 1), L.Dense(2)],
+    "GRU": lambda L: [L.GRU(M, reset_after=False, return_sequences=True), L.GRU(M + 1)],
+    "Bidirectional": lambda L: [L.Bidirectional(L.LSTM(M, return_sequences=True), merge_mode="mul"), L.LSTM(2)],
+    "masked": lambda L: [L.Masking(), L.GRU(M, return_sequences=True, go_backwards=True)],
+    "masked, zero where masked": lambda L: [L.Masking(), L.LSTM(M, return_sequences=True, zero_output_for_mask=True)],
+    "masked, unrolled": lambda L: [L.Masking(), L.LSTM(M, unroll=True), L.Dense(2)],
+    "stacked cells": lambda L: [L.RNN([L.LSTMCell(M), L.GRUCell(2)], return_sequences=True)],
+    "half precision": lambda L: [L.LSTM(M, dtype="float16", return_sequences=True), L.Dense(2)],
+    "mixed precision": lambda L: [L.GRU(M, dtype="mixed_bfloat16"), L.Dense(2)],
+}
+
+
+def model_of(keras: Any, name: str) -> Any:
+    return with_random_weights(keras.Sequential([keras.Input((T, D)), *LAYERS[name](keras.layers)]))
+
+
+def arrays_of(observed: Observation) -> Iterator[Array]:
+    yield from observed.predictions
+    yield from observed.emitted.values()
+    for walks in observed.walks.values():
+        for walk in walks:
+            yield from (walk.sequence, *walk.others)
+
+
+def loops_in(keras: Any, model: Any, x: Array) -> int:
+    """How many loops over time are in what the watcher runs."""
+    watcher = taken_apart(keras, model, [x], [])[0].watcher()
+    watcher.look({model.inputs[0].name: x})
+    graph = watcher.model.predict_function.get_concrete_function([(x,)]).graph
+    return sum(operation.type in ("While", "StatelessWhile") for operation in graph.get_operations())
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_it_is_what_two_loops_see(keras: Any, monkeypatch: pytest.MonkeyPatch, x: Array, name: str) -> None:
+    model = model_of(keras, name)
+    one = observe(model, x)
+    monkeypatch.setattr(probe, "loops_of", lambda *_: [])
+    for array, again in zip(arrays_of(one), arrays_of(observe(model, x)), strict=True):
+        np.testing.assert_array_equal(array, again)
+    assert verify(one).passed
+
+
+@pytest.mark.parametrize(("name", "loops"), [("SimpleRNN", 1), ("LSTM", 2), ("Bidirectional", 3), ("stacked cells", 1)])
+def test_every_step_is_taken_once(keras: Any, monkeypatch: pytest.MonkeyPatch, x: Array, name: str, loops: int) -> None:
+    model = model_of(keras, name)
+    assert loops_in(keras, model, x) == loops
+    monkeypatch.setattr(probe, "loops_of", lambda *_: [])
+    assert loops_in(keras, model, x) == 2 * loops
+
+
+def test_a_layer_that_goes_twice_over_one_tensor_has_walks_of_their_own(keras: Any, x: Array) -> None:
+    lstm = keras.layers.LSTM(M, return_sequences=True, return_state=True, name="lstm")
+    given = keras.Input((T, D))
+    first, h, c = lstm(given)
+    second, *_ = lstm(given, initial_state=[c, h])
+    observed = observe(with_random_weights(keras.Model(given, [first, second])), x)
+    assert verify(observed).passed
+    ((one,), (other,)) = observed.walks["lstm"], observed.walks["lstm:2"]
+    np.testing.assert_array_equal(one.sequence, observed.predictions[0])
+    np.testing.assert_array_equal(other.sequence, observed.predictions[1])
+    assert np.abs(one.sequence - other.sequence).max() > 0.01
+
+
+def test_a_layer_is_left_as_it_was(keras: Any, x: Array) -> None:
+    model = model_of(keras, "LSTM")
+    before = [dict(vars(layer)) for layer in model.layers]
+    verify(model, x)
+    for layer, own in zip(model.layers, before, strict=True):
+        assert vars(layer).keys() == own.keys()
+        assert all(vars(layer)[name] is own[name] for name in ("cell", "return_sequences") if name in own)
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_an_output_that_is_none_of_the_states_is_the_layer_s_alone(
+    keras: Any, monkeypatch: pytest.MonkeyPatch, x: Array, kind: str
+) -> None:
+    """A cell that puts out something else than the h that it keeps: the walk is right, and the layer is not."""
+    cell = getattr(keras.layers, f"{kind}Cell")
+    right = cell.call
+    monkeypatch.setattr(
+        cell, "call", lambda *given, **options: (lambda y, new: (y * 1.001, new))(*right(*given, **options))
+    )
+    layer = getattr(keras.layers, kind)(M, return_sequences=True, name="walked")
+    observed = observe(with_random_weights(keras.Sequential([keras.Input((T, D)), layer])), x)
+    found = verify(observed)
+    assert found.verdict == "mismatch"
+    assert found.first_divergence is not None
+    assert found.first_divergence.layer == "walked"
+    (walk,) = observed.walks["walked"]
+    np.testing.assert_allclose(observed.emitted[Ref("walked")], walk.sequence * 1.001, rtol=1e-6)
+
+
+@pytest.mark.parametrize("off", [0.0, 1e-3])
+def test_a_loop_that_does_not_ask_the_cell_is_held_against_the_cell_s_steps(
+    keras: Any, monkeypatch: pytest.MonkeyPatch, x: Array, off: float
+) -> None:
+    """As with a kernel of cuDNN, which takes the weights of the cell and none of its steps."""
+
+    def by_hand(layer: Any, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        ops, cell, (h,) = keras.ops, layer.cell, initial_state
+        outputs = []
+        for t in range(T):
+            h = ops.tanh(sequences[:, t] @ cell.kernel + h @ cell.recurrent_kernel + cell.bias + off * (t == 4))
+            outputs.append(h)
+        return h, ops.stack(outputs, axis=1), [h]
+
+    monkeypatch.setattr(keras.layers.SimpleRNN, "inner_loop", by_hand, raising=False)
+    model = keras.Sequential([keras.Input((T, D)), keras.layers.SimpleRNN(M, return_sequences=True, name="walked")])
+    found = verify(with_random_weights(model), x)
+    assert found.passed == (off == 0)
+    if off:
+        assert found.first_divergence is not None
+        assert (found.first_divergence.layer, found.first_divergence.timestep) == ("walked", 4)
+
+
+def test_a_layer_of_the_user_s_own_keeps_its_loop(keras: Any, x: Array) -> None:
+    widths = []
+
+    class Own(keras.layers.LSTM):  # type: ignore[name-defined, misc]
+        def inner_loop(self, *given: Any, **options: Any) -> Any:
+            last, outputs, states = super().inner_loop(*given, **options)
+            widths.append(outputs.shape[-1])
+            return last, outputs, states
+
+    model = keras.Sequential([keras.Input((T, D)), Own(M, name="own"), keras.layers.Dense(2)])
+    found = verify(with_random_weights(model), x, allow_code=True, opaque=["own"])
+    assert found.verdict != "mismatch"
+    assert set(widths) == {M}
