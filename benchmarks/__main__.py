@@ -21,7 +21,7 @@ if __name__ == "__main__":
         overhead.rows(7),
         verification_cost.rows(21),
         memory.rows(100_000),
-        sweep.rows(sweep.GRID, 3),
+        sweep.rows(sweep.GRID, 9),
         worker_memory.rows(worker_memory.GRID),
         replay_speed.rows(5),
     ]

@@ -91,4 +91,4 @@ def rows(path: str, rounds: int) -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    show(rows(sys.argv[1] if len(sys.argv) > 1 else GRID, 3))
+    show(rows(sys.argv[1] if len(sys.argv) > 1 else GRID, 9))

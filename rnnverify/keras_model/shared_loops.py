@@ -30,9 +30,8 @@ class SharedLoop:
         widths = [state.shape[-1] for state in cell.flat(initial_state)]
         with having(self.layer, cell=cell, return_sequences=True):
             last, outputs, states = own(sequences, initial_state, *arguments, **options)
-        if [
-            state.shape[-1] for state in cell.flat(states)
-        ] != widths:  # someone makes states of outputs, which are wider now
+        # A loop that someone has changed may make states of its outputs, which are wider now.
+        if [state.shape[-1] for state in cell.flat(states)] != widths:
             return own(sequences, initial_state, *arguments, **options)
         if cell.lent:
             self.taken.append((sequences, outputs[..., cell.before :] if cell.before else outputs))
@@ -64,7 +63,7 @@ class Lent:
     def __call__(self, inputs: Any, states: Any, **options: Any) -> Any:
         output, new = self.own(inputs, states, **options)
         left = self.flat(new)
-        if any(len(one.shape) != 2 or not one.shape[-1] or one.dtype != output.dtype for one in (output, *left)):
+        if any(len(one.shape) != 2 or not one.shape[-1] for one in (output, *left)):
             return output, new
         self.lent, self.width = True, output.shape[-1]
         if self.of_walk.puts_out:

@@ -63,7 +63,11 @@ def loops_in(keras: Any, model: Any, x: Array) -> int:
     """How many loops over time are in what the watcher runs."""
     watcher = taken_apart(keras, model, [x], [])[0].watcher()
     watcher.look({model.inputs[0].name: x})
-    graph = watcher.model.predict_function.get_concrete_function([(x,)]).graph
+    return while_loops(watcher, x)
+
+
+def while_loops(watcher: Any, fed: Any) -> int:
+    graph = watcher.model.predict_function.get_concrete_function([(fed,)]).graph
     return sum(operation.type in ("While", "StatelessWhile") for operation in graph.get_operations())
 
 
@@ -150,16 +154,74 @@ def test_a_loop_that_does_not_ask_the_cell_is_held_against_the_cell_s_steps(
         assert (found.first_divergence.layer, found.first_divergence.timestep) == ("walked", 4)
 
 
+def test_a_state_that_is_made_of_outputs_is_of_its_own_width(
+    keras: Any, monkeypatch: pytest.MonkeyPatch, x: Array
+) -> None:
+    """Someone's change to Keras's loop; its outputs hold c beside h where they are shared."""
+    from keras.src import backend
+
+    right = backend.rnn
+
+    def wrong(*given: Any, **options: Any) -> Any:
+        last, outputs, states = right(*given, **options)
+        return last, outputs, [outputs[:, -2], *states[1:]]
+
+    monkeypatch.setattr(backend, "rnn", wrong)
+    layer = keras.layers.LSTM(M, return_sequences=True, return_state=True, name="walked")
+    given = keras.Input((T, D))
+    observed = observe(with_random_weights(keras.Model(given, layer(given))), x)
+    found = verify(observed).first_divergence
+    assert found is not None
+    assert found.layer == "walked"
+    np.testing.assert_array_equal(observed.emitted[Ref("walked", 1)], observed.emitted[Ref("walked")][:, -2])
+
+
+def test_nothing_is_kept_of_what_was_traced(keras: Any, x: Array) -> None:
+    model = model_of(keras, "GRU")
+    watcher = taken_apart(keras, model, [x], [])[0].watcher()
+    watcher.look({model.inputs[0].name: x})
+    assert [loop.taken for loop in watcher.loops] == [[], []]
+
+
+def test_calls_over_other_tensors_are_told_apart(keras: Any, x: Array) -> None:
+    lstm = keras.layers.LSTM(M, return_sequences=True)
+    one, other = keras.Input((T, D), name="one"), keras.Input((T, D), name="other")
+    model = with_random_weights(keras.Model([one, other], [lstm(one), lstm(other)]))
+    watcher = taken_apart(keras, model, [x, x], [])[0].watcher()
+    seen = watcher.look({"one": x, "other": x[::-1]})
+    assert while_loops(watcher, [x, x]) == 2
+    ((first,), (second,)) = seen.walks.values()
+    np.testing.assert_allclose(first.sequence, second.sequence[::-1], atol=1e-6)
+
+
+def test_an_output_of_another_kind_than_the_states_is_the_same(
+    keras: Any, monkeypatch: pytest.MonkeyPatch, x: Array
+) -> None:
+    class Coarse(keras.layers.Layer):  # type: ignore[name-defined, misc]
+        state_size = M
+
+        def call(self, inputs: Any, states: Any) -> Any:
+            h = inputs[:, :1] + 0.3 * states[0]
+            return keras.ops.cast(h, "float16"), [h]
+
+    model = keras.Sequential([keras.Input((T, D)), keras.layers.RNN(Coarse(), return_sequences=True)])
+    assert loops_in(keras, model, x) == 1
+    name = model.inputs[0].name
+    shared = taken_apart(keras, model, [x], [])[0].watcher().look({name: x})
+    monkeypatch.setattr(probe, "loops_of", lambda *_: [])
+    apart = taken_apart(keras, model, [x], [])[0].watcher().look({name: x})
+    for ref, array in apart.tensors.items():
+        np.testing.assert_array_equal(shared.tensors[ref], array)
+    ((one,), (other,)) = *shared.walks.values(), *apart.walks.values()
+    np.testing.assert_array_equal(one.sequence, other.sequence)
+    np.testing.assert_array_equal(one.others[0], other.others[0])
+
+
 def test_a_layer_of_the_user_s_own_keeps_its_loop(keras: Any, x: Array) -> None:
-    widths = []
-
     class Own(keras.layers.LSTM):  # type: ignore[name-defined, misc]
-        def inner_loop(self, *given: Any, **options: Any) -> Any:
-            last, outputs, states = super().inner_loop(*given, **options)
-            widths.append(outputs.shape[-1])
-            return last, outputs, states
+        pass
 
-    model = keras.Sequential([keras.Input((T, D)), Own(M, name="own"), keras.layers.Dense(2)])
-    found = verify(with_random_weights(model), x, allow_code=True, opaque=["own"])
-    assert found.verdict != "mismatch"
-    assert set(widths) == {M}
+    model = with_random_weights(
+        keras.Sequential([keras.Input((T, D)), Own(M, return_sequences=True), keras.layers.GRU(2)])
+    )
+    assert loops_in(keras, model, x) == 2 + 1
