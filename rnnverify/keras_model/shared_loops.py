@@ -3,6 +3,9 @@
 A walk is a second layer around the same cell (see `walks`), so that each step would be traced and taken twice. Where nothing
 speaks against it, the layer's own loop puts out all states as well; the layer is handed its share of that, and its walk the
 rest. Each takes a loop of its own where the layer does not ask its cell, as with a kernel of cuDNN.
+
+So it is a loop with `return_sequences=True` that is seen, also of a layer without. A model that was there before predicts with
+its own loops besides (see `Built.observe`); one that is built from a spec has no others.
 """
 
 from __future__ import annotations
