@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
 from math import prod
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.errors import RequestError, UnsupportedError
+from rnnverify.keras_model.attributes import having
 from rnnverify.keras_model.operations import Operation
 from rnnverify.keras_model.refusals import first_line
 
@@ -194,17 +195,11 @@ def first_states(cell: Any) -> list[np.ndarray[Any, Any]]:
 @contextmanager
 def unread(parts: Collection[Any]) -> Iterator[None]:
     """Have parts of a model say no more than their names when it is asked for its graph: some cannot say more, some are code."""
-    before = [(part, vars(part).get("get_config")) for part in parts]
-    for part in parts:
-        vars(part)["get_config"] = partial(dict, name=getattr(part, "name", type(part).__name__))
-    try:
+    with ExitStack() as stack:
+        for part in parts:
+            name = getattr(part, "name", type(part).__name__)
+            stack.enter_context(having(part, get_config=partial(dict, name=name)))
         yield
-    finally:
-        for part, own in before:
-            if own is None:
-                del vars(part)["get_config"]
-            else:
-                vars(part)["get_config"] = own
 
 
 def widths_of(keras: Any, layer: Any) -> tuple[int, ...]:

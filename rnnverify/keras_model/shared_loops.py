@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+from rnnverify.keras_model.attributes import having
 from rnnverify.keras_model.foreign import is_foreign
 from rnnverify.keras_model.walks import EmittingAll, Watched
 
@@ -85,20 +86,6 @@ def loops_of(keras: Any, walks: Iterable[Watched]) -> list[SharedLoop]:
         if not is_foreign(one.original):
             loops.setdefault(id(one.original), SharedLoop(one.original)).walks.append(one.walk)
     return list(loops.values())
-
-
-@contextmanager
-def having(layer: Any, **values: Any) -> Iterator[None]:
-    """Have attributes of a layer be others for a while, which Keras is not to keep an eye on."""
-    own = vars(layer)
-    before = {name: own[name] for name in values if name in own}
-    own.update(values)
-    try:
-        yield
-    finally:
-        for name in values:
-            del own[name]
-        own.update(before)
 
 
 @contextmanager
