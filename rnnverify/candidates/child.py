@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 from rnnverify.candidates.candidate import CandidateError, Task, named
 from rnnverify.candidates.function import one_line, raised
 from rnnverify.candidates.process import NO_SUCH_FUNCTION
+from rnnverify.machine.own_code import module_at
 from rnnverify.observation.arrays_file import write_arrays
 from rnnverify.spec.paths import TORCH
 
@@ -23,14 +22,8 @@ class WrongRequestError(Exception):
 
 def function_in(path: str, name: str) -> Callable[..., Any]:
     """A function of a Python file, which may import what stands beside it."""
-    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
-    spec = importlib.util.spec_from_file_location(os.path.splitext(os.path.basename(path))[0], path)
-    if spec is None or spec.loader is None:
-        raise WrongRequestError("not a Python file; give port.py:forward")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
+        module = module_at(path)
     except SyntaxError as error:
         raise WrongRequestError(f"not valid Python: {error}") from None
     found = getattr(module, name, None)

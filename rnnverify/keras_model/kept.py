@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from types import MappingProxyType
@@ -20,6 +18,7 @@ from rnnverify.keras_model.saved import checked_copy
 from rnnverify.keras_model.session import load_keras, loaded, watched
 from rnnverify.keras_model.settings import precision, quiet
 from rnnverify.keras_model.structure import inputs_of
+from rnnverify.machine.own_code import module_called
 from rnnverify.observation import Asked, Node, Observation, Ref, Turn
 from rnnverify.spec.model import Spec
 from rnnverify.spec.paths import is_function
@@ -95,11 +94,9 @@ def load(keras: Any, kept: Kept) -> Any:
     Raises:
         CannotError: Keras cannot load it here.
     """
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
     try:
         for module in kept.modules:
-            importlib.import_module(module)
+            module_called(module)
         return keras.models.load_model(kept.path, compile=False)
     except Exception as error:
         raise CannotError(f"Keras cannot load the model there: {first_line(error)}") from None

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import re
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from rnnverify.errors import RequestError
 from rnnverify.keras_model.copied import Copy, OfKeras2
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.weights import put_weights
+from rnnverify.machine.own_code import module_called
 from rnnverify.observation.arrays_file import DamagedError
 from rnnverify.spec.model import Spec
 
@@ -50,9 +48,7 @@ def load_model(keras: Any, spec: Spec, copy: Copy | None) -> Any:
 
 def module_of(name: str) -> Any:
     """The module of a function of the user's, `module:function`, which is imported if it is not yet."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    return importlib.import_module(name.rpartition(":")[0])
+    return module_called(name.rpartition(":")[0])
 
 
 def of_keras_2(keras: Any, config: str, old: OfKeras2) -> Any:

@@ -10,15 +10,29 @@ import numpy as np
 
 from rnnverify.observation.arrays_file import plain
 from rnnverify.results import Case, Comparison
+from rnnverify.spec.paths import TORCH, parts_of_candidate
 from rnnverify.text import cleaned
 
 OF_FILE = """
-import importlib.util
+import runpy
+import sys
 
-found = importlib.util.spec_from_file_location("port", {path!r})
-module = importlib.util.module_from_spec(found)
-found.loader.exec_module(module)
-forward = module.{name}
+sys.path.insert(0, {folder!r})  # for what it imports from beside it
+{called} = runpy.run_path({path!r})[{name!r}]
+"""
+OF_TORCH = """
+
+def forward(x, weights):
+    import torch
+
+    with torch.no_grad():
+        got = build(weights).eval()(*map(torch.from_numpy, x if isinstance(x, list) else [x]))
+    return flat(got) if len(expected) > 1 else np.asarray(got)
+
+
+def flat(got):
+    return [one for part in got for one in flat(part)] if isinstance(got, (list, tuple)) else [np.asarray(got)]
+
 """
 OF_YOURS = '''
 def forward(x, weights):
@@ -61,9 +75,18 @@ def lines(result: Comparison, case: Case) -> Iterator[str]:
     yield "expected = {"
     yield from (f"    {name!r}: {literal(array)}," for name, array in case.expected.items())
     yield "}"
-    path, _, name = result.candidate.rpartition(":")
-    in_file = path.endswith(".py") and not result.candidate.startswith("cmd:")
-    yield OF_FILE.format(path=os.path.abspath(path), name=name) if in_file else OF_YOURS
+    yield called(result.candidate)
+
+
+def called(candidate: str) -> str:
+    """Where the script has its `forward` from: a file of the user's, or an empty place for what it takes."""
+    kind, path, function = parts_of_candidate(candidate)
+    if not (path.endswith(".py") and function):
+        return OF_YOURS
+    path, name = os.path.abspath(path), function.removeprefix(":")
+    called = "build" if kind == TORCH else "forward"
+    from_file = OF_FILE.format(folder=os.path.dirname(path), path=path, name=name, called=called)
+    return from_file + OF_TORCH if kind == TORCH else from_file
 
 
 def literal(array: Any) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import py_compile
 import sys
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,36 @@ def asked(what: Any, **options: Any) -> Any:
 def test_a_function_in_a_file_is_called_with_x_and_the_weights_by_layer(source: str) -> None:
     np.testing.assert_allclose(asked(f"{source}:forward")["dense"], SUMS, rtol=1e-6)
     assert sorted(asked(f"{source}:by_name")) == ["dense", "gru"]
+
+
+def test_a_file_written_again_within_the_second_is_run_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    files = {
+        "port.py": "import beside\n\ndef forward(x, weights):\n    return np.full((3, 2), beside.A + 1)\n",
+        "beside.py": "A = 10\n",
+    }
+
+    def written(name: str, text: str) -> None:
+        (tmp_path / name).write_text(text)
+        os.utime(tmp_path / name, (1_600_000_000, 1_600_000_000))
+
+    def answer() -> float:
+        return float(asked(f"{tmp_path}/port.py:forward")["dense"][0, 0])
+
+    written("port.py", "import numpy as np\n" + files["port.py"])
+    written("beside.py", files["beside.py"])
+    assert answer() == 11
+    written("port.py", "import numpy as np\n" + files["port.py"].replace("+", "-"))
+    assert answer() == 9
+    written("beside.py", "A = 20\n")
+    assert answer() == 19
+    assert not list(tmp_path.rglob("*.pyc"))
+    # Nor is bytecode believed that somebody else left there.
+    py_compile.compile(f"{tmp_path}/port.py")
+    written("port.py", "import numpy as np\n" + files["port.py"])
+    assert answer() == 21
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from rnnverify.diagnosis import smaller
 from rnnverify.errors import RequestError
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation
+from rnnverify.report.script import script
 from rnnverify.results import Why
 from rnnverify.spec import spec_from_mapping
 from rnnverify.verification.verdict import judge
@@ -240,6 +242,57 @@ def test_the_command_keeps_the_smallest_call_as_a_script_for_numpy_alone(tmp_pat
     assert "off by at most" in run.stdout
     assert float(run.stdout.split()[-1]) > 1e-3
     assert "rnnverify" not in script.read_text()
+
+
+PORT_OF_TORCH = """
+import torch
+
+import beside
+
+
+def build(weights):
+    kernel, recurrent, bias = weights["simple_rnn"]
+    net = beside.Net(len(kernel), len(recurrent), len(weights["dense"][1]))
+    given = [kernel.T, recurrent.T, bias, bias, weights["dense"][0].T, weights["dense"][1]]
+    with torch.no_grad():
+        for own, array in zip(net.parameters(), given, strict=True):
+            own.copy_(torch.tensor(array))
+    return net
+"""
+NET_OF_TORCH = """
+import torch
+
+
+class Net(torch.nn.Module):
+    def __init__(self, features, units, outputs):
+        super().__init__()
+        self.rnn = torch.nn.RNN(features, units, batch_first=True)
+        self.dense = torch.nn.Linear(units, outputs)
+
+    def forward(self, x):
+        return self.dense(self.rnn(x)[0][:, -1])
+"""
+
+
+def test_the_script_for_a_module_of_torch_builds_it_from_what_stands_beside_it(
+    exercise: Observation, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "port.py").write_text(PORT_OF_TORCH)
+    (tmp_path / "nets" / "beside.py").write_text(NET_OF_TORCH)
+    result = rnnverify.compare(exercise, lambda x, w: forward(x, w, bias=2.0), why=True, effort=0.0)
+    assert result.why is not None
+    assert result.why.case is not None
+    case = tmp_path / "case.py"
+    case.write_text(script(replace(result, candidate=f"torch:{tmp_path}/nets/port.py:build"), result.why.case))
+    run = subprocess.run([sys.executable, str(case)], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (1, "")
+    assert float(run.stdout.split()[-1]) > 1e-3
+    once = PORT_OF_TORCH.replace("bias, bias", "bias, 0 * bias")
+    (tmp_path / "nets" / "port.py").write_text(once)
+    run = subprocess.run([sys.executable, str(case)], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 def test_one_that_was_right_when_it_was_judged_and_is_not_any_more_is_told_so(exercise: Observation) -> None:
