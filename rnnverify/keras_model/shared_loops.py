@@ -4,8 +4,8 @@ A walk is a second layer around the same cell (see `walks`), so that each step w
 speaks against it, the layer's own loop puts out all states as well; the layer is handed its share of that, and its walk the
 rest. Each takes a loop of its own where the layer does not ask its cell, as with a kernel of cuDNN.
 
-So it is a loop with `return_sequences=True` that is seen, also of a layer without. A model that was there before predicts with
-its own loops besides (see `Built.observe`); one that is built from a spec has no others.
+So it is a loop with wider outputs that is seen, and with `return_sequences=True` also of a layer without. Whether it makes what
+the layer's own loop makes, to the last bit, is tried on a few steps first; where it does not, nothing is shared.
 """
 
 from __future__ import annotations
@@ -15,15 +15,21 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from rnnverify.keras_model.attributes import having
 from rnnverify.keras_model.foreign import is_foreign
 from rnnverify.keras_model.walks import EmittingAll, Watched
+
+TRIED = (3, 3)  # samples and steps
+LEFT = ((1, 1, 1), (0, 1, 0), (1, 1, 0))  # by the mask, where there is one
 
 
 class SharedLoop:
     """The loop of a recurrent layer and of its walks: there is one for each call of the layer."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, keras: Any, layer: Any) -> None:
+        self.keras = keras
         self.layer = layer
         self.walks: list[Any] = []
         self.taken: list[tuple[Any, Any]] = []  # the tensors that the layer went over, and the states on the way
@@ -31,12 +37,8 @@ class SharedLoop:
     def of_layer(self, own: Any, sequences: Any, initial_state: Any, *arguments: Any, **options: Any) -> Any:
         """What the layer's own loop returns: the last output, all of them, and the last states."""
         cell = Lent(self.layer.cell, self.walks[0].cell)
-        widths = [state.shape[-1] for state in cell.flat(initial_state)]
         with having(self.layer, cell=cell, return_sequences=True):
             last, outputs, states = own(sequences, initial_state, *arguments, **options)
-        # A loop that someone has changed may make states of its outputs, which are wider now.
-        if [state.shape[-1] for state in cell.flat(states)] != widths:
-            return own(sequences, initial_state, *arguments, **options)
         if cell.lent:
             self.taken.append((sequences, outputs[..., cell.before :] if cell.before else outputs))
         if not cell.lent or outputs.shape[-1] == cell.width:
@@ -47,6 +49,35 @@ class SharedLoop:
         """What the walk's loop returns: the layer's, if that went over the same tensor, and once only."""
         found = [states for fed, states in self.taken if fed is sequences]
         return (found[0][:, -1], found[0], []) if len(found) == 1 else own(sequences, *arguments, **options)
+
+    def changes_nothing(self, x: Any, masked: bool) -> bool:
+        """Whether the layer is handed what its own loop makes: the last output, all that it returns, and the last states.
+
+        Args:
+            x: what it goes over, a tensor of a graph.
+            masked: whether a mask comes with that.
+        """
+        ops, tree, own = self.keras.ops, self.keras.tree, self.layer.inner_loop
+        drawn = np.random.default_rng(0)
+
+        def tensor(shape: Any) -> Any:
+            return ops.convert_to_tensor(
+                drawn.normal(size=[int(size) for size in shape]), self.layer.cell.compute_dtype
+            )
+
+        def returned(last: Any, outputs: Any, states: Any) -> list[bytes]:
+            outputs = outputs if self.layer.return_sequences else outputs[:, -1]
+            as_handed = [ops.cast(one, self.layer.compute_dtype) for one in (last, outputs, *tree.flatten(states))]
+            return [np.asarray(ops.convert_to_numpy(one)).tobytes() for one in as_handed]
+
+        try:
+            first = tree.map_structure(lambda state: tensor(state.shape), self.layer.get_initial_state(TRIED[0]))
+            fed = tensor((*TRIED, *x.shape[2:])), first, ops.convert_to_tensor(LEFT, "bool") if masked else None
+            return returned(*own(*fed)) == returned(*self.of_layer(own, *fed))
+        except Exception:  # whatever a cell raises that is none of Keras's
+            return False
+        finally:
+            self.taken.clear()
 
 
 class Lent:
@@ -81,11 +112,17 @@ class Lent:
 
 def loops_of(keras: Any, walks: Iterable[Watched]) -> list[SharedLoop]:
     """The loops that may be shared: those of Keras's own layers on TensorFlow, where masked steps put out the same for both."""
-    loops: dict[int, SharedLoop] = {}
+    of_one: dict[int, list[Watched]] = {}
     for one in walks if keras.backend.backend() == "tensorflow" else ():
         if not is_foreign(one.original):
-            loops.setdefault(id(one.original), SharedLoop(one.original)).walks.append(one.walk)
-    return list(loops.values())
+            of_one.setdefault(id(one.original), []).append(one)
+    loops = []
+    for watched in of_one.values():
+        loop = SharedLoop(keras, watched[0].original)
+        loop.walks = [one.walk for one in watched]
+        if loop.changes_nothing(watched[0].x, any(one.masked for one in watched)):
+            loops.append(loop)
+    return loops
 
 
 @contextmanager

@@ -22,6 +22,8 @@ class Watched(NamedTuple):
     widths: tuple[int, ...]  # of each state
     original: Any  # the recurrent layer
     walk: Any  # the second one around its cell
+    x: Any  # what both go over, a tensor of the graph
+    masked: bool
 
 
 class Direction(NamedTuple):
@@ -80,7 +82,7 @@ def walk_of(keras: Any, direction: Direction, mask: Any, taken: set[str], output
         first = keras.tree.flatten(start)[0]
         start = [keras.ops.zeros_like(keras.ops.repeat(first[:, :1], sum(widths), axis=1)), *start]
     states = sibling(x, mask=mask, **({"initial_state": start} if start else {}))
-    return Watched(states, widths, original, sibling)
+    return Watched(states, widths, original, sibling, x, mask is not None)
 
 
 class EmittingAll:

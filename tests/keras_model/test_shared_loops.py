@@ -13,6 +13,7 @@ from rnnverify.keras_model import probe
 from rnnverify.keras_model.models import taken_apart
 from rnnverify.layers.arrays import Array
 from rnnverify.observation import Ref
+from rnnverify.spec import spec_from_mapping
 from tests.verification.test_returned_states import with_random_weights
 
 N, T, D, M = 5, 7, 3, 4
@@ -144,6 +145,73 @@ def test_a_loop_that_does_not_ask_the_cell_is_held_against_the_cell_s_steps(
     if off:
         assert found.first_divergence is not None
         assert (found.first_divergence.layer, found.first_divergence.timestep) == ("walked", 4)
+
+
+def in_the_last_unit(keras: Any, last: Any, outputs: Any, states: Any, whole: bool) -> Any:
+    off = 0.1 * keras.ops.one_hot(last.shape[-1] - 1, last.shape[-1], dtype=last.dtype)
+    return last + off, outputs + off, states
+
+
+def in_the_last_output(keras: Any, last: Any, outputs: Any, states: Any, whole: bool) -> Any:
+    return (last, outputs, states) if whole else (last * 1.0001, outputs, states)
+
+
+def of_the_first_step(keras: Any, last: Any, outputs: Any, states: Any, whole: bool) -> Any:
+    return outputs[:, 0] if whole else keras.ops.zeros_like(last), outputs, states
+
+
+def in_the_last_state(keras: Any, last: Any, outputs: Any, states: Any, whole: bool) -> Any:
+    return last, outputs, states if whole else [*states[:-1], states[-1] + 1e-3]
+
+
+@pytest.fixture(params=[in_the_last_unit, in_the_last_output, of_the_first_step, in_the_last_state])
+def changed_loop(request: pytest.FixtureRequest, keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras's loop over time with a fault that is another one, or none, where all states are put out besides."""
+    from keras.src import backend
+
+    right = backend.rnn
+    monkeypatch.setattr(
+        backend,
+        "rnn",
+        lambda *given, **options: request.param(keras, *right(*given, **options), options["return_all_outputs"]),
+    )
+
+
+@pytest.mark.usefixtures("changed_loop")
+@pytest.mark.parametrize(
+    ("kind", "around"),
+    [("SimpleRNN", "alone"), ("LSTM", "alone"), ("GRU", "alone"), ("LSTM", "Bidirectional"), ("GRU", "masked")],
+)
+def test_a_fault_of_the_loop_as_the_layer_takes_it_is_seen_at_the_layer(
+    keras: Any, x: Array, kind: str, around: str
+) -> None:
+    layers, given = keras.layers, keras.Input((T, D))
+    if around == "Bidirectional":
+        layer = layers.Bidirectional(getattr(layers, kind)(M, return_state=True), name="walked")
+    else:
+        layer = getattr(layers, kind)(M, return_state=True, name="walked")
+    output, *states = layer(layers.Masking()(given) if around == "masked" else given)
+    model = keras.Model(given, [layers.Dense(2)(output), *states])
+    found = verify(with_random_weights(model), x)
+    assert found.verdict == "mismatch"
+    assert found.first_divergence is not None
+    assert found.first_divergence.layer == "walked"
+
+
+@pytest.mark.usefixtures("changed_loop")
+def test_it_is_seen_in_a_model_that_is_built_from_a_spec(request: pytest.FixtureRequest) -> None:
+    spec = {
+        "N": N,
+        "T": T,
+        "D": D,
+        "M": M,
+        "layers": [{"LSTM": {"units": M, "name": "walked"}}, {"Dense": {"units": 2}}],
+    }
+    found = verify(observe(spec_from_mapping(spec)))
+    of_a_state = "in_the_last_state" in request.node.name  # which is returned to nobody
+    assert (found.verdict, found.first_divergence and found.first_divergence.layer) == (
+        ("match", None) if of_a_state else ("mismatch", "walked")
+    )
 
 
 def test_a_state_that_is_made_of_outputs_is_of_its_own_width(
