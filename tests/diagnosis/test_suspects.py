@@ -195,7 +195,7 @@ def test_a_gate_is_told_only_where_it_explains_nearly_all(explained: float, told
     y = np.sqrt([explained, 0, 0, 0, 0, 1 - explained])
     evidence = Evidence(y, [], lambda _: None, ("input", "forget"))
     share = np.array([0, explained])
-    assert gate_of(evidence, np.array([1, 0]), influence, share, y) == told
+    assert gate_of(evidence, np.array([1, 0]), influence, share, y, 6) == told
 
 
 def test_no_more_of_a_walk_is_looked_at_than_is_needed() -> None:
