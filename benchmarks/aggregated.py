@@ -8,7 +8,7 @@ memory nor direction, sum(q g) / sqrt(sum(g^2)) would be about normal, however m
 by a factor 1 + e shows e sqrt(sum(g^2)) there. Given is that score over sqrt(elements): the systematic part of q.
 
 With --long so many right models of one layer that walk through hundreds of steps, whose gates are open, shut or saturated, and
-whose data repeat: the largest systematic part by the first look at their steps, and by the second, both as they are judged.
+whose data repeat: the largest systematic part by the first look at their steps, and by the second, beside what is allowed there.
 """
 
 from __future__ import annotations
@@ -93,22 +93,24 @@ def long_walks(count: int, seed: int) -> Iterator[Observation]:
 
 
 def of_long_walks(count: int, seed: int) -> None:
-    limits = {"first": systematic.ROUNDING, "second": systematic.ROUNDING_ALIKE}
-    systematic.ROUNDING_ALIKE = 0.0  # look twice at all of them
-    found: dict[str, list[float]] = {look: [] for look in limits}
+    systematic.LOOKED_AT_AGAIN = 0.0  # look twice at all of them
+    found: dict[str, list[float]] = {"first": [], "second": []}
 
     def side(self: systematic.Systematic, distinct: Callable[[int], int]) -> None:
-        units = [unit for unit in range(len(self.parts)) if distinct(unit) >= systematic.FEWEST]
-        found["second" if self.rounding == systematic.ROUNDING_ALIKE else "first"].extend(self.parts[units].tolist())
+        look = "first" if isinstance(self.rounding, float) else "second"
+        for unit, part in enumerate(self.parts):
+            if (different := distinct(unit)) >= systematic.FEWEST:
+                found[look].append(float(part / self.allowed(different)[unit]))
 
     systematic.Systematic.side = side  # type: ignore[method-assign]
     for observed in long_walks(count, seed):
         judge(observed)
     print(
-        f"long walks, {count} right models of one layer, seed {seed}: the largest systematic part of a unit's residuals"
+        f"long walks, {count} right models of one layer, seed {seed}: the largest systematic part of a unit's residuals,"
+        " as a share of what is allowed"
     )
     for look, parts in found.items():
-        print(f"  {look} look: {max(parts, default=0.0):.2f} of {len(parts)} units; no rounding from {limits[look]} on")
+        print(f"  {look} look: {max(parts, default=0.0):.2f} of {len(parts)} units")
 
 
 def main(models: int, long: int, seed: int) -> None:

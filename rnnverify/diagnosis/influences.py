@@ -60,9 +60,8 @@ def firsts(influence: Array) -> Array:
     """Which elements (elements,) are the first of those alike: one input, given many times over, tells no more than once."""
     largest = np.abs(influence).max(axis=0, initial=0)
     cells = np.rint(np.divide(influence, ALIKE * largest, out=np.zeros_like(influence), where=largest > 0))
-    mixed = cells @ np.random.default_rng(0).uniform(
-        1, 2, cells.shape[1]
-    )  # a number that almost surely no other row has
+    own = np.random.default_rng(0).uniform(1, 2, cells.shape[1])
+    mixed = cells @ own  # a number that almost surely no other row has
     first = np.zeros(len(influence), bool)
     first[np.unique(mixed, return_index=True)[1]] = True
     return first

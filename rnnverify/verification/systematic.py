@@ -6,22 +6,24 @@ times that root. Over the square root of how many steps there are, it is the sys
 
 Roundings have one, too. Libraries' functions err to one side over whole ranges: by up to 2.3 standard deviations where the
 gates take many values (benchmarks/aggregated.py). Where they take few, as those of a long memory do, each of which is open,
-a function's errors are all the same one, which may be the largest: they are counted as that, in a second look. Where a state
-itself takes few values all roundings repeat, and nothing can be said.
+a function's errors are all the same one, which may be the largest: they are counted as that, in a second look. It also knows
+which way such an error takes a state: where that is up in some steps and down in others, it does not add up. Where a state itself
+takes few values all roundings repeat, and nothing can be said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from rnnverify.layers.arrays import Array
+from rnnverify.layers.cell import Cell, CellInParts, Gates, States
 from rnnverify.layers.steps import folded, gates_of_steps
-from rnnverify.rounding import Precision
+from rnnverify.rounding import Precision, Rounded
 from rnnverify.verification.taken import Taken
 
 MOST = 4096  # steps that are looked at of a unit, spread over all samples and timesteps
@@ -31,6 +33,10 @@ ROUNDING = 3.2  # standard deviations by which rounding may err to the same side
 # The same where functions are counted as if always off by their most: the root of three for three of them that add up, and a
 # little for products and sums that repeat.
 ROUNDING_ALIKE = 2.0
+LOOKED_AT_AGAIN = 1.0  # from which on that is looked at
+RANGES = 16  # of a gate's values, in each of which a function may err by another amount, the same throughout
+OF_TWO = np.sqrt(2.0)  # a gate may be a product of two functions' values, each of them off
+FARTHEST = np.sqrt(3.0)  # standard deviations of a rounding that it is off by at most
 
 
 class Side(NamedTuple):
@@ -56,12 +62,10 @@ class Systematic:
     variances: Array  # sum of the steps' variances
     samples: int
     last: tuple[Array, Array]  # what Keras made, and the replay, in the last step of the last sample
-    rounding: float = ROUNDING  # standard deviations that may be systematic
+    rounding: float | Array = ROUNDING  # standard deviations that may be systematic, of each unit
 
     @classmethod
-    def of(
-        cls, keras: Array, value: Array, variance: Array, thin: int, limit: float, rounding: float = ROUNDING
-    ) -> Systematic:
+    def of(cls, keras: Array, value: Array, variance: Array, thin: int, limit: float) -> Systematic:
         """Some steps, (N, t, ..., units) each. Masked ones do not round, and are not counted."""
         parts = (part[:, ::thin] for part in (keras, value, variance))
         claims, replays, variances = (part.reshape(-1, part.shape[-1]) for part in parts)
@@ -79,7 +83,6 @@ class Systematic:
             variances=np.sum(variances, axis=0),
             samples=len(keras),
             last=(claims[-1].copy(), replays[-1].copy()),  # and not the arrays that these are rows of
-            rounding=rounding,
         )
 
     def after(self, earlier: Systematic | None) -> Systematic:
@@ -109,27 +112,29 @@ class Systematic:
         """
         if self.steps < FEWEST:
             return None
-        parts = self.parts
-        for unit in map(int, np.argsort(-parts, kind="stable")[:TRIED]):
-            if parts[unit] <= self.allowed(self.steps):
+        parts, allowed = self.parts, self.allowed(self.steps)
+        for unit in map(int, np.argsort(allowed - parts, kind="stable")[:TRIED]):
+            if parts[unit] <= allowed[unit]:
                 return None
             different = distinct(unit)
-            if different >= FEWEST and parts[unit] > self.allowed(different):
+            room = float(self.allowed(different)[unit])
+            if different >= FEWEST and parts[unit] > room:
                 deviation = float(np.sqrt(self.variances[unit] / self.steps))
                 keras, replay = (float(made[unit]) for made in self.last)
                 return Side(
                     self.samples - 1,
                     unit,
                     float(parts[unit]) * deviation,
-                    self.allowed(different) * deviation,
+                    room * deviation,
                     keras,
                     replay,
                 )
         return None
 
-    def allowed(self, steps: int) -> float:
-        """The largest systematic part that is rounding."""
-        return self.rounding + self.limit / float(np.sqrt(steps))
+    def allowed(self, steps: int) -> Array:
+        """The largest systematic part of each unit that is rounding."""
+        allowed: Array = self.rounding + self.limit / np.sqrt(max(steps, 1)) + np.zeros_like(self.products)
+        return allowed
 
 
 def thinned(sequence: Array) -> int:
@@ -161,14 +166,61 @@ def side_of_functions_alike(
     taken: Taken, as_fed: Callable[[Array], Array], precision: Precision, state: int, found: Systematic
 ) -> Side | None:
     """A second look at the same steps of a state, with the errors of functions at their most."""
-    if found.steps < FEWEST or found.parts.max(initial=0) <= ROUNDING_ALIKE:
+    if found.steps < FEWEST or found.parts.max(initial=0) <= LOOKED_AT_AGAIN:
         return None
-    some, whole = slice(None, None, found.thin), slice(0, taken.sequence.shape[1])
-    states = ([one[:, some] for one in arrays] for arrays in (taken.before(whole), taken.after(whole)))
-    made: Any = taken.rounding(replace(precision, alike=True), as_fed(taken.walk.x[:, some]), *states)[state]
+    some, whole, p = slice(None, None, found.thin), slice(0, taken.sequence.shape[1]), replace(precision, alike=True)
+    x, (before, after) = (
+        as_fed(taken.walk.x[:, some]),
+        ([one[:, some] for one in arrays] for arrays in (taken.before(whole), taken.after(whole))),
+    )
+    made: Any = taken.rounding(p, x, before, after)[state]
     keras, variance = taken.sequences[state][:, some].astype(np.float64), made.variance
     if taken.walk.mask is not None:
         awake = taken.walk.mask[:, some].reshape(*keras.shape[:2], *[1] * (keras.ndim - 2))
         keras, variance = np.where(awake, keras, made.value), np.where(awake, variance, 0)
-    alike = Systematic.of(keras, made.value, variance, 1, found.limit, ROUNDING_ALIKE)
-    return alike.side(partial(states_distinct, taken, state, found.thin))
+    alike = Systematic.of(keras, made.value, variance, 1, found.limit)
+    room = room_for_rounding(taken.walk.cell, Rounded.exact(x, p), before, state, made.off_by(made.bound, variance))
+    return replace(alike, rounding=room).side(partial(states_distinct, taken, state, found.thin))
+
+
+def room_for_rounding(cell: Cell, x: Rounded, before: Sequence[Array], state: int, made: Rounded) -> Array:
+    """The largest systematic part of each unit's residuals that rounding can have, in standard deviations.
+
+    In each range of a gate's values its function is off by one amount, up to its most, and takes the state with it in some steps
+    and against it in others. What else is rounded may be off by its most in every step, and always to the same side.
+
+    Args:
+        cell: of the walk. Where its gates are not known, or an h has a function of another state in it, as in an LSTM, it is
+            ROUNDING_ALIKE.
+        x: its input, (N, t, ...), as numbers that count functions as off by their most.
+        before: the states before each step, (N, t, ...) each.
+        state: which of them.
+        made: what the steps make of it, (N, t, ..., units), with variances of 0 where nothing is said.
+    """
+    if not isinstance(cell, CellInParts) or (state == 0 and before[1:]):
+        return np.full(made.shape[-1], ROUNDING_ALIKE)
+    p, states = x.precision, tuple(map(folded, before))
+    gates: Any = gates_of_steps(cell, cast(Any, x), cast(Any, Rounded.exact(before[0], p)))
+    values = tuple(gate.value for gate in gates)
+
+    def state_with(gates: Gates, states: States) -> Any:
+        return cell.carry(gates, states[1:])[state - 1] if state else cell.output(gates, states)
+
+    def by_unit(x: Array) -> Array:
+        return x.reshape(-1, x.shape[-1])
+
+    value, variance = by_unit(made.value), by_unit(made.variance)
+    weights = np.divide(value, variance, out=np.zeros_like(value), where=variance > 0)
+    edges = np.unique(np.linspace(0, len(weights), RANGES, endpoint=False).astype(int))
+    reach = np.zeros(weights.shape[-1])
+    for index, gate in enumerate(gates):
+        off = (*values[:index], gate.value + np.sqrt(gate.variance), *values[index + 1 :])
+        errors = by_unit(state_with(off, states) - state_with(values, states)) * weights
+        in_order = np.take_along_axis(errors, np.argsort(by_unit(gate.value), axis=0), axis=0)
+        reach += OF_TWO * np.abs(np.add.reduceat(in_order, edges, axis=0)).sum(axis=0)
+    exact = (tuple(Rounded.exact(one, p) for one in ones) for ones in (values, states))
+    own = weights * weights * by_unit(state_with(*exact).variance)
+    steps = np.count_nonzero(variance[:, 0] > 0)
+    with np.errstate(all="ignore"):
+        room = (reach / np.sqrt(steps) + FARTHEST * np.sqrt(own.sum(axis=0))) / np.sqrt(np.sum(value * weights, axis=0))
+    return np.minimum(np.where(np.isfinite(room), room, ROUNDING_ALIKE), ROUNDING_ALIKE)

@@ -10,6 +10,7 @@ import pytest
 
 from rnnverify import verify
 from rnnverify.layers.arrays import Array
+from rnnverify.verification import systematic
 
 N, T, D, M = 4, 9, 3, 7
 UNIT = 2
@@ -113,3 +114,35 @@ def test_a_fault_that_is_small_in_every_step_of_c_is_seen(
     assert any("all err to the same side" in note for note in result.notes) == (factor != 1)
     assert (first is None) == (factor == 1)
     assert first is None or first.layer == "faulty"
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 + 5e-7, 1 - 5e-7])
+def test_it_is_seen_of_a_gru_too_whose_update_gate_is_open(
+    keras: Any, monkeypatch: pytest.MonkeyPatch, factor: float
+) -> None:
+    """The gate could be off by as much in a step by itself, but takes h up and down by turns."""
+    layer = keras.layers.GRU(M, name="faulty")
+    right = type(layer.cell).call
+
+    def call(self: Any, *args: Any, **options: Any) -> Any:
+        h, _ = right(self, *args, **options)
+        h = h * factor if factor != 1 else h
+        return h, [h]
+
+    monkeypatch.setattr(type(layer.cell), "call", call)
+    given = keras.Input((3000, D))
+    keras.utils.set_random_seed(3)
+    model = keras.Model(given, keras.layers.Dense(2)(layer(given)))
+    kernel, recurrent_kernel, bias = layer.get_weights()
+    bias[0, :M] = 8
+    layer.set_weights([kernel, recurrent_kernel, bias])
+    first = verify(model, np.random.default_rng(1).standard_normal((1, 3000, D)).astype(np.float32)).first_divergence
+    assert (first is None) == (factor == 1)
+    assert first is None or first.layer == "faulty"
+
+
+def test_a_second_look_at_the_steps_of_a_convolution(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(systematic, "LOOKED_AT_AGAIN", 0.0)
+    layer = keras.layers.ConvLSTM2D(3, 2, return_sequences=True)
+    model = with_random_weights(keras.Sequential([keras.Input((40, 5, 4, 2)), layer]))
+    assert verify(model, np.random.default_rng(3).standard_normal((2, 40, 5, 4, 2)).astype(np.float32)).passed

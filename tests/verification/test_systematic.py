@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ from rnnverify.layers.registry import LAYERS
 from rnnverify.layers.rnn import Stack
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Walked
+from rnnverify.rounding import Rounded
 from rnnverify.rounding.precision import PRECISIONS
 from rnnverify.verification.systematic import (
     Side,
     Systematic,
     gates_distinct,
+    room_for_rounding,
     side_of_functions_alike,
     states_distinct,
     thinned,
@@ -216,6 +219,89 @@ def test_a_gate_that_takes_one_value_is_counted_as_wrong_as_it_can_be(mask: bool
         assert side.keras == long_memory(factor, mask).sequences[1][1, -1, 1]
 
 
+def open_gru(factor: float, still: bool = False) -> Taken:
+    """A GRU in float32 whose update gates are open, h off by a factor in every step; with `still` h stays near its candidate."""
+    layer: Any = LAYERS["GRU"].of({"units": M, "reset_after": False, "use_bias": True})
+    rng = np.random.default_rng(9)
+    x = rng.standard_normal((N, T, 2))
+    kernel, recurrent = rng.standard_normal((2, 3 * M)), rng.standard_normal((M, 3 * M)) * 0.1
+    kernel[:, :M] *= 0.2
+    bias = np.concatenate([np.full(M, 8.0), np.zeros(2 * M)])
+    if still:
+        kernel[:, M:] *= 0.02
+        bias[2 * M :] = 0.5
+    x, kernel, recurrent, bias = (array.astype(np.float32) for array in (x, kernel, recurrent, bias))
+    first = np.full((N, M), np.tanh(0.5) if still else 0.2, np.float32)
+    cell: Any = Walk(layer, [kernel, recurrent, bias], x, None, (first,)).cell
+    h, every = first, []
+    for t in range(T):
+        h = (cell.step(cell.project(x[:, t]), (h,))[0] * np.float32(factor)).astype(np.float32)
+        every.append(h)
+    exact = [array.astype(np.float64) for array in (x, kernel, recurrent, bias)]
+    walk = Walk(layer, exact[1:], exact[0], None, (first.astype(np.float64),))
+    return Taken(walk, Walked(np.stack(every, axis=1)))
+
+
+def second_look_at_h(taken: Taken) -> Side | None:
+    found = Systematic.of(VALUE + 9 * DEVIATION, VALUE, np.full(VALUE.shape, DEVIATION**2), 1, 12.0)
+    return side_of_functions_alike(taken, lambda one: one, PRECISIONS["float32"], 0, found)
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_an_update_gate_that_is_off_takes_h_up_and_down_which_a_factor_does_not(still: bool) -> None:
+    """z off by e moves h by e (h - candidate): where the candidates lie on both sides of h, that does not add up."""
+    assert second_look_at_h(open_gru(1.0, still)) is None
+    for factor in (1 - 8 * U, 1 + 8 * U):
+        assert second_look_at_h(open_gru(factor, still)) is not None
+
+
+def test_a_function_may_err_up_in_one_range_of_its_values_and_down_in_another() -> None:
+    """Errors that change their sign with the gate add up where the candidate hangs on the same feature."""
+
+    def room(feature: int) -> float:
+        """The room where the candidate hangs on that feature, and the update gate on the first."""
+        layer: Any = LAYERS["GRU"].of({"units": 1, "reset_after": False})
+        x = np.random.default_rng(2).standard_normal((1, 2 * T, 2))
+        kernel = np.zeros((2, 3))
+        kernel[0, 0], kernel[feature, 2] = 0.2, -2.0
+        walk = Walk(layer, [kernel, np.zeros((1, 3)), np.array([4.0, 0, 0])], x, None, (np.zeros((1, 1)),))
+        before = np.full((1, 2 * T, 1), 0.3)
+        p = dataclasses.replace(PRECISIONS["float32"], alike=True)
+        made: Any = Taken(walk, Walked(before)).rounding(p, x, [before], ())[0]
+        return float(room_for_rounding(walk.cell, Rounded.exact(x, p), [before], 0, made)[0])
+
+    assert 1.2 * room(1) < room(0) < 2
+
+
+def test_the_room_for_rounding_of_a_gate_of_which_all_is_known() -> None:
+    """h' = z h + (1 - z) g, with z of one value: by hand, off by 1.6 U z and a little, and its slope h - g."""
+    taken = open_gru(1.0)
+    walk = taken.walk
+    kernel, recurrent, bias = (np.asarray(weight).copy() for weight in walk.weights)
+    kernel[:, :M], recurrent[:, :M], bias[:M] = 0, 0, 8
+    cell: Any = Walk(walk.layer, [kernel, recurrent, bias], walk.x, None, walk.states).cell
+    p = dataclasses.replace(PRECISIONS["float32"], alike=True)
+    before = taken.before(slice(0, T))
+    made: Any = Taken(dataclasses.replace(walk, weights=[kernel, recurrent, bias]), taken.emitted).rounding(
+        p, walk.x, before, ()
+    )[0]
+    room = room_for_rounding(cell, Rounded.exact(walk.x, p), before, 0, made)
+    z, g = (gate.reshape(N, T, M) for gate in cell.gates(cell.project(walk.x.reshape(-1, 2)), before[0].reshape(-1, M)))
+    h, value, variance = before[0], made.value, made.variance
+    of_z = np.sqrt((1.6 + 7 * (1 - z)) ** 2 + 1 / 3) * U * z * (h - g)  # and its own rounding
+    steps, scale = N * T, np.sqrt(np.sum(value**2 / variance, axis=(0, 1)))
+    # Of one value, z's errors add up over all steps but for how they are sorted: at least the whole sum, at most that of sizes.
+    added = np.abs(np.sum(of_z * value / variance, axis=(0, 1)))
+    sizes = np.sum(np.abs(of_z) * np.abs(value) / variance, axis=(0, 1))
+    own = (z * h) ** 2 + ((1 - z) * g) ** 2 + value**2  # two products and a sum, a third of U^2 each
+    roundings = np.sqrt(3) * np.sqrt(np.sum(U**2 / 3 * own * value**2 / variance**2, axis=(0, 1))) / scale
+    least, most = (np.sqrt(2) * one / np.sqrt(steps) / scale + roundings for one in (added, sizes))
+    assert np.all(room > 0.95 * least)
+    assert np.all(room < most)
+    assert np.all(room < 1.9)
+    assert np.all(room_for_rounding(cell, Rounded.exact(walk.x, p), (h, h), 0, made) == 2.0)  # an h beside others
+
+
 def test_a_gate_by_a_function_that_errs_more_leaves_more_room() -> None:
     assert second_look(long_memory(1 + 6 * U, gate="tanh")) is None
     assert second_look(long_memory(1 + 24 * U, gate="tanh")) is not None
@@ -233,7 +319,7 @@ def test_a_second_look_is_at_the_steps_of_the_first() -> None:
 
 
 def test_no_second_look_is_taken_where_the_first_found_little() -> None:
-    little = Systematic.of(VALUE + 1.9 * DEVIATION, VALUE, np.full(VALUE.shape, DEVIATION**2), 1, 12.0)
+    little = Systematic.of(VALUE + 0.98 * DEVIATION, VALUE, np.full(VALUE.shape, DEVIATION**2), 1, 12.0)
     taken = long_memory(1 + 8 * U)
     assert side_of_functions_alike(taken, lambda one: one, PRECISIONS["float32"], 1, little) is None
     few = Systematic.of(VALUE[:, :149] + 9, VALUE[:, :149], np.full((N, 149, M), DEVIATION**2), 1, 12.0)
