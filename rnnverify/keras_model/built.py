@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnnverify.errors import DataError, RequestError
+from rnnverify.errors import RequestError
 from rnnverify.keras_model.config_graph import InboundNode
-from rnnverify.keras_model.fed import as_fed, check_finite
+from rnnverify.keras_model.described import described_nodes
+from rnnverify.keras_model.fed import as_fed, check_finite, ids_as_fed
 from rnnverify.keras_model.foreign import config_of, untracked
 from rnnverify.keras_model.in_a_row import check_batch, kept_in, observe_in_a_row, starts_for
 from rnnverify.keras_model.inside import named_apart
 from rnnverify.keras_model.long_walks import LONG, long_walks_of, width_of
 from rnnverify.keras_model.opaque import check_seen, masks_behind
-from rnnverify.keras_model.operations import class_name_of
 from rnnverify.keras_model.predicting import BATCH, Trace, arguments, predict
 from rnnverify.keras_model.probe import Watcher
 from rnnverify.keras_model.refusals import first_line
 from rnnverify.keras_model.states import same_start, variables_of
 from rnnverify.keras_model.structure import outputs_of, paths_of
-from rnnverify.keras_model.token_ids import beyond, vocabularies_of
+from rnnverify.keras_model.token_ids import check_ids, vocabularies_of
 from rnnverify.keras_model.walks import directions_of, walk_of
 from rnnverify.keras_model.weights import weights_of
 from rnnverify.observation import Asked, Node, Observation, Ref
@@ -102,7 +102,7 @@ class Built:
         return Observation(
             asked=asked,
             inputs=x,
-            nodes=self.described_nodes(weights),
+            nodes=self.described_nodes(weights, seen.tensors),
             outputs=self.outputs,
             paths=paths_of(self.keras, outputs_of(self.model)),
             predictions=tuple(predictions),
@@ -138,11 +138,13 @@ class Built:
         vocabularies = self.vocabularies()
         fed: dict[str, Array] = {}
         for name, array in x.items():
-            if name in vocabularies and (wrong := beyond(array, vocabularies[name])) is not None:
-                limit = "of at least 0" if wrong < 0 else f"below {vocabularies[name]}"
-                raise DataError(f"expected token ids {limit} in the input {name!r}, got {wrong:g}")
-            if name not in vocabularies or array.dtype.kind == "f":
-                array = as_fed(name, array, self.tensors[Ref(name)].dtype, precisions, exact)
+            dtype, vocabulary = self.tensors[Ref(name)].dtype, vocabularies.get(name)
+            check_ids(name, array, vocabulary)
+            if vocabulary is None or array.dtype.kind == "f":
+                array = as_fed(name, array, dtype, precisions, exact)
+            else:
+                array = ids_as_fed(name, array, dtype)
+            check_ids(name, array, vocabulary, f" as {dtype} has them")
             check_batch(name, array, self.tensors[Ref(name)].shape[0] if self.kept else None)
             fed[name] = array
         check_finite({f"the input {name!r}": array for name, array in fed.items()})
@@ -225,20 +227,10 @@ class Built:
         """What Keras says of each layer: it does not change, and takes a while to ask. In a model inside it has a longer name."""
         return {name: {**untracked(config_of(layer)), "name": name} for name, layer in self.layers.items()}
 
-    def described_nodes(self, weights: Mapping[str, Mapping[str, Array]] = MappingProxyType({})) -> tuple[Node, ...]:
+    def described_nodes(
+        self,
+        weights: Mapping[str, Mapping[str, Array]] = MappingProxyType({}),
+        emitted: Mapping[Ref, Array] = MappingProxyType({}),
+    ) -> tuple[Node, ...]:
         """The graph with its configs and weights, without Keras's objects. Weights that are at hand need not be given twice."""
-        return tuple(
-            Node(
-                name=node.name,
-                layer=node.layer,
-                class_name=class_name_of(self.layers[node.layer]),
-                config={**self.configs[node.layer], **node.options},
-                weights=weights.get(node.layer) or weights_of(self.layers[node.layer]),
-                inputs=node.inputs,
-                initial_state=node.initial_state,
-                masked=node.masked,
-                mask=node.mask,
-                opaque=node.opaque,
-            )
-            for node in self.nodes
-        )
+        return described_nodes(self.nodes, self.layers, self.configs, self.tensors, weights, emitted)

@@ -73,6 +73,30 @@ def as_fed(name: str, x: Array, dtype: str, precisions: tuple[str, ...], exact: 
     return x if dtype == "float64" else x.astype(np.float32)
 
 
+def ids_as_fed(name: str, x: Array, dtype: str) -> Array:
+    """Whole token ids, as the model's layers see them: an input of floats may have to round them.
+
+    Args:
+        name: of the input.
+        x: the ids, as whole numbers.
+        dtype: of the input.
+
+    Raises:
+        DataError: the input holds none that are so large.
+    """
+    if is_whole(dtype):
+        low, high = range_of(dtype)
+        check_whole(x, (low, high), f"the input {name!r} takes {dtype}: expected token ids from {low} to {high}")
+        return x
+    if dtype not in LARGEST:
+        return x
+    ids = rounded(x.astype(np.float64), dtype)
+    if not np.isfinite(ids).all():
+        wrong = x[~np.isfinite(ids)][0]
+        raise DataError(f"the input {name!r} takes {dtype}: expected token ids up to {LARGEST[dtype]:g}, got {wrong}")
+    return ids.astype(x.dtype)
+
+
 def cast(array: Array, precision: str) -> Array:
     """Floats as a precision has them.
 

@@ -161,7 +161,8 @@ def observe_in_a_row(
     called = Row(None if built.model is None else built.predicted, watcher, built.kept, variables).called(fed, reset)
     for call in called:
         check_seen(built.opaque, call.seen.tensors, call.seen.masks, len(next(iter(call.inputs.values()))))
-    whole = Unrolled(called, built.described_nodes(weights), built.outputs, counted(built))
+    nodes = built.described_nodes(weights, called[0].seen.tensors)
+    whole = Unrolled(called, nodes, built.outputs, counted(built))
     return Observation(
         asked=asked,
         inputs=whole.inputs,

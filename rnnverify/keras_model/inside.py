@@ -73,4 +73,4 @@ def same_numbers(given: str, wanted: str, reader: Any) -> bool:
     """Whether a layer computes with the same numbers if what it is given is not cast before."""
     if is_whole(given) or is_whole(wanted):
         return hasattr(reader, "embeddings") and wanted not in ("float16", "bfloat16")  # it cuts ids off by itself
-    return given in HOLDS.get(wanted, ())
+    return given in HOLDS.get(wanted, ()) and getattr(reader, "autocast", False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from rnnverify.errors import DataError
 from rnnverify.keras_model.config_graph import InboundNode
 from rnnverify.keras_model.operations import class_name_of
 from rnnverify.observation.arguments import PREFIX
@@ -44,6 +45,23 @@ def vocabularies_of(inputs: Iterable[str], nodes: Sequence[InboundNode], layers:
         elif class_name_of(layer) in CARRIERS:
             carried[node.name] = sources
     return found
+
+
+def check_ids(name: str, ids: npt.NDArray[Any], vocabulary: int | None, seen: str = "") -> None:
+    """Refuse ids that the layers which they reach have no rows for.
+
+    Args:
+        name: of the input.
+        ids: what it is given.
+        vocabulary: how many ids there are; None where it takes other numbers.
+        seen: how the ids came to be what they are, for the message.
+
+    Raises:
+        DataError: there are some.
+    """
+    if vocabulary is not None and (wrong := beyond(ids, vocabulary)) is not None:
+        limit = "of at least 0" if wrong < 0 else f"below {vocabulary}"
+        raise DataError(f"expected token ids {limit} in the input {name!r}{seen}, got {wrong:g}")
 
 
 def beyond(ids: npt.NDArray[Any], vocabulary: int) -> Any:

@@ -15,7 +15,7 @@ from rnnverify.layers.layer import Call, Layer, Masked, Outputs, Shape
 from rnnverify.layers.opaque import Opaque, given_by
 from rnnverify.layers.registry import layer_of
 from rnnverify.observation import Node, Observation, Ref, Walked
-from rnnverify.observation.precision import HOLDS, LARGEST, dtypes_in, rounded
+from rnnverify.observation.precision import HOLDS, LARGEST, at_least_single, casts_in, dtypes_in, rounded
 
 
 class Graph:
@@ -35,6 +35,7 @@ class Graph:
         self.declared: dict[str, Layer] = {}  # by the nodes' configs
         self.precisions: dict[str, str] = {}  # what each computes in
         self.largest: dict[str, float] = {}  # the largest number that each can put out
+        self.weights_in: dict[str, str] = {}  # what each reads its weights in
         self.casts: dict[str, tuple[str, ...]] = {}  # what each rounds its inputs to, one after the other
         for node in nodes:
             layer = Opaque.of_node(node, given) if node.opaque else layer_of(node.class_name, node.config)
@@ -47,7 +48,10 @@ class Graph:
             inside = dtypes_in(node.config)
             self.precisions[node.name] = "float64" if node.opaque else inside[-1]  # what is given may be anything
             self.largest[node.name] = min(LARGEST[dtype] for dtype in inside)
-            self.casts[node.name] = inside if layer.autocast else ()
+            self.casts[node.name] = casts_in(node.config) if layer.autocast else ()
+            self.weights_in[node.name] = (
+                at_least_single(inside[0]) if layer.at_least_single else self.precisions[node.name]
+            )
         self.layers = dict(self.declared)  # what is run, see `with_layers`
         self.rounded: dict[tuple[str, str, type], Array] = {}  # the nodes' own weights, as they are computed with
 
@@ -141,10 +145,10 @@ class Graph:
     def rounded_weight(self, node: Node, name: str | None, array: Array, dtype: type[np.floating[Any]]) -> Array:
         """One array that a layer computes with; those of get_weights() itself, which have names, are rounded once."""
         if name is None:
-            return cast(array, self.precisions[node.name], dtype)
+            return cast(array, self.weights_in[node.name], dtype)
         key = node.name, name, dtype
         if key not in self.rounded:
-            self.rounded[key] = cast(array, self.precisions[node.name], dtype)
+            self.rounded[key] = cast(array, self.weights_in[node.name], dtype)
         return self.rounded[key]
 
 

@@ -24,6 +24,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.layers.call import Call as Call
 from rnnverify.layers.call import Masked as Masked
 from rnnverify.layers.call import Outputs as Outputs
+from rnnverify.observation.precision import HANDED
 
 Config = Mapping[str, Any]
 Shape = tuple[int, ...]  # without the samples: (T, D) is one sequence
@@ -54,6 +55,7 @@ class Layer:
     pointwise: ClassVar[bool] = False  # whether each timestep is treated by itself, so that it can be looked at alone
     autocast: ClassVar[bool] = True  # whether Keras rounds its inputs to the precision it computes in
     narrow_sums: ClassVar[bool] = False  # whether half precision may be added up in itself, and not in float32
+    at_least_single: ClassVar[bool] = False  # whether its weights are read in float32 at least, in half precision, too
     distributes: ClassVar[bool] = True  # whether TimeDistributed may stand around it
 
     @classmethod
@@ -239,5 +241,5 @@ class Layer:
         return self.outputs(call, [walk.run() for walk in self.walks(call)])
 
 
-# Fields of every layer: a label, a training switch, and the policy, which is applied where weights are read.
-COMMON = frozenset({"name", "trainable", "dtype"})
+# Fields of every layer: a label, a training switch, the policy, which is applied where weights are read, and what it is handed.
+COMMON = frozenset({"name", "trainable", "dtype", HANDED})

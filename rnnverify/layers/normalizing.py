@@ -20,6 +20,7 @@ class Normalizing(Layer):
     scale: bool = True
 
     weights = MappingProxyType({"gamma": "ones", "beta": "zeros"})
+    at_least_single = True
 
     @property
     def weight_names(self) -> tuple[str, ...]:

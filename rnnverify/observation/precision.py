@@ -21,6 +21,10 @@ POLICIES: Mapping[str, str] = {
     "mixed_bfloat16": "bfloat16",
 }
 
+HANDED = (
+    "input_dtype"  # in a config: what a layer is handed, where it does not cast it and that is not what it computes in
+)
+
 # Unit roundoff: half the spacing of the numbers just above 1.
 UNIT_ROUNDOFF: Mapping[str, float] = {
     "float16": 2.0**-11,
@@ -54,6 +58,8 @@ def compute_dtype(policy: Any) -> str:
 def dtypes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
     """What a layer computes in, then the layer inside it, from the outside in: each casts what it is given.
 
+    One that rounds to the dtype that it is handed (`input_dtype`) before it rounds to its own casts nothing: see `casts_in`.
+
     Raises:
         UnsupportedError: a policy is not implemented, the two directions of a Bidirectional have different ones, or a
             TimeDistributed has another than the layer inside it.
@@ -77,7 +83,7 @@ def dtypes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
     parts = [config[key] for key in ("layer", "backward_layer") if isinstance(config.get(key), Mapping)]
     inner = [part["config"] for part in parts if isinstance(part.get("config"), Mapping)]
     if not inner:
-        return own
+        return own if HANDED not in config else (compute_dtype(config[HANDED]), *own)
     first, *others = map(dtypes_in, inner)
     if not others and first != own and config.get("backward_layer") is None:
         raise UnsupportedError(
@@ -90,6 +96,11 @@ def dtypes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
             " implemented; give both the same dtype"
         )
     return own + first
+
+
+def casts_in(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a layer that casts what it is given rounds it to, one after the other."""
+    return () if HANDED in config else dtypes_in(config)
 
 
 def cells_in(cell: Any) -> Iterator[Mapping[str, Any]]:
@@ -108,6 +119,11 @@ HOLDS: Mapping[str, frozenset[str]] = {
     "float32": frozenset({"float16", "bfloat16", "float32"}),
     "float64": frozenset(UNIT_ROUNDOFF),
 }
+
+
+def at_least_single(dtype: str) -> str:
+    """What is computed in where Keras does it in at least float32."""
+    return "float64" if dtype == "float64" else "float32"
 
 
 def rounded(values: npt.NDArray[Any], dtype: str) -> npt.NDArray[np.float64]:

@@ -72,6 +72,46 @@ def test_what_an_input_does_not_take_is_refused_and_not_called_a_mismatch(
     assert fragment in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "given", "held"),
+    [("float16", 2049, 2048), ("bfloat16", 377, 376), ("bfloat16", 499, 500), ("float32", 7, 7)],
+)
+def test_whole_ids_are_rounded_to_the_floats_that_an_input_takes(keras: Any, dtype: str, given: int, held: int) -> None:
+    x = keras.Input((2,), dtype=dtype, name="x")
+    embedding = keras.layers.Embedding(3000, 2)
+    model = keras.Model(x, embedding(x))
+    ids = np.array([[given, 3]])
+    rows = model.predict(ids, verbose=0)
+    assert np.array_equal(rows[0, 0], embedding.get_weights()[0][held])
+    for array in (ids, ids.astype(np.uint16), ids.astype(np.float32)):
+        assert rnnverify.observe(model, array).inputs["x"].tolist() == [[held, 3]]
+        assert rnnverify.verify(model, array).verdict == "match"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "given", "fragment"),
+    [
+        ("bfloat16", 699, "expected token ids below 700 in the input 'x' as bfloat16 has them, got 700"),
+        ("int8", 200, "the input 'x' takes int8: expected token ids from -128 to 127, got 200"),
+    ],
+)
+def test_ids_that_an_input_turns_into_others_are_refused_where_there_is_no_such_row(
+    keras: Any, dtype: str, given: int, fragment: str
+) -> None:
+    x = keras.Input((2,), dtype=dtype, name="x")
+    model = keras.Model(x, keras.layers.Embedding(700, 2)(x))
+    with pytest.raises(DataError) as caught:
+        rnnverify.verify(model, np.array([[given, 3]]))
+    assert fragment in str(caught.value)
+
+
+def test_ids_beyond_the_range_of_an_input_are_refused(keras: Any) -> None:
+    x = keras.Input((1,), dtype="float16", name="x")
+    model = keras.Model(x, keras.layers.Embedding(80000, 1)(x))
+    with pytest.raises(DataError, match=r"takes float16: expected token ids up to 65504, got 70000"):
+        rnnverify.verify(model, np.array([[70000]]))
+
+
 def test_whole_numbers_must_be_among_those_of_the_coarsest_layer() -> None:
     with pytest.raises(DataError, match="compute in bfloat16: expected whole numbers from -256 to 256, got 257"):
         as_fed("x", np.array([257]), "int32", (), "bfloat16")
