@@ -27,6 +27,10 @@ EXACT = {
     "softplus": ACTIVATIONS["softplus"],
     "sin": np.sin,
     "cos": np.cos,
+    "reciprocal": np.reciprocal,
+    "rsqrt": lambda x: 1 / np.sqrt(x),
+    "log1p": np.log1p,
+    "expm1": np.expm1,
 }
 
 
@@ -43,7 +47,7 @@ def main() -> None:
         ops = load_keras().ops
     print(f"TensorFlow {version('tensorflow')}, {COUNT:,} float32 arguments; errors in u: largest, standard deviation")
     for name, function in EXACT.items():
-        given = np.abs(x) if name in ("log", "sqrt") else x
+        given = np.abs(x) if name in ("log", "sqrt", "rsqrt", "log1p") else x
         exact = np.asarray(function(given.astype(np.float64)), dtype=np.float64)
         keras = np.asarray(getattr(ops, name)(given), dtype=np.float64)
         counted = (np.abs(exact) > SMALLEST) & (np.abs(exact) < 3e38)

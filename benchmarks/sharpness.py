@@ -20,7 +20,7 @@ from rnnverify.api import observe
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation, Ref, Walked
 from rnnverify.spec import spec_from_mapping
-from rnnverify.verification.steps import check_nodes
+from rnnverify.verification.nodes import check_nodes
 
 Rule = Callable[[Any, Any], bool]  # prediction and replay, to whether they pass
 

@@ -28,7 +28,7 @@ from rnnverify.observation import Asked, Observation
 from rnnverify.rounding import LIMIT
 from rnnverify.spec import spec_from_mapping
 from rnnverify.spec.model import Spec
-from rnnverify.verification.steps import check_nodes
+from rnnverify.verification.nodes import check_nodes
 
 DRAWS = 8  # models an architecture
 

@@ -17,7 +17,7 @@ from rnnverify.keras_model.settings import precision, quiet
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Asked
 from rnnverify.spec import spec_from_mapping
-from rnnverify.verification.steps import check_nodes
+from rnnverify.verification.nodes import check_nodes
 
 SHAPES = {"N": 8, "T": 200, "D": 64, "M": 512, "K": 2}
 

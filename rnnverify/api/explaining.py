@@ -10,7 +10,7 @@ from rnnverify.layers.graph import Graph
 from rnnverify.lessons.walks import Asked
 from rnnverify.lessons.whole import explanation
 from rnnverify.results.explained import Explanation
-from rnnverify.verification.steps import check_nodes
+from rnnverify.verification.nodes import check_nodes
 
 
 def explain(

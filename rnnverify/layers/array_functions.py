@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.activations import ACTIVATIONS
-from rnnverify.layers.arrays import sum_over
+from rnnverify.layers.arrays import numbers_of, sum_over
 from rnnverify.layers.layer_normalization import mean_over, moments
 from rnnverify.layers.moving import padded
 from rnnverify.layers.softmax import softmax_along
@@ -199,6 +199,14 @@ def power(x: Any, exponent: Any) -> Any:
     if exponent not in (2, 2.0):
         raise ValueError("a power other than 2")
     return x * x
+
+
+def quotient(x: Any, y: Any) -> Any:
+    """x / y. Where x is one, everywhere, a reciprocal: TensorFlow's graph optimiser makes one of it, which errs by more."""
+    plain = numbers_of(x)
+    if numbers_of(y).dtype.kind != "f" or not plain.size or not (plain == 1).all():
+        return x / y
+    return np.reciprocal(y) if plain.ndim == 0 else x * np.reciprocal(y)
 
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:

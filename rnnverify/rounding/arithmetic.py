@@ -99,7 +99,8 @@ def is_power_of_two(x: Any) -> bool:
     return isinstance(x, int | float) and bool(np.frexp(abs(x))[0] == 0.5)
 
 
-def divide(p: Precision, x: Any, y: Any) -> Rounded:
+def divide(p: Precision, x: Any, y: Any, own: tuple[float, float] | None = None) -> Rounded:
+    """A quotient; `own` is what it is off by in u, at most and as a standard deviation, where that is no single rounding."""
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     value = np.asarray(xv / yv)
     size = np.abs(yv)
@@ -119,8 +120,8 @@ def divide(p: Precision, x: Any, y: Any) -> Rounded:
     roundings = 2 + p.unit if isinstance(y, int | float) else 1.0
     # Or do it later, after a product with something else, which may overflow then.
     postponed = max(1.0, abs(y)) if isinstance(y, int | float) else 1.0
-    typical = UNIFORM * math.sqrt(roundings)
-    return stored(value, bound, variance, p, (x, y), roundings, typical, postponed=postponed)
+    worst, typical = own or (roundings, UNIFORM * math.sqrt(roundings))
+    return stored(value, bound, variance, p, (x, y), worst, typical, postponed=postponed)
 
 
 def power(p: Precision, x: Any, exponent: Any) -> Any:

@@ -9,17 +9,20 @@ import numpy as np
 
 from rnnverify.layers.activations import ERF, sigmoid
 from rnnverify.layers.arrays import Array
+from rnnverify.rounding.arithmetic import divide
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.operands import farthest, parts
 from rnnverify.rounding.precision import LIMIT, OWN_ROUNDING, UNIFORM, Precision
 from rnnverify.rounding.storage import not_negative, sizes_in, stored
 
 # How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
-# (benchmarks/library_functions.py): tanh 5.4, sigmoid 8.2, exp 2.0, log 3.6, sqrt 1.0, erf 5.9, softplus 7.6, sin and cos 3.0.
+# (benchmarks/library_functions.py): tanh 5.4, sigmoid 8.2, exp 2.0, log 3.6, sqrt 1.0, erf 5.9, softplus 7.6, sin and cos 3.0,
+# log1p 4.7, expm1 5.5, rsqrt 3.1 (of these three see `verification.merged`).
 # Rounded up, and exp by more, for libraries that have a fast one.
 FUNCTION_ULPS: Mapping[np.ufunc, float] = {np.tanh: 7.0, np.exp: 8.0, np.log: 8.0, np.sqrt: 2.0, ERF: 8.0}
 WAVE_ULPS = 4.0  # of sin and cos
 SOFTPLUS_ULPS = 8.0
+RECIPROCAL_ULPS = 4.0  # 3.5 over all float32 numbers from 1 to 2, of Eigen's vectors; elsewhere it is one rounding
 SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS = 11.0, 1.3  # as of 1 / (1 + exp(-x)), with the errors of exp, 1 + and 1 /
 SMALLEST = 2.0**-1022  # of float64's normal numbers
 SMALL = 0.01  # no function here bends within that
@@ -127,6 +130,10 @@ def sqrt(p: Precision, x: Rounded) -> Rounded:
     likely = value + np.sqrt(np.maximum(x.value - farthest(x), 0))
     variance = np.fmin(x.variance / (likely * likely), np.sqrt(x.variance))
     return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[np.sqrt])
+
+
+def reciprocal(p: Precision, x: Rounded) -> Rounded:
+    return divide(p, 1.0, x, (RECIPROCAL_ULPS, typical(p, RECIPROCAL_ULPS)))
 
 
 def erf(p: Precision, x: Rounded) -> Rounded:

@@ -29,7 +29,7 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.sin: functions.wave(np.sin, np.cos),
     np.cos: functions.wave(np.cos, np.sin),
     np.square: lambda p, x: arithmetic.multiply(p, x, x),
-    np.reciprocal: lambda p, x: arithmetic.divide(p, 1.0, x),
+    np.reciprocal: functions.reciprocal,
     np.sign: choices.sign,
     np.maximum: choices.extremum(np.maximum),
     np.minimum: choices.extremum(np.minimum),

@@ -22,6 +22,7 @@ from rnnverify.observation import Node, Observation, Ref, Walked
 from rnnverify.observation.precision import UNIT_ROUNDOFF
 from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.verification.given import off_by_rounding
+from rnnverify.verification.merged import merged_into
 from rnnverify.verification.precision import precision_in
 
 
@@ -88,6 +89,9 @@ def call_of(node: Node, graph: Graph, done: Mapping[Ref, Masked], precision: Pre
     """What a node is given in such a run."""
     layer = graph.layers[node.name]
     inputs = [done[ref]._replace(values=handed(node, graph, ref, done[ref].values, precision)) for ref in node.inputs]
+    for merged in merged_into(node, graph, lambda ref: done[ref].values):
+        x: Any = inputs[merged.place].values
+        inputs[merged.place] = inputs[merged.place]._replace(values=merged.unrounded(x, layer))
     inputs = with_masks(node, inputs, lambda ref: done[ref].values)
     shapes = [x.values.shape[1:] for x in inputs]
     states = [handed(node, graph, ref, done[ref].values, precision) for ref in node.initial_state]

@@ -20,39 +20,17 @@ from rnnverify.layers.cell import States
 from rnnverify.layers.graph import Graph, cast, with_masks
 from rnnverify.layers.layer import Call, Masked, Outputs
 from rnnverify.layers.walk import Walk
-from rnnverify.observation import Node, Observation, Ref, Walked
+from rnnverify.observation import Node, Ref, Walked
 from rnnverify.observation.precision import HOLDS, rounded
 from rnnverify.rounding import Precision, Rounded, exact_matrices
 from rnnverify.threads import in_order
-from rnnverify.verification.compared import Checked, Comparison, Comparisons, Looked, expected_alone
+from rnnverify.verification.compared import Comparison, Comparisons, Looked, expected_alone
 from rnnverify.verification.end_to_end import alike
 from rnnverify.verification.look import Rows, fits
-from rnnverify.verification.precision import precision_in
+from rnnverify.verification.merged import merged_into
 from rnnverify.verification.second_look import of_call, of_steps
 from rnnverify.verification.systematic import thinned
 from rnnverify.verification.taken import Taken, same, stretches_of
-from rnnverify.verification.tally import Tally
-
-
-def check_nodes(observed: Observation, graph: Graph, kind: type[Tally] = Tally) -> dict[str, Checked]:
-    """Check every node of what was observed, in order, but for those that are taken as given."""
-    given = {**{Ref(name): x for name, x in observed.inputs.items()}, **observed.emitted}
-    masks: dict[Ref, Array | None] = dict(observed.masks)
-    found: dict[str, Checked] = {}
-    for node in observed.nodes:
-        if node.opaque:
-            continue
-        precision = precision_in(graph, node, observed.tf32)
-        check = NodeCheck(node, graph, given, masks, observed.walks.get(node.name, ()), precision)
-        tally = kind(node.name, graph.largest[node.name])
-        outputs = [observed.emitted[ref] for ref in sorted(observed.emitted) if ref.node == node.name]
-        with np.errstate(all="ignore"):  # an overflow is Keras's too, and is compared like any other value
-            for comparison in check.comparisons(outputs, tally.looked):
-                tally.add(*comparison)
-            tally.look_at_sides(check.walks, check.as_fed, check.precision)
-        masks.update(check.masks)
-        found[node.name] = Checked(check, tally)
-    return found
 
 
 class NodeCheck:
@@ -94,11 +72,25 @@ class NodeCheck:
     def inputs(self, part: slice = slice(None)) -> list[Masked]:
         """The inputs as exact numbers, as the layer sees them; `part` of the timesteps where they have time."""
         made = []
-        for values, mask in self.call.inputs:
+        for index, (values, mask) in enumerate(self.call.inputs):
+            values = self.unrounded.get(index, values)
             values = values[:, part] if part != slice(None) else values
-            x: Any = values if values.dtype.kind in "iub" else Rounded.exact(self.as_fed(values), self.precision)
+            x: Any = values
+            if values.dtype.kind not in "iub" and index not in self.unrounded:
+                x = Rounded.exact(self.as_fed(values), self.precision)
             made.append(Masked(x, mask if mask is None or part == slice(None) else mask[:, part]))
         return made
+
+    @cached_property
+    def unrounded(self) -> Mapping[int, Any]:
+        """Those of its inputs that may not have been rounded when it read them, see `merged`."""
+        found = {}
+        node, graph, given, masks, _ = self.made_of
+        for merged in merged_into(node, graph, given.__getitem__):
+            first = NodeCheck(merged.before, graph, given, masks, (), self.precision)
+            made: Any = first.layer(first.call._replace(inputs=first.inputs()))[node.inputs[merged.place].output].values
+            found[merged.place] = merged.unrounded(made, self.layer)
+        return found
 
     def comparisons(self, outputs: Sequence[Array], looked: Looked = expected_alone) -> Comparisons:
         """Everything to compare: for each output, what Keras emitted beside what was expected.
@@ -118,7 +110,7 @@ class NodeCheck:
             for index, (whole, result) in enumerate(zip(outputs, results, strict=True)):
                 start = part.start or 0 if self.layer.has_time(index, whole.shape[1:]) else None
                 claim = whole if part == slice(None) else whole[:, part]
-                again = partial(self.call_again, part, index)
+                again = None if self.unrounded else partial(self.call_again, part, index)
                 look = looked(claim, result.values, None)
                 made.append((Comparison(claim, look, start, (None, index), again), result.mask))
             return made

@@ -27,10 +27,10 @@ from rnnverify.results import GivenLayer, LayerResult, OutputResult, Parting, Ve
 from rnnverify.verification.compared import Checked
 from rnnverify.verification.given import allowed_for
 from rnnverify.verification.known_faults import known_fault
+from rnnverify.verification.nodes import check_nodes
 from rnnverify.verification.of_keras_2 import another_function
 from rnnverify.verification.outputs import absolute_error, compare_outputs, tensor_label
 from rnnverify.verification.pictured import Pictured, pictures_of
-from rnnverify.verification.steps import check_nodes
 from rnnverify.verification.tally import Tally
 
 log = logging.getLogger(__name__)

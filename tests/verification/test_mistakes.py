@@ -24,7 +24,7 @@ from rnnverify.layers.recurrent import Recurrent
 from rnnverify.layers.walk import Walk
 from rnnverify.observation import Observation, Walked
 from rnnverify.spec import spec_from_mapping
-from rnnverify.verification.steps import check_nodes
+from rnnverify.verification.nodes import check_nodes
 
 SIZES = {"N": 3, "T": 7, "D": 2, "M": 5, "K": 4}
 

@@ -20,7 +20,8 @@ from rnnverify.observation import Observation
 from rnnverify.results import Verification
 from rnnverify.rounding import PRECISIONS, Rounded
 from rnnverify.spec import spec_from_mapping
-from rnnverify.verification import steps, taken
+from rnnverify.verification import taken
+from rnnverify.verification.nodes import check_nodes
 from rnnverify.verification.tally import Tally
 from rnnverify.verification.verdict import judge
 
@@ -171,9 +172,9 @@ def test_the_check_s_own_memory_does_not_grow_with_the_number_of_timesteps(
         layers += [{cell: {"units": 16, "return_sequences": True}}, {"Dense": {"units": 2}}]
         observed = session.observe(spec_from_mapping({"N": 2, "T": timesteps, "D": 3, "layers": layers}))
         graph = Graph(observed.nodes)
-        steps.check_nodes(observed, graph)
+        check_nodes(observed, graph)
         tracemalloc.start()
-        nodes = steps.check_nodes(observed, graph)
+        nodes = check_nodes(observed, graph)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert all(checked.tally.first is None for checked in nodes.values())
