@@ -204,7 +204,7 @@ def power(x: Any, exponent: Any) -> Any:
 def quotient(x: Any, y: Any) -> Any:
     """x / y. Where x is one, everywhere, a reciprocal: TensorFlow's graph optimiser makes one of it, which errs by more."""
     plain = numbers_of(x)
-    if numbers_of(y).dtype.kind != "f" or not plain.size or not (plain == 1).all():
+    if numbers_of(y).dtype.kind != "f" or not plain.size or plain.min() != 1 or plain.max() != 1:
         return x / y
     return np.reciprocal(y) if plain.ndim == 0 else x * np.reciprocal(y)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rnnverify import observe, verify
+from rnnverify import observe, verify, write_script
 from rnnverify.layers.array_functions import quotient
 from rnnverify.rounding import PRECISIONS, Rounded
 
@@ -84,6 +85,12 @@ def test_other_sums_and_quotients_are_held_to_one_rounding(keras: Any) -> None:
             predictions=(wrong.astype(np.float32),),
         )
         assert verify(changed).verdict == "mismatch"
+
+
+def test_a_reciprocal_is_written_into_a_script(keras: Any, tmp_path: Path) -> None:
+    given = keras.Input((T, D))
+    write_script(keras.Model(given, 1 / given), tmp_path / "script.py", X)
+    assert "np.reciprocal(x)" in (tmp_path / "script.py").read_text(encoding="utf-8")
 
 
 def test_a_quotient_of_one_is_a_reciprocal() -> None:
