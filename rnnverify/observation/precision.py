@@ -21,9 +21,8 @@ POLICIES: Mapping[str, str] = {
     "mixed_bfloat16": "bfloat16",
 }
 
-HANDED = (
-    "input_dtype"  # in a config: what a layer is handed, where it does not cast it and that is not what it computes in
-)
+# In a config: what a layer is handed, where it does not cast it and that is not what it computes in.
+HANDED = "input_dtype"
 
 # Unit roundoff: half the spacing of the numbers just above 1.
 UNIT_ROUNDOFF: Mapping[str, float] = {

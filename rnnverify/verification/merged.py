@@ -79,10 +79,8 @@ def merged_into(node: Node, graph: Graph, given: Given) -> list[Merged]:
         return []
     ref = node.inputs[asked.number]
     before = next((one for one in graph.nodes if one.name == ref.node), None)
-    if (
-        before is None or graph.precisions[before.name] != graph.precisions[node.name]
-    ):  # what is cast between is rounded
-        return []
+    if before is None or graph.precisions[before.name] != graph.precisions[node.name]:
+        return []  # what is cast between them is rounded
     return [Merged(asked.number, before)] if first(graph.layers[before.name], before, given) else []
 
 
