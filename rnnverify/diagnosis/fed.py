@@ -39,8 +39,10 @@ class Data:
 
     @property
     def spread(self) -> float:
-        """How large its numbers are, about."""
-        return next((float(np.std(self.first[name])) for name in self.data if name not in self.ids), 1.0) or 1.0
+        """How large its numbers are, about; without the squares of those that are as large as their precision holds."""
+        given = next((self.first[name].astype(np.float64) for name in self.data if name not in self.ids), np.ones(1))
+        largest = float(np.abs(given).max(initial=0)) or 1.0
+        return largest * float(np.std(given / largest)) or 1.0
 
     def drawn(
         self,

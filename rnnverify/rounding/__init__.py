@@ -10,9 +10,10 @@ without fused multiply-adds, is off by at most g(n) |x|.|w|, g(n) = n u / (1 - n
 independent and uniform on [-u, u], so that of one rounding is u^2/3 of the result's square; see `products`.
 
 Underflow is part of the model: see `Precision.smallest`. Overflow is, too: where the other side may have had infinity on the
-way, and ours has come back into its range, nothing is known, and the bound is infinite. Where float64's own range ends, the
-value is infinite; a finite bound then means that the other side has at least LARGEST less that bound, so that a quotient by
-it is known. Neither part is ever NaN.
+way, and ours has come back into its range, nothing is known, and bound and variance are infinite. It may be NaN then, and
+stays so through every function, also one whose results lie within a narrow range. Where float64's own range ends, the value
+is infinite; a finite bound then means that the other side has at least LARGEST less that bound, so that a quotient by it is
+known. Neither part is ever NaN.
 
 `table` lists the operations, `numbers` has the array type, `history` the rule by which what is known of the operands passes
 on to a result, and `single` says when errors are held in float32.

@@ -10,9 +10,9 @@ import numpy as np
 from rnnverify.layers.arrays import Array
 from rnnverify.rounding.history import merged
 from rnnverify.rounding.numbers import Rounded, Unsure
-from rnnverify.rounding.operands import parts, precision_of
+from rnnverify.rounding.operands import history_of, parts, precision_of
 from rnnverify.rounding.precision import Precision
-from rnnverify.rounding.storage import known
+from rnnverify.rounding.storage import at_most, known
 
 EPSILON = float(np.finfo(np.float64).eps)
 LIKELY = 8.0  # standard deviations within which a comparison may turn out otherwise in practice
@@ -23,10 +23,11 @@ def monotone(function: Callable[[Array], Array], x: Rounded) -> Rounded:
     value = function(x.value)
     reach = x.bound + EPSILON * np.abs(x.value)  # no less than the bound after the rounding of x.value +- reach
     highest, lowest = np.fmin(x.value + reach, np.inf), np.fmax(x.value - reach, -np.inf)  # inf - inf: anything
-    bound = np.fmin(np.fmax(function(highest) - value, value - function(lowest)), x.bound)
+    bound = at_most(np.fmax(function(highest) - value, value - function(lowest)), x.bound, x)
     likely = LIKELY * np.sqrt(x.variance)
     flat = (function(x.value + likely) == value) & (function(x.value - likely) == value)
-    return known(value, bound, np.where(flat, 0, x.variance), x.precision, (x,))
+    variance = at_most(x.variance, np.where(flat, 0, np.inf), x)
+    return known(value, bound, variance, x.precision, (x,))
 
 
 def extremum(ufunc: np.ufunc) -> Callable[..., Rounded]:
@@ -60,7 +61,8 @@ def clip(x: Rounded, low: Any, high: Any) -> Rounded:
 def sign(p: Precision, x: Rounded) -> Rounded:
     unsure = np.abs(x.value) <= x.bound
     likely = unsure & (np.abs(x.value) <= LIKELY * np.sqrt(x.variance))
-    return Rounded(np.sign(x.value), 2.0 * (unsure & (x.bound > 0)), 4.0 * likely, p, merged((x,)))
+    bound, variance = at_most(2.0 * (unsure & (x.bound > 0)), 2, x), at_most(4.0 * likely, 4, x)
+    return Rounded(np.sign(x.value), bound, variance, p, merged((x,)))
 
 
 def comparison(ufunc: np.ufunc) -> Callable[..., Unsure]:
@@ -71,9 +73,19 @@ def comparison(ufunc: np.ufunc) -> Callable[..., Unsure]:
         gap = np.abs(xv - yv)
         # Where both are exact a gap of zero is certain too; a gap that is NaN never is.
         unsure = ~((gap > xb + yb) | (xb + yb == 0))
-        return Unsure(ufunc(xv, yv), unsure, unsure & ~(gap > LIKELY * np.sqrt(xs + ys)))
+        likely = unsure & ~(gap > LIKELY * np.sqrt(xs + ys))
+        if history_of(x).beyond or history_of(y).beyond:
+            both = infinite_alike(xv, xb, yv, yb, p.largest)
+            unsure, likely = unsure | both, likely | both
+        return Unsure(ufunc(xv, yv), unsure, likely)
 
     return handler
+
+
+def infinite_alike(x: Any, x_bound: Any, y: Any, y_bound: Any, largest: float) -> Any:
+    """Where the other side may have the same infinity in place of two numbers that we can tell apart."""
+    beyond = (np.abs(x) + x_bound > largest) & (np.abs(y) + y_bound > largest)
+    return beyond & (np.sign(x) == np.sign(y)) & (np.isfinite(x) | np.isfinite(y))
 
 
 def where(condition: Any, x: Any, y: Any) -> Rounded:

@@ -13,7 +13,7 @@ from rnnverify.rounding.arithmetic import divide
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.operands import farthest, parts
 from rnnverify.rounding.precision import LIMIT, OWN_ROUNDING, UNIFORM, Precision
-from rnnverify.rounding.storage import not_negative, sizes_in, stored
+from rnnverify.rounding.storage import at_most, not_negative, sizes_in, stored
 
 # How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
 # (benchmarks/library_functions.py): tanh 5.4, sigmoid 8.2, exp 2.0, log 3.6, sqrt 1.0, erf 5.9, softplus 7.6, sin and cos 3.0,
@@ -25,7 +25,9 @@ SOFTPLUS_ULPS = 8.0
 RECIPROCAL_ULPS = 4.0  # 3.5 over all float32 numbers from 1 to 2, of Eigen's vectors; elsewhere it is one rounding
 SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS = 11.0, 1.3  # as of 1 / (1 + exp(-x)), with the errors of exp, 1 + and 1 /
 SMALLEST = 2.0**-1022  # of float64's normal numbers
+EPSILON = float(np.finfo(np.float64).eps)
 SMALL = 0.01  # no function here bends within that
+FAR = 300.0  # e to this, and its square, are numbers still
 EXP_OVERFLOWS = 710.0  # exp of this is beyond LARGEST, by a quarter
 TYPICAL_ULPS = 1.0  # what those functions' errors are like in practice, as a standard deviation in u: 0.4 to 0.8
 # What a sigmoid is off by at worst where it is near 1, and how much more where it is near 0 (as measured: 1.5, and 8.1).
@@ -47,8 +49,8 @@ def tanh(p: Precision, x: Rounded) -> Rounded:
     nearest = not_negative(size - x.bound)  # |tanh| changes by no more than its argument: the slope is largest there
     slope = most - size * size
     bound = (most - nearest * nearest) * x.bound
-    if bound.max(initial=0) > 2:
-        bound = np.minimum(bound, 2)
+    if not bound.max(initial=0) <= 2:
+        bound = at_most(bound, 2, x)
     variance = variance_of(x, slope, lambda nearest: 1 - np.tanh(nearest) ** 2, 4)
     return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[np.tanh], typical(p, FUNCTION_ULPS[np.tanh]))
 
@@ -63,8 +65,7 @@ def variance_of(x: Rounded, slope: Array, slope_at: Callable[[Array], Array], mo
         made *= x.variance
         return made
     steepest = slope_at(np.fmax(np.abs(x.value) - farthest(x), 0))
-    capped: Array = np.fmin(steepest * steepest * x.variance, most)
-    return capped
+    return at_most(steepest * steepest * x.variance, most, x)
 
 
 def linear(x: Rounded) -> bool:
@@ -74,17 +75,25 @@ def linear(x: Rounded) -> bool:
 
 def exp(p: Precision, x: Rounded) -> Rounded:
     value = np.exp(x.value)
-    # A value that has underflowed is anything below SMALLEST.
-    bound = (value if value.min(initial=1) >= SMALLEST else np.maximum(value, SMALLEST)) * growth_of_exp(x.bound)
+    bound = risen(x, value, x.bound)
     if value.max(initial=0) == np.inf:
         bound = np.where(x.value - x.bound > EXP_OVERFLOWS, 0, bound)
     variance = x.variance
     if not linear(x):
         far = farthest(x)
-        variance = variance * np.square(np.expm1(far) / np.maximum(far, SMALLEST))
-    return stored(
-        value, bound, value * (value * variance), p, (x,), FUNCTION_ULPS[np.exp], typical(p, FUNCTION_ULPS[np.exp])
-    )
+        spread = variance * np.square(risen(x, value, far) / np.maximum(far, SMALLEST))
+    else:
+        spread = value * (value * variance)
+    return stored(value, bound, spread, p, (x,), FUNCTION_ULPS[np.exp], typical(p, FUNCTION_ULPS[np.exp]))
+
+
+def risen(x: Rounded, value: Array, far: Array) -> Array:
+    """By how much e^x, the value, grows at most when x does so far. One that has underflowed is anything below SMALLEST."""
+    made: Array = (value if value.min(initial=1) >= SMALLEST else np.maximum(value, SMALLEST)) * growth_of_exp(far)
+    if far.max(initial=0) > FAR:  # the growth may overflow where what has grown does not
+        top = x.value + far + EPSILON * (np.abs(x.value) + far)
+        made = np.where(far > FAR, np.maximum(np.exp(top), SMALLEST), made)
+    return made
 
 
 def one_and_more(kind: np.dtype[Any]) -> float:
@@ -107,7 +116,7 @@ def logistic(x: Rounded) -> Rounded:
     slope *= size
     bound = slope * growth_of_exp(x.bound)
     if not bound.max(initial=0) < 1:
-        bound = np.fmin(bound, 1)
+        bound = at_most(bound, 1, x)
     variance = variance_of(x, slope, lambda nearest: sigmoid(nearest) * sigmoid(-nearest), 1)
     p, own = x.precision, typical(x.precision, UNIFORM, TYPICAL_SIGMOID_ULPS)
     if p.alike and p.summed is None:
@@ -139,7 +148,7 @@ def reciprocal(p: Precision, x: Rounded) -> Rounded:
 def erf(p: Precision, x: Rounded) -> Rounded:
     value = np.asarray(ERF(x.value), dtype=np.float64)
     nearest = np.maximum(np.abs(x.value) - x.bound, 0)
-    bound = np.minimum(slope_of_erf(nearest) * x.bound, 2)
+    bound = at_most(slope_of_erf(nearest) * x.bound, 2, x)
     variance = variance_of(x, slope_of_erf(x.value), slope_of_erf, 4)
     return stored(value, bound, variance, p, (x,), FUNCTION_ULPS[ERF], typical(p, FUNCTION_ULPS[ERF]))
 
@@ -149,7 +158,8 @@ def wave(function: np.ufunc, derivative: np.ufunc) -> Callable[[Precision, Round
 
     def waved(p: Precision, x: Rounded) -> Rounded:
         steepest = np.fmin(np.abs(derivative(x.value)) + farthest(x), 1)
-        bound, variance = np.fmin(x.bound, 2), np.fmin(steepest * steepest * x.variance, 4)
+        bound = at_most(x.bound, 2, x)
+        variance = at_most(steepest * steepest * x.variance, 4, x)
         return stored(function(x.value), bound, variance, p, (x,), WAVE_ULPS, typical(p, WAVE_ULPS))
 
     return waved

@@ -65,6 +65,12 @@ class Rounded(NDArrayOperatorsMixin):
         return bool(self.bound.any())
 
     @property
+    def unknown(self) -> Array:
+        """Of which nothing is known: the other side may have any number, infinity, or NaN."""
+        found: Array = np.isinf(self.bound) & np.isinf(self.variance)
+        return found
+
+    @property
     def beyond(self) -> bool:
         """Whether the other side's range may have ended on the way to some of the numbers."""
         return self.history.beyond

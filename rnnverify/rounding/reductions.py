@@ -27,6 +27,7 @@ def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     else:
         rounded = (each * n / 3 + 1) * (value * value) + (each * n / 6 + 1) * squares
     variance = variance + (p.unit**2 / 3) * rounded
+    variance = np.where(size < np.inf, variance, np.inf)
     return known(value, bound, variance, p, (x,))
 
 
@@ -40,5 +41,8 @@ def cumulate(x: Rounded, axis: int) -> Rounded:
     p, n = x.precision, x.shape[axis]
     value = np.cumsum(x.value, axis=axis)
     worst = growth(n, p.unit)
-    bound = np.cumsum((x.bound + p.smallest) * (1 + worst) + worst * np.abs(x.value), axis=axis)
-    return known(value, bound, np.cumsum(x.variance + (p.unit * value) ** 2, axis=axis), p, (x,))
+    size = np.cumsum(np.abs(x.value), axis=axis)
+    size = np.where(size > p.largest, np.inf, size)  # a partial sum may end in infinity, as in `total`
+    bound = np.cumsum((x.bound + p.smallest) * (1 + worst), axis=axis) + worst * size
+    variance = np.cumsum(x.variance + (p.unit * np.where(size < np.inf, value, np.inf)) ** 2, axis=axis)
+    return known(value, bound, variance, p, (x,))

@@ -88,6 +88,16 @@ def stored(
     return Rounded(value, without_nan(noise), square, p, history)
 
 
+def at_most(errors: Array, most: Any, x: Rounded) -> Array:
+    """Errors of a function of x whose results are no farther apart than `most`.
+
+    Where nothing is known of x it may be NaN, of which every function makes NaN, however narrow its range.
+    """
+    capped = np.fmin(errors, most)
+    made: Array = np.where(x.unknown, np.inf, capped) if x.unknown.any() else capped
+    return made
+
+
 def sizes_in(kind: DTypeLike, x: Array) -> Array:
     """How large numbers are, in an array of their own: blocks of columns are slow to go over."""
     made: Array = x.astype(kind)

@@ -36,6 +36,8 @@ def test_a_clipped_number_varies_only_within_the_range() -> None:
 def test_what_may_be_infinite_or_not_may_be_anything_within_the_clipped_range(value: float) -> None:
     assert bound_of(lambda x: np.clip(x, 0, 6), rounded(value, INF)) == 6
     assert bound_of(lambda x: np.clip(x, 0, 6), rounded(value)) == 0
+    # Of which nothing is known at all may be NaN.
+    assert bound_of(lambda x: np.clip(x, 0, 6), rounded(value, INF, INF)) == INF
 
 
 def test_the_larger_of_two_is_off_by_the_larger_error() -> None:

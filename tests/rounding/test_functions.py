@@ -30,6 +30,16 @@ def test_tanh_has_its_slope_where_it_is_steepest_within_the_bound() -> None:
     assert bound_of(np.tanh, rounded(1000, INF)) < 2 + k / 8 * 3 + 0.1
 
 
+def test_an_exponential_far_below_the_smallest_number_stays_there_however_far_its_argument_may_be_off() -> None:
+    with np.errstate(all="ignore"):
+        far = np.exp(rounded([-1e17, -1e17, -800.0], [1e11, INF, 900.0], [1e18, INF, 1.0]))
+    assert far.bound[0] <= 1 / 32
+    assert far.bound[1] == far.variance[1] == INF
+    np.testing.assert_allclose(far.bound[2], math.exp(100) * (1 + FUNCTION_ULPS[np.exp] / 8), rtol=1e-9)
+    assert far.variance[0] < 1e-3
+    assert far.variance[2] < 1e-3
+
+
 def test_exp_grows_by_the_exponential_of_the_bound() -> None:
     # Of log 4 +- log 2 the exponential lies between 2 and 8.
     k = FUNCTION_ULPS[np.exp]

@@ -166,3 +166,16 @@ def test_of_each_batch_the_columns_that_were_beyond_are_unknown_and_no_others() 
     turned = [x.mapped(lambda part: np.swapaxes(part, -1, -2)) for x in (beyond, rows)]
     made = unknown_beyond(turned[0] @ turned[1], np.matmul, turned)
     assert np.isinf(made.bound).tolist() == [[[True, True], [False, False]], [[False, False]] * 2]
+
+
+def test_numbers_that_are_both_infinite_there_may_compare_otherwise() -> None:
+    x, y = many([150.0, 150.0, -150.0, 150.0, 90.0]), many([200.0, -200.0, -200.0, 50.0, 80.0])
+    assert (x > y).unsure.tolist() == (x > y).likely.tolist() == [True, False, True, False, False]
+    assert (x == y).unsure.tolist() == [True, False, True, False, False]
+    with np.errstate(invalid="ignore"):
+        assert not (Rounded.exact(np.array([INF]), SHORT) > np.array([INF])).unsure.any()  # fed in so
+
+
+def test_a_partial_sum_of_a_running_sum_may_be_beyond_the_range() -> None:
+    made = np.cumsum(Rounded.exact(np.array([[60.0, 30.0, 20.0, -90.0]]), SHORT), axis=-1)
+    assert np.isinf(made.bound).tolist() == [[False, False, True, True]]

@@ -68,6 +68,38 @@ def test_every_operation_passes_on_that_an_operand_was_beyond_the_range(operatio
             assert function(lost, PLAIN).beyond
 
 
+@pytest.mark.parametrize("operation", [*CALLS, *TWO], ids=lambda operation: operation.__name__)
+def test_of_what_nothing_is_known_of_nothing_is_known_after_any_operation(operation: Any) -> None:
+    function = CALLS.get(operation, operation)
+    for value in (0.0, 1.5, -200.0, 1e30, np.inf):
+        numbers = np.full((2, 2), value)
+        unknown = Rounded(numbers, np.full((2, 2), np.inf), np.full((2, 2), np.inf), PRECISIONS["float32"])
+        with np.errstate(all="ignore"):
+            made = function(unknown, PLAIN)
+        assert np.isinf(made.bound).any(axis=-1).all()  # beside it there may be what was known
+        assert np.array_equal(np.isinf(made.bound), np.isinf(made.variance))
+
+
+@pytest.mark.parametrize(
+    ("bounded", "at_infinity"),
+    [
+        (np.tanh, 1.0),
+        (sigmoid, 1.0),
+        (ERF, 1.0),
+        (np.sign, 1.0),
+        (lambda x: np.clip(x, 0, 6), 6.0),
+        (lambda x: np.minimum(x, 2.5), 2.5),
+    ],
+)
+def test_of_infinity_a_function_with_a_range_gives_that_range_s_end(bounded: Any, at_infinity: float) -> None:
+    beyond = Rounded(np.array([1e39]), np.array([1e32]), np.array([1e60]), PRECISIONS["float32"], History(beyond=True))
+    with np.errstate(over="ignore"):
+        made = bounded(beyond)
+    assert made.value == at_infinity
+    assert np.sqrt(made.variance) < 1e-6
+    assert made.bound < 5
+
+
 def test_these_are_all_operations_but_those_whose_result_is_known_whatever_the_operands_are() -> None:
     assert {*CALLS, *TWO, *COMPARISONS, np.zeros_like} == {*UFUNCS, *FUNCTIONS}
     assert {*UFUNCS} > FINITE_AT_INFINITY
