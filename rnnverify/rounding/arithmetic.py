@@ -76,11 +76,13 @@ def multiply(p: Precision, x: Any, y: Any) -> Rounded:
     if x is y:  # the same errors in both
         variance = 2 * variance
     if is_power_of_two(x) or is_power_of_two(y):
-        lost = p.smallest if min(abs(k) for k in (x, y) if is_power_of_two(k)) < 1 else 0.0
+        factor = min(abs(k) for k in (x, y) if is_power_of_two(k))
+        lost = p.smallest if factor < 1 else 0.0
         value = xv * yv
         beyond = bool(np.max(np.abs(value), initial=0) > SURELY_WITHIN * p.largest)
         bound, variance = (np.broadcast_to(error, value.shape) for error in (bound + lost, variance + lost**2))
-        return known(value, bound, variance, p, (x, y), beyond=beyond)
+        # TensorFlow's graphs halve gelu's x (1 + erf) after that product, which may overflow: see `divide`.
+        return known(value, bound, variance, p, (x, y), beyond=beyond, postponed=max(1.0, 1 / factor))
     value = xv * yv
     before = history_of(x), history_of(y)
     postponed = max(one.postponed for one in before)
@@ -91,7 +93,7 @@ def multiply(p: Precision, x: Any, y: Any) -> Rounded:
         bound, variance = (np.where(overflows, np.inf, error) for error in (bound, variance))
     reach = max(one.history.reach for one in (x, y) if isinstance(one, Rounded))
     factors = (xv, yv) if reach > p.largest / MOST_POSTPONED else ()
-    return stored(value, bound, variance, p, (x, y), factors=factors)
+    return stored(value, bound, variance, p, (x, y), factors=factors, postponed=postponed)
 
 
 def is_power_of_two(x: Any) -> bool:

@@ -29,12 +29,13 @@ def known(
     *,
     beyond: bool = False,
     sums: int = 0,
+    postponed: float = 1.0,
 ) -> Rounded:
     """A result whose bound and variance may have become NaN, as 0 times infinity: nothing is known then."""
     hold(variance)
     if bound.dtype == np.float32:
         bound = bound * ROUNDED
-    history = merged(of, beyond=beyond, sums=sums)
+    history = merged(of, beyond=beyond, postponed=postponed, sums=sums)
     return Rounded(value, without_nan(bound), without_nan(variance), p, history)
 
 

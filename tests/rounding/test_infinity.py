@@ -179,3 +179,12 @@ def test_numbers_that_are_both_infinite_there_may_compare_otherwise() -> None:
 def test_a_partial_sum_of_a_running_sum_may_be_beyond_the_range() -> None:
     made = np.cumsum(Rounded.exact(np.array([[60.0, 30.0, 20.0, -90.0]]), SHORT), axis=-1)
     assert np.isinf(made.bound).tolist() == [[False, False, True, True]]
+
+
+def test_a_factor_that_may_come_last_leaves_a_product_that_may_overflow_before() -> None:
+    assert bound_of(lambda x: (0.5 * x) * short(1.9), short(60)) == INF  # 60 times 1.9 is 114
+    assert bound_of(lambda x: (0.5 * x) * short(1.9), short(50)) < 1
+    assert bound_of(lambda x: (2 * x) * short(1.9), short(20)) < 1
+    # And after one more product: 60 times 1.9 may come first, though times 1/16 it is small.
+    assert bound_of(lambda x: (0.5 * x) * short(1 / 16) * short(1.9), short(60)) == INF
+    assert bound_of(lambda x: (0.5 * x) * short(1 / 16) * short(1.9), short(50)) < 1
