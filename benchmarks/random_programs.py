@@ -154,17 +154,36 @@ class Program:
         y = self.recurrent(x, units, sequences=True, states=states if len(states) > 1 else states * 2)
         self.outputs = [self.head(y[0], sequence=True)]
 
+    def attention(self, longest: int) -> None:
+        """Steps that look at each other, or at those of another sequence."""
+        features = self.pick(self.size(64), 32, 64)
+        x = self.start(self.size(longest), features)
+        other = x if self.flag(0.7) else self.start(self.size(longest), features)
+        kind = self.pick("MultiHeadAttention", "MultiHeadAttention", "Attention", "AdditiveAttention")
+        if kind == "MultiHeadAttention":
+            layer = self.layer(
+                kind, self.pick(1, 2, 4, 8), self.pick(self.size(32), 8, 16, 32), use_bias=self.flag(0.7)
+            )
+            y = f"y{len(self.lines)}"
+            self.lines.append(f"{y} = {layer[:-1]}, name={y!r})({x}, {other})")
+        else:
+            y = self.call(self.layer(kind, use_scale=self.flag()), x, other)[0]
+        self.outputs = [self.head(y, sequence=True) if self.flag() else y]
+
     @property
     def text(self) -> str:
         model = f"model = keras.Model([{', '.join(self.inputs)}], [{', '.join(self.outputs)}])"
         return "\n".join([*self.lines, model])
 
 
-def random_program(rng: np.random.Generator, longest: int) -> Program:
-    """A program that is valid, and whose model Keras and the replay should agree on."""
+def random_program(rng: np.random.Generator, longest: int, attention: bool = False) -> Program:
+    """A program that is valid, and whose model Keras and the replay should agree on; of an attention if that is asked for."""
     policy = PRECISIONS[rng.integers(len(PRECISIONS))]
     mixing = float(rng.choice([0.0, 0.0, 0.6]))
     program = Program(rng, policy, mixing)
+    if attention:
+        program.attention(longest)
+        return program
     kind = program.pick("dense", "dense", "stack", "stack", "stack", "branches", "encoder_decoder")
     if kind == "dense":
         program.dense()

@@ -2,6 +2,7 @@
 
     python -m benchmarks.structured 5000 --seed 1
     python -m benchmarks.structured --seed 1 --only 37.4 --keep alarms
+    python -m benchmarks.structured 2000 --seed 1 --attention
 
 Beside `soundness`, whose weights and data are independent: sums of independent terms round by chance, those of ordered terms
 do not. The models are of several precisions, and are run as their users run them. An architecture is traced once, and
@@ -73,7 +74,9 @@ def built(keras: Any, program: Program, way: str, train: bool, samples: int) -> 
     return (replace(apart, model=None) if way == "spec" else apart), train
 
 
-def right_models(models: int, seed: int, longest: int, only: str | None, refused: Counter[str]) -> Iterator[Right]:
+def right_models(
+    models: int, seed: int, longest: int, only: str | None, refused: Counter[str], attention: bool = False
+) -> Iterator[Right]:
     """At least so many structured models, or only one; those that cannot be run are counted by the reason."""
     with quiet():
         keras = load_keras()
@@ -81,7 +84,11 @@ def right_models(models: int, seed: int, longest: int, only: str | None, refused
     while done < models:
         architecture = one[0] if one else architecture + 1
         rng = np.random.default_rng([seed, architecture])
-        program, way, train = random_program(rng, longest), WAYS[rng.integers(len(WAYS))], rng.random() < 0.02
+        program, way, train = (
+            random_program(rng, longest, attention),
+            WAYS[rng.integers(len(WAYS))],
+            rng.random() < 0.02,
+        )
         samples, policy = program.size(9) if program.flag(0.9) else 40, program.policy
         keras.utils.clear_session(free_memory=False)  # before the policy is set, which it would forget
         with quiet(), precision(keras, policy):
@@ -181,11 +188,18 @@ def show(seen: Mapping[tuple[str, str, str], Seen]) -> None:
             print(f"  {row:<18} " + ", ".join(f"{column} {seen[table, row, column]}" for column in columns))
 
 
-def main(models: int, seed: int, longest: int = 40, only: str | None = None, keep: str | None = None) -> int:
+def main(
+    models: int,
+    seed: int,
+    longest: int = 40,
+    only: str | None = None,
+    keep: str | None = None,
+    attention: bool = False,
+) -> int:
     seen: dict[tuple[str, str, str], Seen] = defaultdict(Seen)
     refused: Counter[str] = Counter()
     number, alarms, started = 0, 0, time.perf_counter()
-    for number, model in enumerate(right_models(models, seed, longest, only, refused), 1):
+    for number, model in enumerate(right_models(models, seed, longest, only, refused, attention), 1):
         found = judge(model.observed).result
         for heading, alarm, ratio in headings(model, found):
             seen[heading].add(alarm, ratio)
@@ -210,5 +224,6 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--longest", type=int, default=40)
     parser.add_argument("--only", help="the number of one model, which is drawn again")
+    parser.add_argument("--attention", action="store_true", help="attentions in place of dense and recurrent layers")
     parser.add_argument("--keep", help="a folder for the observations of the alarms")
     raise SystemExit(main(**vars(parser.parse_args())))

@@ -75,15 +75,17 @@ def drawn_weights(layer: Any, kind: str, rng: Rng, dead: int | None) -> list[Arr
     plain = rng.random() < 0.3  # no scale, so that integers stay integers
     weights = []
     for name, weight in zip(weight_names(layer), layer.get_weights(), strict=True):
-        columns = weight.shape[-1]
+        columns = weight.shape[-1] if weight.ndim else 1  # the scale of an Attention has no axis
         if "bias" in name:
             drawn = bias * WEIGHTS[kind if rng.random() < 0.5 else "independent"](rng, columns, 1)[:, 0]
             drawn = np.broadcast_to(drawn, weight.shape).copy()
             if weight.ndim == 1 and columns % 4 == 0 and rng.random() < 0.2:
                 drawn[columns // 4 : columns // 2] = 8  # of an LSTM, the forget gate's
         else:
-            drawn = WEIGHTS[kind](rng, *weight.shape) * (1 if plain else scale / np.sqrt(len(weight)))
-            if dead is not None and "recurrent" not in name and dead < len(drawn):
+            rows = weight.size // columns  # an attention's kernels have an axis for its heads
+            drawn = WEIGHTS[kind](rng, rows, columns).reshape(weight.shape)
+            drawn = drawn * (1 if plain else scale / np.sqrt(len(weight) if weight.ndim else 1))
+            if dead is not None and weight.ndim == 2 and "recurrent" not in name and dead < len(drawn):
                 drawn = drawn * (np.arange(len(drawn)) != dead)[:, np.newaxis]
         weights.append(drawn.astype(weight.dtype))
     return weights

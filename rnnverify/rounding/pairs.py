@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnverify.layers.arrays import Array
+from rnnverify.rounding.correlation import handed_on
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.operands import parts
 from rnnverify.rounding.orders import in_any_order
@@ -17,7 +18,7 @@ from rnnverify.rounding.storage import known
 def matmul_of_two(p: Precision, x: Any, y: Any) -> Rounded:
     """x (..., P, n) @ y (..., n, M), both of them with errors of their own.
 
-    The rounding is that of `products.errors_of`; the errors of x and y are handed on to first and second order.
+    The rounding is that of `products.errors_of`; the errors of x and y are handed on (see `correlation`), and their product.
     """
     (xv, xb, xs), (yv, yb, ys) = parts(x, p), parts(y, p)
     xb, xs, yb, ys = (np.broadcast_to(error, of.shape) for error, of in ((xb, xv), (xs, xv), (yb, yv), (ys, yv)))
@@ -35,7 +36,9 @@ def matmul_of_two(p: Precision, x: Any, y: Any) -> Rounded:
     else:
         rounded = (drawn / 3 + 1) * (value * value) + (drawn / 6 + inside + 2 * (d / p.unit) ** 2) * squares
     variance = p.unit**2 / 3 * rounded + 2 * n * p.smallest**2
-    variance += xs @ (yv * yv) + (xv * xv + xs) @ ys
+    variance += handed_on(xs, xv, yv, p.ordered) + xs @ ys
+    ys, yv, xv = (np.swapaxes(part, -1, -2) for part in (ys, yv, xv))
+    variance += np.swapaxes(handed_on(ys, yv, xv, p.ordered), -1, -2)
     overflows = bool(size.max(initial=0) > SURELY_WITHIN * p.largest)
     if overflows:  # a partial sum may end in infinity
         bound, variance = (np.where(size > p.largest, np.inf, error) for error in (bound, variance))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnverify.layers.arrays import Array, equal_parts
+from rnnverify.rounding.correlation import handed_on
 from rnnverify.rounding.history import merged
 from rnnverify.rounding.matrices import FAINT, Columns, Matrix, columns_of, norm, squares_of
 from rnnverify.rounding.moves import rearranged
@@ -228,7 +229,7 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
         variance += lost * lost
     if inexact:
         bound += norm(xb, -1)[..., np.newaxis] * columns.lengths * (1 + worst)
-        variance += xs @ (wv * wv)
+        variance += handed_on(xs, xv, wv, p.ordered)
     if overflows:  # a partial sum may end in infinity
         beyond = lengths * columns.lengths > p.largest
         bound, variance = (np.where(beyond, np.inf, error) for error in (bound, variance))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rnnverify.rounding.correlation import handed_on
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.orders import in_any_order
 from rnnverify.rounding.precision import growth
@@ -19,7 +20,8 @@ def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     squares = np.sum(x.value * x.value, axis=axis, keepdims=keepdims)
     worst = growth(n, p.unit)
     bound = (np.sum(x.bound, axis=axis, keepdims=keepdims) + n * p.smallest) * (1 + worst) + worst * size
-    variance = np.sum(x.variance, axis=axis, keepdims=keepdims) + n * p.smallest**2
+    errors, numbers = (np.moveaxis(part, axis, -1) for part in (x.variance, x.value))
+    variance = handed_on(errors, numbers, np.ones(n), p.ordered).reshape(value.shape) + n * p.smallest**2
     each = p.wider**2 if p.totals_too else 1.0
     if p.ordered:  # see `orders`
         partial = in_any_order(np.moveaxis(x.value, axis, 0).reshape(n, -1)).reshape(value.shape)

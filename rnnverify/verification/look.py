@@ -79,7 +79,7 @@ class Look:
         self.seen: Seen = seen_in(self.told, self.allowed, self.unknown, self.largest)
 
     def once_more(self, again: SecondLook) -> None:
-        """Look again where the order of a sum may excuse what is off: beyond its limit, but not beyond its bound."""
+        """Look again where a sum's order, or errors that are alike, may excuse what is beyond its limit and within its bound."""
         excusable = ~self.within if self.widens else ~self.within & (self.residual <= self.bound)
         if not excusable.any():
             return

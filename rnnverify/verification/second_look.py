@@ -1,4 +1,7 @@
-"""Rows beyond their limit, looked at again with the sizes that their sums' own partial sums take: see `rounding.orders`."""
+"""Rows beyond their limit, looked at again with the sizes that their sums' own partial sums take, see `rounding.orders`.
+
+And with errors of what they add up that may be alike, see `rounding.correlation`.
+"""
 
 from __future__ import annotations
 
