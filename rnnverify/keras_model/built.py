@@ -54,6 +54,7 @@ class Built:
     feed: Mapping[str, str] | None = None  # by which names it wants its inputs; None: in their order
     trace: Trace | None = None  # is done to a model before its first prediction
     watchers: dict[frozenset[str], Watcher] = field(default_factory=dict)  # by the nodes whose walks are long ones
+    tried: dict[Any, bool] = field(default_factory=dict)  # what came of loops that a walk might share
 
     def vocabularies(self) -> dict[str, int]:
         """For each input whose token ids reach an Embedding, how many ids all of those that they reach have."""
@@ -215,7 +216,8 @@ class Built:
         outputs = [self.tensors[ref] for ref in self.outputs] if self.model is None else []
         masks = masks_behind(self.nodes, self.tensors)
         with named_apart(self.layers):
-            return Watcher(self.keras, [*inputs, *starts], outputs, tensors, walks, stretched, self.trace, masks)
+            shared = self.trace, self.tried
+            return Watcher(self.keras, [*inputs, *starts], outputs, tensors, walks, stretched, *shared, masks)
 
     @property
     def opaque(self) -> frozenset[str]:

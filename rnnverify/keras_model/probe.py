@@ -42,6 +42,7 @@ class Watcher:
         walks: Mapping[str, list[Watched]],
         long: Mapping[str, list[LongWalk]],
         trace: Trace | None,
+        tried: dict[Any, bool],
         masks: Mapping[Ref, Any] = MappingProxyType({}),
     ) -> None:
         self.keras = keras
@@ -51,7 +52,7 @@ class Watcher:
         self.refs = list(tensors)
         self.widths = {name: [walk.widths for walk in of_one] for name, of_one in walks.items() if of_one}
         walked = [walk.states for of_one in walks.values() for walk in of_one]
-        self.loops = loops_of(keras, [walk for of_one in walks.values() for walk in of_one])
+        self.loops = loops_of(keras, [walk for of_one in walks.values() for walk in of_one], tried)
         self.masks = list(masks)
         self.model = keras.Model(inputs, [*outputs, *tensors.values(), *walked, *masks.values()])
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
@@ -57,6 +58,7 @@ class Session:
         self.known = known
         self.architecture: object = None
         self.built: Built | None = None
+        self.tried: dict[Any, bool] = {}  # what came of loops that a walk might share
         self.seed: int | None = None
         self.initial: dict[str, list[Array]] | None = None  # weights, as that seed draws them
         self.drawn: object = None  # what the model's weights are now: the seed, and what the spec says of them
@@ -99,7 +101,7 @@ class Session:
             if before is not None:
                 del before
                 gc.collect()  # what TensorFlow traced hangs in cycles
-            self.built = built_of_spec(keras, spec, trace_for_any_size)
+            self.built = replace(built_of_spec(keras, spec, trace_for_any_size), tried=self.tried)
             self.architecture = wanted
         return self.built
 

@@ -50,6 +50,14 @@ class SharedLoop:
         found = [states for fed, states in self.taken if fed is sequences]
         return (found[0][:, -1], found[0], []) if len(found) == 1 else own(sequences, *arguments, **options)
 
+    def kind(self, masked: bool) -> Any:
+        """What makes loops alike but for their sizes; None of a layer around anything but one of Keras's own cells."""
+        layer, cell = self.layer, self.layer.cell
+        if not cell.__module__.startswith("keras.") or hasattr(cell, "cells"):
+            return None
+        flags = layer.return_sequences, layer.go_backwards, layer.unroll, layer.zero_output_for_mask
+        return type(layer), type(cell), *flags, cell.compute_dtype, layer.compute_dtype, masked
+
     def changes_nothing(self, x: Any, masked: bool) -> bool:
         """Whether the layer is handed what its own loop makes: the last output, all that it returns, and the last states.
 
@@ -110,8 +118,14 @@ class Lent:
     call = __call__
 
 
-def loops_of(keras: Any, walks: Iterable[Watched]) -> list[SharedLoop]:
-    """The loops that may be shared: those of Keras's own layers on TensorFlow, where masked steps put out the same for both."""
+def loops_of(keras: Any, walks: Iterable[Watched], tried: dict[Any, bool]) -> list[SharedLoop]:
+    """The loops that may be shared: those of Keras's own layers on TensorFlow, where masked steps put out the same for both.
+
+    Args:
+        keras: the module.
+        walks: all those of a model.
+        tried: what came of loops of the same kind before, and to which these are added.
+    """
     of_one: dict[int, list[Watched]] = {}
     for one in walks if keras.backend.backend() == "tensorflow" else ():
         if not is_foreign(one.original):
@@ -120,7 +134,12 @@ def loops_of(keras: Any, walks: Iterable[Watched]) -> list[SharedLoop]:
     for watched in of_one.values():
         loop = SharedLoop(keras, watched[0].original)
         loop.walks = [one.walk for one in watched]
-        if loop.changes_nothing(watched[0].x, any(one.masked for one in watched)):
+        masked = any(one.masked for one in watched)
+        kind = loop.kind(masked)
+        same = tried[kind] if kind in tried else loop.changes_nothing(watched[0].x, masked)
+        if kind is not None:
+            tried[kind] = same
+        if same:
             loops.append(loop)
     return loops
 

@@ -11,7 +11,10 @@ import pytest
 from rnnverify import Observation, observe, verify
 from rnnverify.keras_model import probe
 from rnnverify.keras_model.models import taken_apart
+from rnnverify.keras_model.session import Session
+from rnnverify.keras_model.shared_loops import SharedLoop
 from rnnverify.layers.arrays import Array
+from rnnverify.layers.registry import REPLAYED
 from rnnverify.observation import Ref
 from rnnverify.spec import spec_from_mapping
 from tests.verification.test_returned_states import with_random_weights
@@ -289,3 +292,30 @@ def test_a_layer_of_the_user_s_own_keeps_its_loop(keras: Any, x: Array) -> None:
         keras.Sequential([keras.Input((T, D)), Own(M, return_sequences=True), keras.layers.GRU(2)])
     )
     assert loops_in(keras, model, x) == 2 + 1
+
+
+def test_a_session_tries_loops_of_one_kind_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    right = SharedLoop.changes_nothing
+
+    def changes_nothing(loop: SharedLoop, x: Any, masked: bool) -> bool:
+        tried.append(f"{type(loop.layer).__name__} {loop.layer.units}{' masked' * masked}")
+        return right(loop, x, masked)
+
+    monkeypatch.setattr(SharedLoop, "changes_nothing", changes_nothing)
+
+    def observed(session: Session, layer: str, units: int, *before: Any, **options: Any) -> None:
+        layers = [*before, {layer: {"units": units, **options}}]
+        session.observe(spec_from_mapping({"N": 2, "T": 4, "D": 3, "layers": layers}))
+
+    session = Session(REPLAYED)
+    for layer, units in (("LSTM", 4), ("LSTM", 5), ("GRU", 4), ("GRU", 6), ("LSTM", 7)):
+        observed(session, layer, units)
+    assert tried == ["LSTM 4", "GRU 4"]
+    observed(session, "LSTM", 8, return_sequences=True)
+    observed(session, "LSTM", 9, {"Masking": {}})
+    observed(session, "LSTM", 10, go_backwards=True)
+    observed(session, "LSTM", 11, dtype="float64")
+    assert tried[2:] == ["LSTM 8", "LSTM 9 masked", "LSTM 10", "LSTM 11"]
+    observed(Session(REPLAYED), "LSTM", 12)
+    assert tried[6:] == ["LSTM 12"]
