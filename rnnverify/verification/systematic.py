@@ -33,7 +33,7 @@ ROUNDING = 3.2  # standard deviations by which rounding may err to the same side
 # The same where functions are counted as if always off by their most: the root of three for three of them that add up, and a
 # little for products and sums that repeat.
 ROUNDING_ALIKE = 2.0
-LOOKED_AT_AGAIN = 1.0  # from which on that is looked at
+LOOKED_AT_AGAIN = 1.5  # from which on that is looked at; right models seldom come to it
 RANGES = 16  # of a gate's values, in each of which a function may err by another amount, the same throughout
 OF_TWO = np.sqrt(2.0)  # a gate may be a product of two functions' values, each of them off
 FARTHEST = np.sqrt(3.0)  # standard deviations of a rounding that it is off by at most
