@@ -216,8 +216,8 @@ class Built:
         outputs = [self.tensors[ref] for ref in self.outputs] if self.model is None else []
         masks = masks_behind(self.nodes, self.tensors)
         with named_apart(self.layers):
-            shared = self.trace, self.tried
-            return Watcher(self.keras, [*inputs, *starts], outputs, tensors, walks, stretched, *shared, masks)
+            given = [*inputs, *starts]
+            return Watcher(self.keras, given, outputs, tensors, walks, stretched, self.trace, self.tried, masks)
 
     @property
     def opaque(self) -> frozenset[str]:

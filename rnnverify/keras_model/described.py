@@ -17,7 +17,7 @@ from rnnverify.keras_model.foreign import is_foreign
 from rnnverify.keras_model.operations import Operation, class_name_of
 from rnnverify.keras_model.weights import weights_of
 from rnnverify.observation import Node, Ref
-from rnnverify.observation.precision import UNIT_ROUNDOFF
+from rnnverify.observation.precision import HANDED, UNIT_ROUNDOFF
 
 Array = npt.NDArray[Any]
 
@@ -105,7 +105,7 @@ def changes_without_cast(layer: Any, given: Sequence[str]) -> dict[str, str]:
             f" implemented; give it {own}"
         )
     if type(layer).__name__ == AS_HANDED and not is_foreign(layer):
-        return {"input_dtype": floats.pop()} if not layer.autocast and floats != {own} else {}
+        return {HANDED: floats.pop()} if not layer.autocast and floats != {own} else {}
     uncast = [one for one in (layer, *parts_of(layer)) if not one.autocast and not casts_inside(one)]
     if layer in uncast and not (is_foreign(layer) or layer.weights or [*parts_of(layer)]) and len(floats) < 2:
         return {"dtype": floats.pop()} if floats not in (set(), {own}) else {}

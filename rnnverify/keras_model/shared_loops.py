@@ -10,7 +10,7 @@ the layer's own loop makes, to the last bit, is tried on a few steps first; wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -28,10 +28,13 @@ LEFT = ((1, 1, 1), (0, 1, 0), (1, 1, 0))  # by the mask, where there is one
 class SharedLoop:
     """The loop of a recurrent layer and of its walks: there is one for each call of the layer."""
 
-    def __init__(self, keras: Any, layer: Any) -> None:
+    def __init__(self, keras: Any, watched: Sequence[Watched]) -> None:
+        """Of all that is watched of one layer."""
         self.keras = keras
-        self.layer = layer
-        self.walks: list[Any] = []
+        self.layer = watched[0].original
+        self.x = watched[0].x
+        self.masked = any(one.masked for one in watched)
+        self.walks = [one.walk for one in watched]
         self.taken: list[tuple[Any, Any]] = []  # the tensors that the layer went over, and the states on the way
 
     def of_layer(self, own: Any, sequences: Any, initial_state: Any, *arguments: Any, **options: Any) -> Any:
@@ -50,21 +53,17 @@ class SharedLoop:
         found = [states for fed, states in self.taken if fed is sequences]
         return (found[0][:, -1], found[0], []) if len(found) == 1 else own(sequences, *arguments, **options)
 
-    def kind(self, masked: bool) -> Any:
+    @property
+    def kind(self) -> Any:
         """What makes loops alike but for their sizes; None of a layer around anything but one of Keras's own cells."""
         layer, cell = self.layer, self.layer.cell
         if not cell.__module__.startswith("keras.") or hasattr(cell, "cells"):
             return None
         flags = layer.return_sequences, layer.go_backwards, layer.unroll, layer.zero_output_for_mask
-        return type(layer), type(cell), *flags, cell.compute_dtype, layer.compute_dtype, masked
+        return type(layer), type(cell), *flags, cell.compute_dtype, layer.compute_dtype, self.masked
 
-    def changes_nothing(self, x: Any, masked: bool) -> bool:
-        """Whether the layer is handed what its own loop makes: the last output, all that it returns, and the last states.
-
-        Args:
-            x: what it goes over, a tensor of a graph.
-            masked: whether a mask comes with that.
-        """
+    def changes_nothing(self) -> bool:
+        """Whether the layer is handed what its own loop makes: the last output, all that it returns, and the last states."""
         ops, tree, own = self.keras.ops, self.keras.tree, self.layer.inner_loop
         drawn = np.random.default_rng(0)
 
@@ -80,7 +79,8 @@ class SharedLoop:
 
         try:
             first = tree.map_structure(lambda state: tensor(state.shape), self.layer.get_initial_state(TRIED[0]))
-            fed = tensor((*TRIED, *x.shape[2:])), first, ops.convert_to_tensor(LEFT, "bool") if masked else None
+            mask = ops.convert_to_tensor(LEFT, "bool") if self.masked else None
+            fed = tensor((*TRIED, *self.x.shape[2:])), first, mask
             return returned(*own(*fed)) == returned(*self.of_layer(own, *fed))
         except Exception:  # whatever a cell raises that is none of Keras's
             return False
@@ -132,13 +132,10 @@ def loops_of(keras: Any, walks: Iterable[Watched], tried: dict[Any, bool]) -> li
             of_one.setdefault(id(one.original), []).append(one)
     loops = []
     for watched in of_one.values():
-        loop = SharedLoop(keras, watched[0].original)
-        loop.walks = [one.walk for one in watched]
-        masked = any(one.masked for one in watched)
-        kind = loop.kind(masked)
-        same = tried[kind] if kind in tried else loop.changes_nothing(watched[0].x, masked)
-        if kind is not None:
-            tried[kind] = same
+        loop = SharedLoop(keras, watched)
+        same = tried[loop.kind] if loop.kind in tried else loop.changes_nothing()
+        if loop.kind is not None:
+            tried[loop.kind] = same
         if same:
             loops.append(loop)
     return loops

@@ -18,7 +18,7 @@ import runpy
 import sys
 
 sys.path.insert(0, {folder!r})  # for what it imports from beside it
-{called} = runpy.run_path({path!r})[{name!r}]
+{own} = runpy.run_path({path!r})[{name!r}]
 """
 OF_TORCH = """
 
@@ -84,8 +84,8 @@ def called(candidate: str) -> str:
     if not (path.endswith(".py") and function):
         return OF_YOURS
     path, name = os.path.abspath(path), function.removeprefix(":")
-    called = "build" if kind == TORCH else "forward"
-    from_file = OF_FILE.format(folder=os.path.dirname(path), path=path, name=name, called=called)
+    own = "build" if kind == TORCH else "forward"
+    from_file = OF_FILE.format(folder=os.path.dirname(path), path=path, name=name, own=own)
     return from_file + OF_TORCH if kind == TORCH else from_file
 
 

@@ -11,10 +11,9 @@ from rnnverify.layers.arrays import Array
 from rnnverify.rounding.history import merged
 from rnnverify.rounding.numbers import Rounded, Unsure
 from rnnverify.rounding.operands import history_of, parts, precision_of
-from rnnverify.rounding.precision import Precision
+from rnnverify.rounding.precision import EPSILON, Precision
 from rnnverify.rounding.storage import at_most, known
 
-EPSILON = float(np.finfo(np.float64).eps)
 LIKELY = 8.0  # standard deviations within which a comparison may turn out otherwise in practice
 
 

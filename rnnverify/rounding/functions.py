@@ -12,7 +12,7 @@ from rnnverify.layers.arrays import Array
 from rnnverify.rounding.arithmetic import divide
 from rnnverify.rounding.numbers import Rounded
 from rnnverify.rounding.operands import farthest, parts
-from rnnverify.rounding.precision import LIMIT, OWN_ROUNDING, UNIFORM, Precision
+from rnnverify.rounding.precision import EPSILON, LIMIT, OWN_ROUNDING, UNIFORM, Precision
 from rnnverify.rounding.storage import at_most, not_negative, sizes_in, stored
 
 # How many u a library's functions are off, at worst. Measured over float32 on TensorFlow's CPU kernels
@@ -25,7 +25,6 @@ SOFTPLUS_ULPS = 8.0
 RECIPROCAL_ULPS = 4.0  # 3.5 over all float32 numbers from 1 to 2, of Eigen's vectors; elsewhere it is one rounding
 SIGMOID_ULPS, TYPICAL_SIGMOID_ULPS = 11.0, 1.3  # as of 1 / (1 + exp(-x)), with the errors of exp, 1 + and 1 /
 SMALLEST = 2.0**-1022  # of float64's normal numbers
-EPSILON = float(np.finfo(np.float64).eps)
 SMALL = 0.01  # no function here bends within that
 FAR = 300.0  # e to this, and its square, are numbers still
 EXP_OVERFLOWS = 710.0  # exp of this is beyond LARGEST, by a quarter

@@ -10,6 +10,7 @@ import numpy as np
 from rnnverify.observation.precision import LARGEST as LARGEST_OF
 
 LARGEST = float(np.finfo(np.float64).max)
+EPSILON = 2.0**-52  # of float64, in which values and bounds are computed
 OWN_ROUNDING = 1 + 2.0**-40  # what a bound may have lost by being computed in float64: counts where two nearly cancel
 SURELY_WITHIN = 0.9  # of the largest number: rounded, it is still below that
 # How many standard deviations a number may be off before that is no rounding any more. Over 10,002 random right models

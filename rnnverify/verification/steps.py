@@ -75,9 +75,8 @@ class NodeCheck:
         for index, (values, mask) in enumerate(self.call.inputs):
             values = self.unrounded.get(index, values)
             values = values[:, part] if part != slice(None) else values
-            x: Any = values
-            if values.dtype.kind not in "iub" and index not in self.unrounded:
-                x = Rounded.exact(self.as_fed(values), self.precision)
+            ready = index in self.unrounded or values.dtype.kind in "iub"
+            x: Any = values if ready else Rounded.exact(self.as_fed(values), self.precision)
             made.append(Masked(x, mask if mask is None or part == slice(None) else mask[:, part]))
         return made
 

@@ -68,16 +68,13 @@ class Systematic:
     def of(cls, keras: Array, value: Array, variance: Array, thin: int, limit: float) -> Systematic:
         """Some steps, (N, t, ..., units) each. Masked ones do not round, and are not counted."""
         parts = (part[:, ::thin] for part in (keras, value, variance))
-        claims, replays, variances = (part.reshape(-1, part.shape[-1]) for part in parts)
+        claims, replays, variances = map(by_unit, parts)
         residuals, values = (part.astype(variance.dtype, copy=False) for part in (claims - replays, replays))
-        if variances.min(initial=1.0) > 0:
-            weights = values / variances
-        else:
-            weights = np.divide(values, variances, out=np.zeros_like(values), where=variances > 0)
+        weights = weighed(values, variances)
         return cls(
             thin,
             limit,
-            steps=int(np.count_nonzero(variances[:, 0] > 0)),
+            steps=steps_that_round(variances),
             products=np.einsum("iu,iu->u", residuals, weights),
             squares=np.einsum("iu,iu->u", values, weights),
             variances=np.sum(variances, axis=0),
@@ -135,6 +132,23 @@ class Systematic:
         """The largest systematic part of each unit that is rounding."""
         allowed: Array = self.rounding + self.limit / np.sqrt(max(steps, 1)) + np.zeros_like(self.products)
         return allowed
+
+
+def by_unit(x: Array) -> Array:
+    """(N, t, ..., units) to (elements, units)."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def weighed(values: Array, variances: Array) -> Array:
+    """The weights of residuals in the sums over steps, g / sd: none of those that do not round."""
+    if variances.min(initial=1.0) > 0:
+        return values / variances
+    return np.divide(values, variances, out=np.zeros_like(values), where=variances > 0)
+
+
+def steps_that_round(variances: Array) -> int:
+    """How many there are, from the variances (elements, units)."""
+    return int(np.count_nonzero(variances[:, 0] > 0))
 
 
 def thinned(sequence: Array) -> int:
@@ -206,11 +220,8 @@ def room_for_rounding(cell: Cell, x: Rounded, before: Sequence[Array], state: in
     def state_with(gates: Gates, states: States) -> Any:
         return cell.carry(gates, states[1:])[state - 1] if state else cell.output(gates, states)
 
-    def by_unit(x: Array) -> Array:
-        return x.reshape(-1, x.shape[-1])
-
     value, variance = by_unit(made.value), by_unit(made.variance)
-    weights = np.divide(value, variance, out=np.zeros_like(value), where=variance > 0)
+    weights = weighed(value, variance)
     edges = np.unique(np.linspace(0, len(weights), RANGES, endpoint=False).astype(int))
     reach = np.zeros(weights.shape[-1])
     for index, gate in enumerate(gates):
@@ -220,7 +231,8 @@ def room_for_rounding(cell: Cell, x: Rounded, before: Sequence[Array], state: in
         reach += OF_TWO * np.abs(np.add.reduceat(in_order, edges, axis=0)).sum(axis=0)
     exact = (tuple(Rounded.exact(one, p) for one in ones) for ones in (values, states))
     own = weights * weights * by_unit(state_with(*exact).variance)
-    steps = np.count_nonzero(variance[:, 0] > 0)
     with np.errstate(all="ignore"):
-        room = (reach / np.sqrt(steps) + FARTHEST * np.sqrt(own.sum(axis=0))) / np.sqrt(np.sum(value * weights, axis=0))
+        room = (reach / np.sqrt(steps_that_round(variance)) + FARTHEST * np.sqrt(own.sum(axis=0))) / np.sqrt(
+            np.sum(value * weights, axis=0)
+        )
     return np.minimum(np.where(np.isfinite(room), room, ROUNDING_ALIKE), ROUNDING_ALIKE)

@@ -298,9 +298,9 @@ def test_a_session_tries_loops_of_one_kind_once(monkeypatch: pytest.MonkeyPatch)
     tried: list[str] = []
     right = SharedLoop.changes_nothing
 
-    def changes_nothing(loop: SharedLoop, x: Any, masked: bool) -> bool:
-        tried.append(f"{type(loop.layer).__name__} {loop.layer.units}{' masked' * masked}")
-        return right(loop, x, masked)
+    def changes_nothing(loop: SharedLoop) -> bool:
+        tried.append(f"{type(loop.layer).__name__} {loop.layer.units}{' masked' * loop.masked}")
+        return right(loop)
 
     monkeypatch.setattr(SharedLoop, "changes_nothing", changes_nothing)
 
