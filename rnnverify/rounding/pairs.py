@@ -36,9 +36,9 @@ def matmul_of_two(p: Precision, x: Any, y: Any) -> Rounded:
     else:
         rounded = (drawn / 3 + 1) * (value * value) + (drawn / 6 + inside + 2 * (d / p.unit) ** 2) * squares
     variance = p.unit**2 / 3 * rounded + 2 * n * p.smallest**2
-    variance += handed_on(xs, xv, yv, p.ordered) + xs @ ys
+    variance += handed_on(xs, xv, yv, p.in_common) + xs @ ys
     ys, yv, xv = (np.swapaxes(part, -1, -2) for part in (ys, yv, xv))
-    variance += np.swapaxes(handed_on(ys, yv, xv, p.ordered), -1, -2)
+    variance += np.swapaxes(handed_on(ys, yv, xv, p.in_common), -1, -2)
     overflows = bool(size.max(initial=0) > SURELY_WITHIN * p.largest)
     if overflows:  # a partial sum may end in infinity
         bound, variance = (np.where(size > p.largest, np.inf, error) for error in (bound, variance))

@@ -34,8 +34,8 @@ class Precision:
     )
     totals_too: bool = False  # whether sums over an axis, such as a softmax's, are added up in that as well
     limit: float = LIMIT  # how many standard deviations are rounding
-    # Whether the terms of inner products may be in an order of their own, and errors be alike: see `orders`, `correlation`.
-    ordered: bool = False
+    ordered: bool = False  # whether the terms of inner products may be in an order of their own: see `orders`
+    in_common: bool = False  # whether what is added up may have errors that are alike: see `correlation`
     single: bool = False  # whether errors may be held in float32, where that can tell them: see `single`
     alike: bool = False  # whether a library's functions may be off by their most, always to the same side
     fused: bool = False  # whether what is added to an inner product may be what its sum begins with, as under XLA

@@ -229,7 +229,7 @@ def matmul(p: Precision, x: Any, w: Any) -> Rounded:
         variance += lost * lost
     if inexact:
         bound += norm(xb, -1)[..., np.newaxis] * columns.lengths * (1 + worst)
-        variance += handed_on(xs, xv, wv, p.ordered)
+        variance += handed_on(xs, xv, wv, p.in_common)
     if overflows:  # a partial sum may end in infinity
         beyond = lengths * columns.lengths > p.largest
         bound, variance = (np.where(beyond, np.inf, error) for error in (bound, variance))

@@ -21,7 +21,7 @@ def total(x: Rounded, axis: int, keepdims: bool = False) -> Rounded:
     worst = growth(n, p.unit)
     bound = (np.sum(x.bound, axis=axis, keepdims=keepdims) + n * p.smallest) * (1 + worst) + worst * size
     errors, numbers = (np.moveaxis(part, axis, -1) for part in (x.variance, x.value))
-    variance = handed_on(errors, numbers, np.ones(n), p.ordered).reshape(value.shape) + n * p.smallest**2
+    variance = handed_on(errors, numbers, np.ones(n), p.in_common).reshape(value.shape) + n * p.smallest**2
     each = p.wider**2 if p.totals_too else 1.0
     if p.ordered:  # see `orders`
         partial = in_any_order(np.moveaxis(x.value, axis, 0).reshape(n, -1)).reshape(value.shape)

@@ -34,13 +34,13 @@ def of_steps(
         precision: what the layer computes in.
         over: how many times its limit each element of it is off, (N, t, ...).
     """
-    ordered = dataclasses.replace(precision, ordered=True)
+    wider = dataclasses.replace(precision, ordered=True, in_common=True)
     walk = taken.walk  # a product takes the precision of its first operand
     rows = worst_rows(over, 2, walk.weights, prod(over.shape[2:-1]))
     (given,), *states = (
         [one[rows][:, np.newaxis] for one in arrays] for arrays in ((x,), taken.before(part), taken.after(part))
     )
-    made: Any = taken.rounding(ordered, given, *states)[state]
+    made: Any = taken.rounding(wider, given, *states)[state]
     return rows, made[:, 0]
 
 
@@ -57,14 +57,14 @@ def of_call(
         precision: what the layer computes in.
         over: how many times its limit each element of it is off.
     """
-    ordered = dataclasses.replace(precision, ordered=True)
+    wider = dataclasses.replace(precision, ordered=True, in_common=True)
     timed = layer.pointwise and over.ndim > 2
     rows = worst_rows(over, 2 if timed else 1, call.weights)
     parts = [x[rows][:, np.newaxis] if timed else x[rows] for x in inputs]
-    given: Any = [x if x.dtype.kind in "iub" else Rounded.exact(x, ordered) for x in parts]
+    given: Any = [x if x.dtype.kind in "iub" else Rounded.exact(x, wider) for x in parts]
     made: Any = layer(Call([Masked(x) for x in given], call.weights))[output].values
     if not isinstance(made, Rounded):
-        made = Rounded.exact(made, ordered)
+        made = Rounded.exact(made, wider)
     return rows, made[:, 0] if timed else made
 
 

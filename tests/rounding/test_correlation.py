@@ -11,7 +11,7 @@ import pytest
 from rnnverify.rounding import PRECISIONS, Rounded
 from rnnverify.rounding.correlation import handed_on
 
-ORDERED = replace(PRECISIONS["float32"], ordered=True)
+IN_COMMON = replace(PRECISIONS["float32"], in_common=True)
 
 
 def of_four(value: list[float], factors: list[float], in_common: bool = True) -> float:
@@ -44,14 +44,14 @@ def test_independent_factors_take_next_to_nothing_of_the_sharpness() -> None:
 def rounded(values: Any) -> Any:
     """Numbers that are off by 1e-4 of their size."""
     value = np.asarray(values, dtype=np.float64)
-    return Rounded(value, 1e-3 * np.abs(value), (1e-4 * value) ** 2, ORDERED)
+    return Rounded(value, 1e-3 * np.abs(value), (1e-4 * value) ** 2, IN_COMMON)
 
 
 def test_every_operation_that_adds_up_computed_numbers_looks_at_what_they_have_in_common() -> None:
     x, weights = rounded(np.full((1, 2, 100), 0.7)), np.ones((100, 3))
     alike = 100 * 0.7e-4 * 0.9999
-    other = Rounded.exact(np.ones((1, 100, 3)), ORDERED)
-    turned = Rounded.exact(np.ones((1, 3, 100)), ORDERED) @ np.swapaxes(x, 1, 2)
+    other = Rounded.exact(np.ones((1, 100, 3)), IN_COMMON)
+    turned = Rounded.exact(np.ones((1, 3, 100)), IN_COMMON) @ np.swapaxes(x, 1, 2)
     for made in (x @ weights, x @ other, turned, np.sum(x, axis=-1), np.mean(x, axis=-1) * 100.0):
         assert np.sqrt(made.variance).min() > alike
     x.precision = PRECISIONS["float32"]  # as if independent
@@ -65,7 +65,7 @@ def test_equal_columns_make_equal_errors_in_float32() -> None:
     x, column = rng.normal(size=(200, 64)).astype(np.float32), rng.normal(size=(64, 1)).astype(np.float32)
     projected = np.cumsum(x * column[:, 0], axis=1, dtype=np.float32)[:, -1]
     error = 1024 * np.abs(projected - x.astype(np.float64) @ column.astype(np.float64)[:, 0])
-    given: Any = Rounded.exact(x, ORDERED)
+    given: Any = Rounded.exact(x, IN_COMMON)
     made = given @ np.repeat(column.astype(np.float64), 1024, axis=1)
     apart, in_common = (np.sqrt(handed_on(made.variance, made.value, np.ones(1024), flag)) for flag in (False, True))
     assert (error / apart).max() > 12
