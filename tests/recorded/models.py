@@ -141,6 +141,31 @@ def unheeded(keras: Any) -> Built:
     return keras.Model([given, h], outputs), [ids, drawn(2, 4)]
 
 
+def merged(keras: Any) -> Built:
+    """Operations of which a compiler makes one, see `verification.merged`, and some that are like them and are none."""
+    L, ops, given = keras.layers, keras.ops, keras.Input((5, 4))
+    x, one = ops.abs(given), ops.ones_like(given)
+    halved = L.Dense(3, dtype="float16", name="halved")(given)
+    outputs = {
+        "log(1 + x)": ops.log(1 + x),
+        "log of an Add": ops.log(L.Add()([x, one])),
+        "log of a Rescaling": ops.log(L.Rescaling(0.5, [1.0, 2.0, 1.0, 3.0])(x)),
+        "exp(x) - 1": ops.exp(given) - 1,
+        "Subtract": L.Subtract()([L.Activation("exponential")(given), one]),
+        "y / sqrt(x)": given / ops.sqrt(x),
+        "1 / x": 1 / given,
+        "log(2 + x)": ops.log(2 + x),
+        "log(x + given)": ops.log(L.Add()([x, given]) + 3),
+        "1 - exp(x)": 1 - ops.exp(given),
+        "exp(x) - 2": ops.exp(given) - 2,
+        "sqrt(x) / 3": ops.sqrt(x) / 3,
+        "cast": L.Subtract(dtype="float32")(
+            [L.Activation("exponential", dtype="float16")(halved), ops.ones_like(halved)]
+        ),
+    }
+    return keras.Model(given, list(outputs.values())), [drawn(6, 5, 4)]
+
+
 def faulty(keras: Any) -> Built:
     """An activation that Keras computes wrongly."""
     L, given = keras.layers, keras.Input((T, D))
@@ -163,6 +188,7 @@ MODELS: dict[str, Callable[[Any], Built]] = {
     "ordered": ordered,
     "overflowing": overflowing,
     "unheeded": unheeded,
+    "merged": merged,
     "faulty": faulty,
 }
 SCALES = {"chaotic": 4.0, "overflowing": 30.0}
