@@ -1,6 +1,7 @@
 """Rows beyond their limit, looked at again with the sizes that their sums' own partial sums take, see `rounding.orders`.
 
-And with errors of what they add up that may be alike, see `rounding.correlation`.
+In one application of a layer the errors of what they add up may be alike, too, see `rounding.correlation`. In a step they need
+not be: what a step adds up was handed to it, or is a product with a gate, whose error is no larger than the sum's own.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ def of_steps(
         precision: what the layer computes in.
         over: how many times its limit each element of it is off, (N, t, ...).
     """
-    wider = dataclasses.replace(precision, ordered=True, in_common=True)
+    ordered = dataclasses.replace(precision, ordered=True)
     walk = taken.walk  # a product takes the precision of its first operand
     rows = worst_rows(over, 2, walk.weights, prod(over.shape[2:-1]))
     (given,), *states = (
         [one[rows][:, np.newaxis] for one in arrays] for arrays in ((x,), taken.before(part), taken.after(part))
     )
-    made: Any = taken.rounding(wider, given, *states)[state]
+    made: Any = taken.rounding(ordered, given, *states)[state]
     return rows, made[:, 0]
 
 

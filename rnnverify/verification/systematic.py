@@ -13,6 +13,7 @@ takes few values all roundings repeat, and nothing can be said.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -114,8 +115,7 @@ class Systematic:
             if parts[unit] <= allowed[unit]:
                 return None
             different = distinct(unit)
-            room = float(self.allowed(different)[unit])
-            if different >= FEWEST and parts[unit] > room:
+            if different >= FEWEST and parts[unit] > (room := float(self.allowed(different)[unit])):
                 deviation = float(np.sqrt(self.variances[unit] / self.steps))
                 keras, replay = (float(made[unit]) for made in self.last)
                 return Side(
@@ -130,8 +130,7 @@ class Systematic:
 
     def allowed(self, steps: int) -> Array:
         """The largest systematic part of each unit that is rounding."""
-        allowed: Array = self.rounding + self.limit / np.sqrt(max(steps, 1)) + np.zeros_like(self.products)
-        return allowed
+        return np.broadcast_to(self.rounding + self.limit / math.sqrt(steps), self.products.shape)
 
 
 def by_unit(x: Array) -> Array:

@@ -149,7 +149,7 @@ def merged(keras: Any) -> Built:
     outputs = {
         "log(1 + x)": ops.log(1 + x),
         "log of an Add": ops.log(L.Add()([x, one])),
-        "log of a Rescaling": ops.log(L.Rescaling(0.5, [1.0, 2.0, 1.0, 3.0])(x)),
+        "log of a Rescaling": ops.log(L.Rescaling(0.5, [1.0, 4.0, 1.0, 3.0])(x)),
         "exp(x) - 1": ops.exp(given) - 1,
         "Subtract": L.Subtract()([L.Activation("exponential")(given), one]),
         "y / sqrt(x)": given / ops.sqrt(x),
@@ -158,12 +158,19 @@ def merged(keras: Any) -> Built:
         "log(x + given)": ops.log(L.Add()([x, given]) + 3),
         "1 - exp(x)": 1 - ops.exp(given),
         "exp(x) - 2": ops.exp(given) - 2,
+        "x - 1": x - 1,
         "sqrt(x) / 3": ops.sqrt(x) / 3,
         "cast": L.Subtract(dtype="float32")(
             [L.Activation("exponential", dtype="float16")(halved), ops.ones_like(halved)]
         ),
     }
     return keras.Model(given, list(outputs.values())), [drawn(6, 5, 4)]
+
+
+def in_common(keras: Any) -> Built:
+    """Sums of numbers that are all off by the same: see `rounding.correlation`."""
+    given = keras.Input((40, 32))
+    return keras.Model(given, keras.layers.MultiHeadAttention(1, 32, name="heads")(given, given)), [drawn(2, 40, 32)]
 
 
 def faulty(keras: Any) -> Built:
@@ -189,6 +196,7 @@ MODELS: dict[str, Callable[[Any], Built]] = {
     "overflowing": overflowing,
     "unheeded": unheeded,
     "merged": merged,
+    "in_common": in_common,
     "faulty": faulty,
 }
 SCALES = {"chaotic": 4.0, "overflowing": 30.0}
@@ -202,5 +210,7 @@ def with_weights(name: str, model: Any) -> Any:
         values = SCALES.get(name, 1.0) * rng.standard_normal(weight.shape) / np.sqrt(fan)
         if name == "ordered" and weight.shape[0] == 512:
             values = KERNELS["cosine"](512)[:, np.newaxis] * np.linspace(0.5, 1, weight.shape[1]) / np.sqrt(512)
+        if name == "in_common" and len(weight.shape) > 2:
+            values = np.full(weight.shape, 1 / 3)
         weight.assign(values)
     return model

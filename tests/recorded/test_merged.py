@@ -11,7 +11,8 @@ import pytest
 from rnnverify.layers.graph import Graph
 from rnnverify.observation import Observation, Ref
 from rnnverify.results.verification import Verification
-from rnnverify.verification.merged import merged_into
+from rnnverify.verification.end_to_end import expected_end_to_end
+from rnnverify.verification.merged import is_one, merged_into
 from rnnverify.verification.steps import NodeCheck
 from rnnverify.verification.verdict import judge
 from tests.recorded.observations import recorded
@@ -48,6 +49,12 @@ def test_these_pairs_are_found_and_no_others() -> None:
     assert {name: (one.place, one.before.name) for name, (one,) in ((n, o) for n, o in found.items() if o)} == PAIRS
 
 
+def test_no_numbers_at_all_are_no_ones() -> None:
+    node = recorded("merged").nodes[0]
+    assert is_one(np.ones((2, 3)), node, {}.__getitem__)
+    assert not is_one(np.ones((0, 3)), node, {}.__getitem__)
+
+
 def test_what_is_computed_in_one_is_what_was_not_rounded_between() -> None:
     """Of 1 / sqrt(x), say, the first operation's own rounding does not count, and 4 u of the function do, in its place."""
     checks = judge(recorded("merged")).nodes
@@ -70,6 +77,38 @@ def test_expm1_may_be_off_by_what_it_gives() -> None:
     own = 8 * UNIT * np.abs(np.expm1(recorded("merged").inputs["input_layer"].astype(np.float64)))
     np.testing.assert_allclose(made.bound - alone.bound, own, rtol=1e-4)
     np.testing.assert_allclose(made.variance - alone.variance, own * own / 3, rtol=1e-4)
+
+
+def test_of_a_logarithm_s_sum_its_own_rounding_counts_and_nothing_beside_it() -> None:
+    for name, before in (("log", "add"), ("log_1", "add_1"), ("log_2", "rescaling")):
+        (made,) = judge(recorded("merged")).nodes[name].node.unrounded.values()
+        first: NodeCheck = judge(recorded("merged")).nodes[before].node
+        alone: Any = first.layer(first.call._replace(inputs=first.inputs()))[0].values
+        assert (made.bound == alone.bound).all()
+        assert (made.variance == alone.variance).all()
+
+
+def test_what_comes_of_a_pair_is_looked_at_once() -> None:
+    """A second look would take what was rounded between the two for given."""
+    for name in (*PAIRS, "log_3", "true_divide_2"):
+        check: NodeCheck = judge(recorded("merged")).nodes[name].node
+        outputs = [recorded("merged").emitted[Ref(name)]]
+        assert [one.again is None for one in check.comparisons(outputs)] == [name in PAIRS]
+
+
+def test_a_free_run_allows_them_too() -> None:
+    """exp(x) - 1 by two operations, and by two layers of which one holds ones; and 1 / sqrt(x)."""
+    observed = recorded("merged")
+    made: Any = expected_end_to_end(observed, Graph(observed.nodes)).tensors
+    one, other = made[Ref("subtract")].values, made[Ref("subtract_1")].values
+    np.testing.assert_allclose(one.value, other.value, rtol=1e-15)
+    np.testing.assert_allclose(one.bound, other.bound, rtol=1e-6)
+    np.testing.assert_allclose(one.variance, other.variance, rtol=1e-6)
+    x = observed.inputs["input_layer"].astype(np.float64)
+    # The function's own 8 u, of what the two give and of exp alike, and the difference's rounding.
+    assert np.all(one.bound >= 8 * UNIT * (np.exp(x) + np.abs(np.expm1(x))))
+    roots: Any = made[Ref("true_divide")].values  # a root's 2 u, the quotient's, and 4 u of them together
+    assert np.all(roots.bound >= 7 * UNIT * np.abs(roots.value))
 
 
 @pytest.mark.parametrize("name", PAIRS)

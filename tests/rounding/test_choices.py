@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rnnverify.rounding import Rounded, Unsure
 from rnnverify.rounding.choices import comparison, extremum, may_be_largest, sort, take
+from rnnverify.rounding.history import History
 from tests.rounding.coarse import COARSE, INF, NAN, bound_of, is_about, rounded
+
+UP_TO_1000 = replace(COARSE, largest=1000.0)
 
 
 def test_a_sign_is_unsure_only_within_the_bound_of_zero() -> None:
@@ -61,6 +66,46 @@ def test_a_comparison_is_unsure_within_the_bounds_and_sure_between_exact_equals(
     assert isinstance(outcome, Unsure)
     assert outcome.value.tolist() == [False] * 4
     assert outcome.unsure.tolist() == [False, True, False, True]
+
+
+def test_two_numbers_of_which_the_other_side_may_make_the_same_infinity_are_unsure() -> None:
+    """In a precision whose largest number is 1,000 each of these pairs is compared, either way round."""
+    unsure = {
+        (1200.0, 1500.0): True,
+        (-1200.0, -1500.0): True,
+        (1200.0, INF): True,
+        (1200.0, -1500.0): False,  # of two signs
+        (900.0, 1500.0): False,  # one of them is surely a number
+        (1000.0, 1500.0): False,  # and is the largest there is
+        (1500.0, 1000.0): False,
+        (INF, INF): False,  # the same here, too
+    }
+    for (left, right), expected in unsure.items():
+        for x, y in ((left, right), (right, left)):
+            with np.errstate(invalid="ignore"):  # as throughout a check
+                outcome = large(x) > large(y)
+            assert (outcome.unsure.item(), outcome.likely.item()) == (expected, expected), (x, y)
+            assert outcome.value == (x > y)
+
+
+def test_what_may_be_off_by_enough_to_be_infinite_counts_as_if_it_were() -> None:
+    for x, y in (((950, 60), (1500, 0)), ((1500, 0), (950, 60))):
+        assert (large(*x) > large(*y)).unsure
+    assert not (large(950, 40) > large(1500)).unsure
+    assert not (large(1500) > large(950, 40)).unsure
+    mine, yours = Rounded.exact(np.array([900.0, 1500.0]), UP_TO_1000), large(1200)
+    assert (mine > yours).unsure.tolist() == [False, True]  # it is enough that one of them has overflowed
+    assert (yours > mine).unsure.tolist() == [False, True]
+
+
+def test_numbers_far_from_the_largest_are_compared_as_they_are() -> None:
+    outcome = rounded([3.0, 900.0], 0) > rounded([2.0, 950.0], 0)
+    assert outcome.unsure.tolist() == [False, False]
+
+
+def large(value: float, bound: float = 0.0) -> Rounded:
+    """A number that may have overflowed, as its history says."""
+    return Rounded(np.array(value), np.array(bound), np.array(bound**2), UP_TO_1000, History(beyond=True))
 
 
 def test_a_choice_that_is_unsure_is_off_by_the_distance_to_the_other_candidate() -> None:

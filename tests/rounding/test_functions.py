@@ -51,6 +51,8 @@ def test_exp_grows_by_the_exponential_of_the_bound() -> None:
 def test_exp_of_what_underflows_here_may_be_large_there() -> None:
     tiny = Rounded(np.array([-746.0]), np.array([700.0]), np.zeros(1), PRECISIONS["float64"])
     assert bound_of(np.exp, tiny) >= math.exp(-46)
+    nearer = Rounded(np.array([-746.0]), np.array([250.0]), np.zeros(1), PRECISIONS["float64"])
+    assert bound_of(np.exp, nearer) >= math.exp(-496)
     assert bound_of(np.exp, rounded(-800, 799)) >= math.exp(-1)
     assert bound_of(np.exp, rounded(-746, 740)) >= math.exp(-6)
     assert bound_of(np.exp, rounded(-800, 1)) == pytest.approx(1 / 64)
@@ -110,6 +112,7 @@ ALIKE = replace(PRECISIONS["float32"], alike=True)
         (np.sqrt, 0.5, UNIFORM),  # which is rounded as sums are, and not to one side
         (ERF, 0.5, 8.0),
         (np.sin, 0.5, 4.0),
+        (np.reciprocal, 0.5, 4.0),
         (ACTIVATIONS["sigmoid"], 0.0, math.hypot(1.6 + 3.5, UNIFORM)),
         (ACTIVATIONS["sigmoid"], 20.0, math.hypot(1.6, UNIFORM)),
         (ACTIVATIONS["sigmoid"], -20.0, math.hypot(8.6, UNIFORM)),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rnnverify.layers.arrays import sum_over
 from rnnverify.rounding import Precision, Rounded
-from tests.rounding.coarse import COARSE, LOST, SQUARE, is_about, rounded
+from tests.rounding.coarse import COARSE, LOST, SHORT, SQUARE, is_about, rounded
 
 
 def test_a_sum_is_an_inner_product_with_ones() -> None:
@@ -59,6 +60,14 @@ def test_a_sum_whose_terms_have_an_order_of_their_own_varies_as_its_partial_sums
     made = np.sum(Rounded(np.array([[1.0, 1.0, -1.0, 3.0]]), nothing, nothing, ordered), axis=-1)
     # In this order 1, 2, 1, 4, whose squares are 22, and 16 of the total; in two lanes (1, 1), (0, 4), of which 18, and 0 + 16.
     assert made.variance[0] == pytest.approx(u**2 / 3 * (22 + 16 + 16 + 12) + 4 * COARSE.smallest**2)
+
+
+def test_a_sum_that_may_end_in_infinity_on_the_way_is_unknown() -> None:
+    """Where the largest number is 100: of the second row a partial sum may be 120, in some order."""
+    made: Any = np.sum(Rounded.exact(np.array([[40.0, -50.0], [60.0, -60.0]]), SHORT), axis=1)
+    assert np.isfinite(made.bound).tolist() == np.isfinite(made.variance).tolist() == [True, False]
+    running: Any = np.cumsum(Rounded.exact(np.array([40.0, -50.0, 30.0]), SHORT), axis=0)
+    assert np.isfinite(running.bound).tolist() == np.isfinite(running.variance).tolist() == [True, True, False]
 
 
 def test_a_sum_over_two_axes_is_of_all_terms_in_any_order() -> None:

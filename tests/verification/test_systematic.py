@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from rnnverify.layers.arrays import Array
 from rnnverify.layers.registry import LAYERS
 from rnnverify.layers.rnn import Stack
 from rnnverify.layers.walk import Walk
@@ -27,6 +29,7 @@ from rnnverify.verification.taken import Taken
 
 N, T, M = 2, 500, 3
 U = 2.0**-24
+ALIKE = dataclasses.replace(PRECISIONS["float32"], alike=True)
 VALUE = np.random.default_rng(3).uniform(0.5, 1, (N, T, M))
 DEVIATION = 0.01
 
@@ -300,6 +303,47 @@ def test_the_room_for_rounding_of_a_gate_of_which_all_is_known() -> None:
     assert np.all(room < most)
     assert np.all(room < 1.9)
     assert np.all(room_for_rounding(cell, Rounded.exact(walk.x, p), (h, h), 0, made) == 2.0)  # an h beside others
+
+
+def room_of(steps: Sequence[int], signs: Sequence[int]) -> Array:
+    """The room in an open GRU of which those steps alone round, by 40 U, in the order of each unit's update gates: (M,)."""
+    walk = open_gru(1.0).walk
+    before = np.linspace(0.1, 0.9, N * T * M).reshape(N, T, M)
+    z, _ = walk.cell.gates(walk.cell.project(walk.x.reshape(-1, 2)), before.reshape(-1, M))
+    places = np.argsort(z, axis=0)[list(steps)]
+    value, variance = np.zeros((N * T, M)), np.zeros((N * T, M))
+    np.put_along_axis(value, places, np.array(signs)[:, np.newaxis], axis=0)
+    np.put_along_axis(variance, places, (40 * U) ** 2, axis=0)
+    made = Rounded(value.reshape(N, T, M), np.sqrt(variance).reshape(N, T, M), variance.reshape(N, T, M), ALIKE)
+    # How many steps round is counted of the first unit: here those of the others are as many, in other places.
+    found = room_for_rounding(walk.cell, Rounded.exact(walk.x, ALIKE), [before], 0, made)
+    steps_of_first = np.count_nonzero(variance[:, 0])
+    assert steps_of_first == len(steps)
+    return found
+
+
+def test_the_room_of_one_step_is_what_its_roundings_come_to() -> None:
+    walk = open_gru(1.0).walk
+    before = np.linspace(0.1, 0.9, N * T * M).reshape(-1, M)
+    z, g = walk.cell.gates(walk.cell.project(walk.x.reshape(-1, 2)), before)
+    for rank in (0, 1, 500, N * T - 1):
+        one = [np.take_along_axis(part, np.argsort(z, axis=0)[[rank]], axis=0)[0] for part in (z, g, before)]
+        of_z = np.sqrt((1.6 + 7 * (1 - one[0])) ** 2 + 1 / 3) * one[0] * np.abs(one[2] - one[1])
+        products = (one[0] * one[2]) ** 2 + ((1 - one[0]) * one[1]) ** 2
+        kept = one[0] * one[2] + (1 - one[0]) * one[1]
+        by_hand = (np.sqrt(2) * of_z + np.sqrt(products + kept**2)) / 40
+        np.testing.assert_allclose(room_of([rank], [1]), by_hand, rtol=0.01)
+
+
+def test_a_function_s_errors_in_two_steps_cancel_in_one_range_of_sixteen_alone() -> None:
+    """Of 1,000 steps the first 62 are in the first range: there what takes h up in one step takes it down in the other."""
+    near, over = room_of([0, 50], [1, -1]), room_of([0, 70], [1, -1])
+    assert np.all(near < over)
+    assert np.median(near / over) < 0.8
+
+
+def test_a_unit_that_stays_at_zero_leaves_the_most_room() -> None:
+    assert np.all(room_of([3], [0]) == 2.0)
 
 
 def test_a_gate_by_a_function_that_errs_more_leaves_more_room() -> None:
