@@ -260,6 +260,13 @@ def test_no_other_layer_is_said_to_have_that_fault() -> None:
     assert list(known_fault(result.first_divergence, wrapped)) == list(result.notes)
 
 
+def test_ids_are_fed_as_they_are() -> None:
+    """And not as numbers that round."""
+    check: NodeCheck = judge(recorded("masked")).nodes["embedding"].node
+    (ids,) = check.inputs()
+    assert ids.values.dtype == np.int32
+
+
 def test_there_are_as_many_steps_as_the_longest_input_has() -> None:
     observed = recorded("states")
     assert steps_of(observed) == 7

@@ -83,24 +83,28 @@ def test_two_numbers_of_which_the_other_side_may_make_the_same_infinity_are_unsu
     for (left, right), expected in unsure.items():
         for x, y in ((left, right), (right, left)):
             with np.errstate(invalid="ignore"):  # as throughout a check
-                outcome = large(x) > large(y)
+                outcome = greater(large(x), large(y))
             assert (outcome.unsure.item(), outcome.likely.item()) == (expected, expected), (x, y)
             assert outcome.value == (x > y)
 
 
 def test_what_may_be_off_by_enough_to_be_infinite_counts_as_if_it_were() -> None:
     for x, y in (((950, 60), (1500, 0)), ((1500, 0), (950, 60))):
-        assert (large(*x) > large(*y)).unsure
-    assert not (large(950, 40) > large(1500)).unsure
-    assert not (large(1500) > large(950, 40)).unsure
+        assert greater(large(*x), large(*y)).unsure
+    assert not greater(large(950, 40), large(1500)).unsure
+    assert not greater(large(1500), large(950, 40)).unsure
     mine, yours = Rounded.exact(np.array([900.0, 1500.0]), UP_TO_1000), large(1200)
-    assert (mine > yours).unsure.tolist() == [False, True]  # it is enough that one of them has overflowed
-    assert (yours > mine).unsure.tolist() == [False, True]
+    assert greater(mine, yours).unsure.tolist() == [False, True]  # it is enough that one of them has overflowed
+    assert greater(yours, mine).unsure.tolist() == [False, True]
 
 
 def test_numbers_far_from_the_largest_are_compared_as_they_are() -> None:
     outcome = rounded([3.0, 900.0], 0) > rounded([2.0, 950.0], 0)
     assert outcome.unsure.tolist() == [False, False]
+
+
+def greater(x: Rounded, y: Rounded) -> Unsure:
+    return comparison(np.greater)(UP_TO_1000, x, y)
 
 
 def large(value: float, bound: float = 0.0) -> Rounded:
