@@ -85,10 +85,8 @@ def merged_into(node: Node, graph: Graph, given: Given) -> list[Merged]:
 
 
 def operands_of(layer: Layer) -> Sequence[Any]:
-    """Numbers, arrays and places of tensors."""
-    if isinstance(layer, Operation):
-        return list(filled(layer.arguments, Place))
-    return [Place(0), Place(1)] if isinstance(layer, merging.Subtract) else []
+    """Numbers, arrays and places of tensors. Of a layer, the Subtract that is asked for its own, those that it is called on."""
+    return list(filled(layer.arguments, Place)) if isinstance(layer, Operation) else [Place(0), Place(1)]
 
 
 def adds_one(layer: Layer, node: Node, given: Given) -> bool:

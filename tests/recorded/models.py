@@ -153,6 +153,7 @@ def merged(keras: Any) -> Built:
         "exp(x) - 1": ops.exp(given) - 1,
         "Subtract": L.Subtract()([L.Activation("exponential")(given), one]),
         "y / sqrt(x)": given / ops.sqrt(x),
+        "y / sqrt(x) by its name": ops.divide(given, ops.sqrt(x)),
         "1 / x": 1 / given,
         "log(2 + x)": ops.log(2 + x),
         "log(x + given)": ops.log(L.Add()([x, given]) + 3),

@@ -25,6 +25,7 @@ PAIRS = {
     "subtract": (0, "exp"),
     "subtract_1": (0, "activation"),
     "true_divide": (1, "sqrt"),
+    "divide": (1, "sqrt_1"),
 }
 
 

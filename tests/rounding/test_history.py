@@ -122,3 +122,10 @@ def test_products_and_matrices_from_beyond_the_range_stay_so_in_parts() -> None:
     assert [half.bound.item() for half in halves] == [INF, INF]
     with np.errstate(invalid="ignore"):
         assert Matrix(np.array([[INF]]), SHORT).beyond
+
+
+def test_only_what_was_divided_may_be_divided_later() -> None:
+    x = rounded([3.0, 1.0, 2.0])
+    for made in (np.sum(x, axis=0), np.sort(x), np.where(x > 2, x, -x), np.sign(x)):
+        assert made.history.postponed == 1.0
+    assert (x / 8.0).history.postponed != 1.0
