@@ -54,9 +54,13 @@ def cast(x: Any, into: str) -> Array:
     return rounded(x.astype(np.float64), into) if into in LARGEST else x.astype(into)
 
 
-def filled_with(number: int) -> Callable[..., Array]:
-    def made(x: Any, into: str | None = None) -> Array:
-        return np.full(x.shape, number, dtype="bool" if into == "bool" else np.float64)
+def filled(like: Callable[..., Any]) -> Callable[..., Any]:
+    """np.ones_like, or np.zeros_like: of the numbers only the shape counts."""
+
+    def made(x: Any, into: str | None = None) -> Any:
+        if into == "bool" or x.dtype.kind in "iub":
+            return like(x, dtype=np.bool_ if into == "bool" else np.float64)
+        return like(x)
 
     return made
 
@@ -75,6 +79,6 @@ COMPARISONS: Mapping[str, Callable[..., Any]] = {
     "Any": any_of,
     "All": all_of,
     "Cast": cast,
-    "OnesLike": filled_with(1),
-    "ZerosLike": filled_with(0),
+    "OnesLike": filled(np.ones_like),
+    "ZerosLike": filled(np.zeros_like),
 }

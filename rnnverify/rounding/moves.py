@@ -38,5 +38,9 @@ def part_of(x: Any, index: int) -> Any:
     return [part_of(item, index) for item in x] if isinstance(x, list | tuple) else x
 
 
-def zeros_like(x: Rounded) -> Array:
-    return np.zeros(x.shape)
+def zeros_like(x: Rounded, dtype: Any = np.float64) -> Array:
+    return np.zeros(x.shape, dtype)
+
+
+def ones_like(x: Rounded, dtype: Any = np.float64) -> Array:
+    return np.ones(x.shape, dtype)

@@ -65,6 +65,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.flip: moves.rearranged(np.flip),
     np.roll: moves.rearranged(np.roll),
     np.zeros_like: moves.zeros_like,
+    np.ones_like: moves.ones_like,
 }
 
 # Those that know errors in float32, see `single`: what the textbook's cells are made of, and what only moves them.

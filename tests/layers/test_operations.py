@@ -156,6 +156,10 @@ REFUSED: dict[str, tuple[Made, str]] = {
         lambda o, x, y: o.concatenate([x, y], axis=0),
         "Concatenate is not implemented as it is called here",
     ),
+    "a power by a tensor": (
+        lambda o, x, y: o.power(x, x),
+        "Power is not implemented as it is called here: a power other than 2",
+    ),
     "another power": (lambda o, x, y: x**3, "Power is not implemented as it is called here: a power other than 2"),
     "a choice": (
         lambda o, x, y: o.where(x > 0, x, y),

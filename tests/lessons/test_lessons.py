@@ -202,3 +202,8 @@ def test_names_from_outside_are_text_in_markdown(by_hand: Any) -> None:
     head = result._repr_markdown_().splitlines()[0]
     assert not set("<>$[]") & set(head)
     assert head.startswith("**&#60;script&#62;alert(1)")
+
+
+def test_what_holds_ones_whatever_it_is_given_says_so() -> None:
+    (one,) = explain(recorded("merged"), layer="ones_like", sample=2, timestep=3, unit=1).worked
+    assert [line.value for line in one.lines] == [1.0]

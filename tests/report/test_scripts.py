@@ -39,6 +39,19 @@ def test_scripts_compute_with_numpy_alone_what_keras_computes(scripts: dict[str,
         assert len(re.findall(r"^largest difference from Keras ", one.text, flags=re.MULTILINE)) == outputs
 
 
+def test_ones_and_zeros_of_a_shape_are_written(keras: Any, tmp_path: Path, bare: Bare) -> None:
+    ops, given = keras.ops, keras.Input((4, 3))
+    awake = ops.cast(ops.logical_and(ops.ones_like(given, dtype="bool"), given > 0), "float32")
+    ids = keras.Input((5,), dtype="int32")
+    counted = ops.ones_like(ids) + ids
+    model = keras.Model([given, ids], [awake * given + ops.ones_like(given), ops.zeros_like(given), counted])
+    rng = np.random.default_rng(2)
+    x = [rng.standard_normal((2, 4, 3)).astype(np.float32), rng.integers(0, 9, (2, 5)).astype(np.int32)]
+    write_script(model, tmp_path / "ones.py", x)
+    assert re.search(r"np\.ones_like\(\w+, dtype=bool\)", (tmp_path / "ones.py").read_text())
+    assert bare.run(tmp_path / "ones.py").code == 0
+
+
 def test_nothing_else_can_be_imported_where_they_run(tmp_path: Path, bare: Bare) -> None:
     (tmp_path / "port.py").write_text("import rnnverify\n")
     ran = bare.run(tmp_path / "port.py")

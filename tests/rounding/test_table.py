@@ -101,14 +101,15 @@ def test_of_infinity_a_function_with_a_range_gives_that_range_s_end(bounded: Any
 
 
 def test_these_are_all_operations_but_those_whose_result_is_known_whatever_the_operands_are() -> None:
-    assert {*CALLS, *TWO, *COMPARISONS, np.zeros_like} == {*UFUNCS, *FUNCTIONS}
+    assert {*CALLS, *TWO, *COMPARISONS, np.zeros_like, np.ones_like} == {*UFUNCS, *FUNCTIONS}
     assert {*UFUNCS} > FINITE_AT_INFINITY
 
 
 def test_a_comparison_is_as_unsure_beyond_the_range_as_its_bounds_are_wide() -> None:
     for comparison in COMPARISONS:
         assert isinstance(comparison(numbers(beyond=True), 1.0), Unsure)
-    assert type(np.zeros_like(numbers(beyond=True))) is np.ndarray
+    for like in (np.zeros_like, np.ones_like):
+        assert type(like(numbers(beyond=True))) is np.ndarray
 
 
 def test_numpy_refuses_what_is_not_in_the_table() -> None:
