@@ -109,7 +109,9 @@ def test_a_comparison_is_as_unsure_beyond_the_range_as_its_bounds_are_wide() -> 
     for comparison in COMPARISONS:
         assert isinstance(comparison(numbers(beyond=True), 1.0), Unsure)
     for like in (np.zeros_like, np.ones_like):
-        assert type(like(numbers(beyond=True))) is np.ndarray
+        made, of_truth = like(numbers(beyond=True)), like(numbers(beyond=True), dtype=np.bool_)
+        assert type(made) is type(of_truth) is np.ndarray
+        assert (made.shape, made.dtype, of_truth.dtype) == (PLAIN.shape, np.float64, np.bool_)
 
 
 def test_numpy_refuses_what_is_not_in_the_table() -> None:
