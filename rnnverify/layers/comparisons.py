@@ -58,9 +58,8 @@ def filled(like: Callable[..., Any]) -> Callable[..., Any]:
     """np.ones_like, or np.zeros_like: of the numbers only the shape counts."""
 
     def made(x: Any, into: str | None = None) -> Any:
-        if into == "bool" or x.dtype.kind in "iub":
-            return like(x, dtype=np.bool_ if into == "bool" else np.float64)
-        return like(x)
+        dtype: Any = np.bool_ if into == "bool" else np.float64
+        return like(x) if x.dtype == dtype else like(x, dtype=dtype)
 
     return made
 

@@ -38,9 +38,6 @@ def part_of(x: Any, index: int) -> Any:
     return [part_of(item, index) for item in x] if isinstance(x, list | tuple) else x
 
 
-def zeros_like(x: Rounded, dtype: Any = np.float64) -> Array:
-    return np.zeros(x.shape, dtype)
-
-
-def ones_like(x: Rounded, dtype: Any = np.float64) -> Array:
-    return np.ones(x.shape, dtype)
+def of_its_shape(make: Callable[..., Array]) -> Callable[..., Array]:
+    """np.zeros, or np.ones, of the shape of some numbers: what they are, and how far off, is nothing to it."""
+    return lambda x, dtype=np.float64: make(x.shape, dtype)

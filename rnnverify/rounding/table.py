@@ -64,8 +64,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.moveaxis: moves.rearranged(np.moveaxis),
     np.flip: moves.rearranged(np.flip),
     np.roll: moves.rearranged(np.roll),
-    np.zeros_like: moves.zeros_like,
-    np.ones_like: moves.ones_like,
+    np.zeros_like: moves.of_its_shape(np.zeros),
+    np.ones_like: moves.of_its_shape(np.ones),
 }
 
 # Those that know errors in float32, see `single`: what the textbook's cells are made of, and what only moves them.

@@ -85,7 +85,7 @@ def merged_into(node: Node, graph: Graph, given: Given) -> list[Merged]:
 
 
 def operands_of(layer: Layer) -> Sequence[Any]:
-    """Numbers, arrays and places of tensors. Of a layer, the Subtract that is asked for its own, those that it is called on."""
+    """Numbers, arrays and places of tensors: of a layer, such as Subtract, the first two that it is called on."""
     return list(filled(layer.arguments, Place)) if isinstance(layer, Operation) else [Place(0), Place(1)]
 
 

@@ -43,6 +43,18 @@ def off(name: str, by: Any) -> Verification:
     return judge(replace(observed, emitted={**observed.emitted, Ref(name): wrong}, predictions=predictions)).result
 
 
+def alone(name: str) -> Any:
+    """What an operation makes of its own inputs, in rounding numbers."""
+    check: NodeCheck = judge(recorded("merged")).nodes[name].node
+    return check.layer(check.call._replace(inputs=check.inputs()))[0].values
+
+
+def unrounded(name: str) -> Any:
+    """What a pair's second operation may be given in place of that."""
+    (made,) = judge(recorded("merged")).nodes[name].node.unrounded.values()
+    return made
+
+
 def test_these_pairs_are_found_and_no_others() -> None:
     observed = recorded("merged")
     graph = Graph(observed.nodes)
@@ -58,35 +70,26 @@ def test_no_numbers_at_all_are_no_ones() -> None:
 
 def test_what_is_computed_in_one_is_what_was_not_rounded_between() -> None:
     """Of 1 / sqrt(x), say, the first operation's own rounding does not count, and 4 u of the function do, in its place."""
-    checks = judge(recorded("merged")).nodes
-    first: Any = checks["sqrt"].node
-    second: Any = checks["true_divide"].node
-    (made,) = second.unrounded.values()
+    made, first = unrounded("true_divide"), alone("sqrt")
     root = np.sqrt(np.abs(recorded("merged").inputs["input_layer"].astype(np.float64)))
     np.testing.assert_allclose(made.value, root, rtol=1e-15)
-    alone = first.layer(first.call._replace(inputs=first.inputs()))[0].values
-    np.testing.assert_allclose(made.bound, alone.bound + 4 * UNIT * root, rtol=1e-12)
-    np.testing.assert_allclose(made.variance, alone.variance + (4 * UNIT * root) ** 2 / 3, rtol=1e-12)
+    np.testing.assert_allclose(made.bound, first.bound + 4 * UNIT * root, rtol=1e-12)
+    np.testing.assert_allclose(made.variance, first.variance + (4 * UNIT * root) ** 2 / 3, rtol=1e-12)
 
 
 def test_expm1_may_be_off_by_what_it_gives() -> None:
     """As exp may: 8 u."""
-    check: Any = judge(recorded("merged")).nodes["subtract"].node
-    (made,) = check.unrounded.values()
-    first: NodeCheck = judge(recorded("merged")).nodes["exp"].node
-    alone: Any = first.layer(first.call._replace(inputs=first.inputs()))[0].values
+    made, first = unrounded("subtract"), alone("exp")
     own = 8 * UNIT * np.abs(np.expm1(recorded("merged").inputs["input_layer"].astype(np.float64)))
-    np.testing.assert_allclose(made.bound - alone.bound, own, rtol=1e-4)
-    np.testing.assert_allclose(made.variance - alone.variance, own * own / 3, rtol=1e-4)
+    np.testing.assert_allclose(made.bound - first.bound, own, rtol=1e-4)
+    np.testing.assert_allclose(made.variance - first.variance, own * own / 3, rtol=1e-4)
 
 
 def test_of_a_logarithm_s_sum_its_own_rounding_counts_and_nothing_beside_it() -> None:
     for name, before in (("log", "add"), ("log_1", "add_1"), ("log_2", "rescaling")):
-        (made,) = judge(recorded("merged")).nodes[name].node.unrounded.values()
-        first: NodeCheck = judge(recorded("merged")).nodes[before].node
-        alone: Any = first.layer(first.call._replace(inputs=first.inputs()))[0].values
-        assert (made.bound == alone.bound).all()
-        assert (made.variance == alone.variance).all()
+        made, first = unrounded(name), alone(before)
+        assert (made.bound == first.bound).all()
+        assert (made.variance == first.variance).all()
 
 
 def test_what_comes_of_a_pair_is_looked_at_once() -> None:

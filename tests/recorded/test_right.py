@@ -22,13 +22,8 @@ from tests.recorded.models import MODELS
 from tests.recorded.observations import recorded
 
 RIGHT = [name for name in MODELS if name != "faulty"]
-DROWNED = (
-    "overflowing",
-    "ordered",
-    "mixed",
-    "merged",
-    "in_common",
-)  # of which residuals are not those of roundings by lot
+# Of which residuals are not those of roundings drawn by lot.
+DROWNED = ("overflowing", "ordered", "mixed", "merged", "in_common")
 
 
 def compared(name: str) -> list[tuple[str, Any, Any]]:

@@ -269,7 +269,7 @@ def test_a_function_may_err_up_in_one_range_of_its_values_and_down_in_another() 
         kernel[0, 0], kernel[feature, 2] = 0.2, -2.0
         walk = Walk(layer, [kernel, np.zeros((1, 3)), np.array([4.0, 0, 0])], x, None, (np.zeros((1, 1)),))
         before = np.full((1, 2 * T, 1), 0.3)
-        p = dataclasses.replace(PRECISIONS["float32"], alike=True)
+        p = ALIKE
         made: Any = Taken(walk, Walked(before)).rounding(p, x, [before], ())[0]
         return float(room_for_rounding(walk.cell, Rounded.exact(x, p), [before], 0, made)[0])
 
@@ -283,7 +283,7 @@ def test_the_room_for_rounding_of_a_gate_of_which_all_is_known() -> None:
     kernel, recurrent, bias = (np.asarray(weight).copy() for weight in walk.weights)
     kernel[:, :M], recurrent[:, :M], bias[:M] = 0, 0, 8
     cell: Any = Walk(walk.layer, [kernel, recurrent, bias], walk.x, None, walk.states).cell
-    p = dataclasses.replace(PRECISIONS["float32"], alike=True)
+    p = ALIKE
     before = taken.before(slice(0, T))
     made: Any = Taken(dataclasses.replace(walk, weights=[kernel, recurrent, bias]), taken.emitted).rounding(
         p, walk.x, before, ()
@@ -305,27 +305,27 @@ def test_the_room_for_rounding_of_a_gate_of_which_all_is_known() -> None:
     assert np.all(room_for_rounding(cell, Rounded.exact(walk.x, p), (h, h), 0, made) == 2.0)  # an h beside others
 
 
+def open_gates() -> tuple[Walk, Array, Array, Array]:
+    """An open GRU, some h before each step, and its update gates and candidates there, (N T, M) each."""
+    walk: Any = open_gru(1.0).walk
+    before = np.linspace(0.1, 0.9, N * T * M).reshape(-1, M)
+    return walk, before, *walk.cell.gates(walk.cell.project(walk.x.reshape(-1, 2)), before)
+
+
 def room_of(steps: Sequence[int], signs: Sequence[int]) -> Array:
     """The room in an open GRU of which those steps alone round, by 40 U, in the order of each unit's update gates: (M,)."""
-    walk = open_gru(1.0).walk
-    before = np.linspace(0.1, 0.9, N * T * M).reshape(N, T, M)
-    z, _ = walk.cell.gates(walk.cell.project(walk.x.reshape(-1, 2)), before.reshape(-1, M))
+    walk, before, z, _ = open_gates()
     places = np.argsort(z, axis=0)[list(steps)]
     value, variance = np.zeros((N * T, M)), np.zeros((N * T, M))
     np.put_along_axis(value, places, np.array(signs)[:, np.newaxis], axis=0)
     np.put_along_axis(variance, places, (40 * U) ** 2, axis=0)
     made = Rounded(value.reshape(N, T, M), np.sqrt(variance).reshape(N, T, M), variance.reshape(N, T, M), ALIKE)
-    # How many steps round is counted of the first unit: here those of the others are as many, in other places.
-    found = room_for_rounding(walk.cell, Rounded.exact(walk.x, ALIKE), [before], 0, made)
-    steps_of_first = np.count_nonzero(variance[:, 0])
-    assert steps_of_first == len(steps)
-    return found
+    assert np.count_nonzero(variance[:, 0]) == len(steps)  # how many round is counted of the first unit
+    return room_for_rounding(walk.cell, Rounded.exact(walk.x, ALIKE), [before.reshape(N, T, M)], 0, made)
 
 
 def test_the_room_of_one_step_is_what_its_roundings_come_to() -> None:
-    walk = open_gru(1.0).walk
-    before = np.linspace(0.1, 0.9, N * T * M).reshape(-1, M)
-    z, g = walk.cell.gates(walk.cell.project(walk.x.reshape(-1, 2)), before)
+    _, before, z, g = open_gates()
     for rank in (0, 1, 500, N * T - 1):
         one = [np.take_along_axis(part, np.argsort(z, axis=0)[[rank]], axis=0)[0] for part in (z, g, before)]
         of_z = np.sqrt((1.6 + 7 * (1 - one[0])) ** 2 + 1 / 3) * one[0] * np.abs(one[2] - one[1])
